@@ -1,0 +1,66 @@
+"""Losses of the two players of a GAN, per example, from the discriminator's logits.
+
+With gamma = sigmoid(logit): -log gamma = softplus(-logit) and -log(1 - gamma) = softplus(logit), which stay finite
+where the logarithm of a rounded sigmoid does not.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from genjax.types import Array
+
+
+class AdversarialLoss(NamedTuple):
+    """A game: `discriminator(real_logits [b], fake_logits [b]) -> [b]` and `generator(fake_logits [b]) -> [b]`, both minimised."""
+
+    discriminator: Callable[[Array, Array], Array]
+    generator: Callable[[Array], Array]
+
+
+def cross_entropy_discriminator(real: Array, fake: Array) -> Array:
+    """-log gamma(x) - log(1 - gamma(x^)): Goodfellow et al. 2014, equation 1; `[b], [b] -> [b]`, nats."""
+    return jax.nn.softplus(-real) + jax.nn.softplus(fake)
+
+
+def log_difference_discriminator(real: Array, fake: Array) -> Array:
+    """-log gamma(x) - [1 - log gamma(x^)], a misprint of the cross-entropy that is kept so that it can be run.
+
+    Its second term is -1 - softplus(-fake): it falls without bound as the fake logit falls, where the cross-entropy's
+    softplus(fake) stops at zero. `[b], [b] -> [b]`.
+    """
+    return jax.nn.softplus(-real) - 1 - jax.nn.softplus(-fake)
+
+
+def nonsaturating_generator(fake: Array) -> Array:
+    """-log gamma(x^): strong gradients while the discriminator wins (Goodfellow et al. 2014, section 3); `[b] -> [b]`."""
+    return jax.nn.softplus(-fake)
+
+
+def minimax_generator(fake: Array) -> Array:
+    """log(1 - gamma(x^)), the zero-sum game's own loss; `[b] -> [b]`."""
+    return -jax.nn.softplus(fake)
+
+
+LOSSES = {
+    "nonsaturating": AdversarialLoss(cross_entropy_discriminator, nonsaturating_generator),
+    "minimax": AdversarialLoss(cross_entropy_discriminator, minimax_generator),
+    "log_difference": AdversarialLoss(log_difference_discriminator, nonsaturating_generator),
+}
+
+
+def r1_penalty(logits: Callable[[Array], Array], x: Array) -> Array:
+    """1/2 ||grad_x D(x)||^2 at real data, the norm over all of an example's dimensions (Mescheder et al. 2018, equation 9).
+
+    Args:
+      logits: `[b, ...] -> [b]`, each logit a function of its own example alone.
+      x: `[b, ...]`, real data.
+
+    Returns:
+      `[b]`.
+    """
+    # Each logit depends on one example, so the gradient of their sum holds every example's own gradient.
+    slope = jax.grad(lambda real: jnp.sum(logits(real)))(x)
+    return 0.5 * jnp.sum(jnp.square(slope), axis=tuple(range(1, x.ndim)))

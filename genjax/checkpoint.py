@@ -1,0 +1,116 @@
+"""Checkpoints of a training state: the newest three and the best, written in the background, verified when read."""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from genjax.types import TrainState
+
+KEEP = 3
+
+
+@contextmanager
+def opened(directory: Path) -> Iterator[Any]:
+    """An orbax manager of a folder of checkpoints: asynchronous, keeping the newest three and the best.
+
+    Leaving the block waits for what is still being written.
+    """
+    import orbax.checkpoint as ocp
+    from orbax.checkpoint import checkpoint_managers as managers
+
+    best = managers.BestN(
+        get_metric_fn=lambda metrics: metrics["monitor"], reverse=True, n=1, keep_checkpoints_without_metrics=False
+    )
+    options = ocp.CheckpointManagerOptions(
+        preservation_policy=managers.AnyPreservationPolicy([managers.LatestN(KEEP), best]),
+        cleanup_tmp_directories=True,
+    )
+    with ocp.CheckpointManager(directory.absolute(), options=options) as manager:
+        yield manager
+
+
+def save(manager: Any, state: TrainState, monitor: float | None = None) -> None:
+    """Starts to write a state as the checkpoint of its step.
+
+    Args:
+      manager: of `opened`.
+      state: the next chunk may be donated it at once: the values are copied before this returns.
+      monitor: the validation metric by which the best checkpoint is the least, where it was measured.
+    """
+    import orbax.checkpoint as ocp
+
+    arrays = _to_host(state)
+    args = ocp.args.Composite(
+        arrays=ocp.args.StandardSave(arrays), digest=ocp.args.JsonSave({"sha256": _digest(arrays)})
+    )
+    metrics = None if monitor is None or not math.isfinite(monitor) else {"monitor": monitor}
+    manager.save(int(arrays["step"]), args=args, metrics=metrics, force=True)
+
+
+def restore_newest(manager: Any, like: TrainState, report: Callable[[str], None]) -> TrainState | None:
+    """The newest checkpoint that can be read whole, or None if there is none.
+
+    Args:
+      manager: of `opened`.
+      like: a state of the right structure, shapes and types.
+      report: told, in one line, of each checkpoint that was skipped; it is moved aside, so that it can be written anew.
+    """
+    for step in sorted(manager.all_steps(), reverse=True):
+        try:
+            state = restore(manager, step, like)
+            manager.reload()  # forgets what was moved aside
+            return state
+        except Exception as error:  # whatever a damaged file makes the reader raise
+            aside = Path(manager.directory) / f"damaged-{step}-{time.time_ns()}"
+            (Path(manager.directory) / str(step)).rename(aside)
+            report(f"checkpoint {step} cannot be read: skipped, and moved to {aside.name} ({_first_line(error)})")
+    manager.reload()
+    return None
+
+
+def restore(manager: Any, step: int, like: TrainState) -> TrainState:
+    """The state saved at a step, on the default device.
+
+    Raises:
+      ValueError: the arrays are not the ones that were saved, or do not fit `like`.
+    """
+    import orbax.checkpoint as ocp
+
+    target = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in _flat(like).items()}
+    args = ocp.args.Composite(arrays=ocp.args.StandardRestore(target), digest=ocp.args.JsonRestore())
+    found = manager.restore(step, args=args)
+    arrays = {name: np.asarray(leaf) for name, leaf in found["arrays"].items()}
+    if _digest(arrays) != found["digest"]["sha256"]:
+        raise ValueError("its contents are not what was written")
+    return jax.tree.unflatten(jax.tree.structure(like), [jax.numpy.array(arrays[name]) for name in _flat(like)])
+
+
+def _flat(state: TrainState) -> dict[str, Any]:
+    """`{path: array}`: a form that depends on no optimiser's own types."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="."): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    }
+
+
+def _to_host(state: TrainState) -> dict[str, np.ndarray]:
+    return {name: np.array(leaf) for name, leaf in _flat(state).items()}
+
+
+def _digest(arrays: dict[str, np.ndarray]) -> str:
+    whole = hashlib.sha256()
+    for name in sorted(arrays):
+        whole.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        whole.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return whole.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,198 @@
+"""Configurations: defaults, files, overrides from a command line, and the checks that turn a mistake into one line.
+
+A configuration is an `ml_collections.ConfigDict` with `seed`, `data`, `model`, `optim` (one group per objective),
+`hparams` and `train`. All of it is static but `hparams`, a flat group of numbers that are traced.
+"""
+
+import ast
+import difflib
+import hashlib
+import json
+import math
+import runpy
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from genjax import optim
+from genjax.models import FAMILIES
+from genjax.types import Family, InputError
+
+TRAIN = {
+    "batch_size": 128,
+    "steps": 5000,
+    "log_every": 100,
+    "evaluate_every": 1000,
+    "checkpoint_every": 1000,
+    "evaluate_batch_size": 500,
+    "devices": 0,
+    "deterministic": False,
+}
+
+DATA = {"source": "digits", "dynamic_binarisation": False, "resident_bytes": 2**32}
+
+
+def default(family: str) -> ConfigDict:
+    """The default configuration of a family, for a config file to edit.
+
+    Settings of `train`: `log_every` steps make one compiled chunk, and `evaluate_every` and `checkpoint_every` are
+    multiples of it; `devices` is the number over which a batch is split (0: all); `deterministic` asks the GPU's compiler for
+    operations that give the same bits each time. Settings of `data`: a training split larger than `resident_bytes`
+    stays on the host and is sent chunk by chunk.
+    """
+    kind = FAMILIES[_nearest_name("model.family", family, FAMILIES)]
+    hparams = {**optim.HPARAMS, **kind.hparams}
+    shared = {name for name in optim.HPARAMS if any(optim.own_name(o, name, hparams) == name for o in kind.objectives)}
+    return ConfigDict(
+        {
+            "seed": 0,
+            "data": DATA,
+            "model": {"family": family, **kind.settings},
+            "optim": {objective: dict(optim.SETTINGS) for objective in kind.objectives},
+            "hparams": {name: float(value) for name, value in hparams.items() if name not in optim.HPARAMS or name in shared},
+            "train": TRAIN,
+        }
+    )
+
+
+def load(path: Path) -> ConfigDict:
+    """The configuration that a file's `get_config()` returns.
+
+    Raises:
+      InputError: no such file, no `get_config`, or an error in it, with its line.
+    """
+    if not path.is_file():
+        raise InputError(f"no config file {path}")
+    try:
+        return runpy.run_path(str(path))["get_config"]()
+    except KeyError as error:
+        if error.args != ("get_config",):
+            raise
+        raise InputError(f"{path} defines no get_config()") from error
+
+
+def override(config: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
+    """A copy with some settings replaced by values as they were typed: `{"hparams.beta": "4"}`.
+
+    Raises:
+      InputError: an unknown setting, with the nearest right one, or a value of another type.
+    """
+    values = flatten(config)
+    for name, text in assignments.items():
+        _nearest_name("setting", name, values)
+        values[name] = _parse(name, text, values[name])
+    changed = config.copy_and_resolve_references()
+    changed.update_from_flattened_dict(values)
+    return changed
+
+
+def check(config: ConfigDict) -> None:
+    """Refuses a configuration that cannot be run, or that holds a setting that would not act.
+
+    Raises:
+      InputError: what is wrong, in one line.
+    """
+    family = config.get("model", {}).get("family")
+    base = flatten(default(family if isinstance(family, str) else ""))
+    values, kind = flatten(config), FAMILIES[family]
+    own = {f"hparams.{o}_{name}": value for o in kind.objectives for name, value in optim.HPARAMS.items()}
+    for name, value in values.items():
+        _same_type(name, value, {**own, **base}[_nearest_name("setting", name, {**own, **base})])
+    for name in base.keys() - values.keys():
+        raise InputError(f"setting {name} is missing")
+    _check_choices(config, kind)
+    _check_train(config["train"])
+    unread = {f"hparams.{name}" for name in config["hparams"]} - {f"hparams.{name}" for name in active(config)}
+    for name in sorted(unread):
+        if values[name] != base.get(name):
+            raise InputError(f"{name} = {values[name]} would not act: nothing under these settings reads it")
+
+
+def active(config: Mapping[str, Any]) -> dict[str, float]:
+    """The hyperparameters that act under the static settings, `{name: value}`."""
+    kind, hparams = FAMILIES[config["model"]["family"]], config["hparams"]
+    names = set(kind.reads(config["model"]))
+    for objective, settings in config["optim"].items():
+        names |= {optim.own_name(objective, name, hparams) for name in optim.reads(settings)}
+    return {name: hparams[name] for name in sorted(names)}
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"hparams.beta": 1.0, ...}`: every setting by its dotted name."""
+    flat = {}
+    for name, value in config.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping | ConfigDict) else {prefix + name: value}
+    return flat
+
+
+def to_json(config: Mapping[str, Any]) -> str:
+    """The canonical text of a configuration: settings sorted by their dotted names."""
+    return json.dumps(flatten(config), sort_keys=True, indent=2)
+
+
+def digest(config: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits that name a configuration's values."""
+    return hashlib.sha256(to_json(config).encode()).hexdigest()[:8]
+
+
+def differences(ours: str, theirs: str) -> list[str]:
+    """The settings in which two configurations, as `to_json` writes them, differ: `name: theirs, not ours`."""
+    a, b = json.loads(ours), json.loads(theirs)
+    return [f"{name}: {b.get(name)}, not {a.get(name)}" for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)]
+
+
+def _nearest_name(what: str, name: str, names: Iterable[str]) -> str:
+    names = list(names)
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    hint = f"the nearest is {near[0]!r}" if near else f"there are {', '.join(map(repr, names))}"
+    raise InputError(f"no {what} {name!r}: {hint}")
+
+
+def _parse(name: str, text: str, like: Any) -> Any:
+    """A typed value from the command line, of the type of the setting that it replaces."""
+    if isinstance(like, str):
+        return text
+    try:
+        value = ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
+    except (ValueError, SyntaxError) as error:
+        raise InputError(f"{name} = {text!r} is not of type {type(like).__name__}") from error
+    if isinstance(like, tuple) and isinstance(value, int | list):
+        value = tuple(value) if isinstance(value, list) else (value,)
+    if isinstance(like, float) and type(value) is int:
+        value = float(value)
+    _same_type(name, value, like)
+    return value
+
+
+def _same_type(name: str, value: Any, like: Any) -> None:
+    if type(value) is not type(like):
+        raise InputError(f"{name} = {value!r} is not of type {type(like).__name__}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{name} = {value!r} is not finite")
+
+
+def _check_choices(config: ConfigDict, kind: Family) -> None:
+    for name, names in kind.choices.items():
+        _nearest_name(f"model.{name}", config["model"][name], names)
+    for name, value in config["model"].items():
+        for number in value if isinstance(value, tuple) else (value,):
+            if not isinstance(number, str | bool) and (type(number) is not int or number < 1):
+                raise InputError(f"model.{name} = {value!r} must hold whole numbers from 1 on")
+    for objective, settings in config["optim"].items():
+        _nearest_name(f"optim.{objective}.optimiser", settings["optimiser"], optim.OPTIMISERS)
+        _nearest_name(f"optim.{objective}.schedule", settings["schedule"], optim.SCHEDULES)
+
+
+def _check_train(train: Mapping[str, Any]) -> None:
+    for name in ("batch_size", "steps", "log_every", "evaluate_every", "checkpoint_every", "evaluate_batch_size"):
+        if train[name] < 1:
+            raise InputError(f"train.{name} = {train[name]} must be at least 1")
+    for name in ("evaluate_every", "checkpoint_every"):
+        if train[name] % train["log_every"]:
+            raise InputError(f"train.{name} = {train[name]} must be a multiple of train.log_every = {train['log_every']}")
+    if train["devices"] < 0:
+        raise InputError(f"train.devices = {train['devices']} must be 0 (all) or a number of devices")

@@ -1,0 +1,57 @@
+"""How examples reach the device: all at once, or chunk by chunk from the host. Both train on the same examples."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genjax.train import Train
+from genjax.types import Array, Hparams, Key, TrainState
+
+Advance = Callable[[TrainState, int], tuple[TrainState, dict[str, Array]]]
+
+
+def resident(functions: Train, x: np.ndarray, hparams: Hparams, rng: Key, spread: Callable[[Any], Any]) -> Advance:
+    """`(state, length) -> (state, metrics)` with the whole split on the device, as stored.
+
+    Args:
+      functions: of `make_train`.
+      x: `[n, *shape]`, the training split.
+      hparams: traced scalars.
+      rng: the run's root key.
+      spread: puts a tree of arrays on the devices.
+    """
+    data = spread(jnp.asarray(x))
+
+    @partial(jax.jit, static_argnames="length", donate_argnames="state")
+    def chunk(state: TrainState, data: Array, hparams: Hparams, rng: Key, length: int):
+        indices = functions.indices(hparams, rng, state.step, length, len(x))
+        return functions.chunk(state, data, indices, hparams, rng)
+
+    return lambda state, length: chunk(state, data, hparams, rng, length)
+
+
+def streamed(functions: Train, x: np.ndarray, hparams: Hparams, rng: Key, spread: Callable[[Any], Any]) -> Advance:
+    """The same for a split that the device cannot hold: the host gathers each chunk's examples and sends them."""
+
+    @partial(jax.jit, static_argnames="length")
+    def order(step: Array, hparams: Hparams, rng: Key, length: int) -> Array:
+        return functions.indices(hparams, rng, step, length, len(x))
+
+    chunk = jax.jit(functions.chunk, donate_argnames="state")
+
+    def advance(state: TrainState, length: int) -> tuple[TrainState, dict[str, Array]]:
+        indices = np.asarray(order(state.step, hparams, rng, length))  # [length, repeats, b]
+        examples = spread(jnp.asarray(x[indices.reshape(-1)]))
+        places = jnp.arange(indices.size, dtype=jnp.uint32).reshape(indices.shape)
+        return chunk(state, examples, spread(places), hparams, rng)
+
+    return advance
+
+
+def means(prefix: str, metrics: Mapping[str, Array]) -> dict[str, float]:
+    """`{prefix/name: mean}`, added up in double precision on the host."""
+    return {f"{prefix}/{name}": float(np.mean(np.asarray(v), dtype=np.float64)) for name, v in metrics.items()}

@@ -1,0 +1,10 @@
+"""The table of model families. A new family is a file beside these and a line here."""
+
+from genjax.models import autoencoder, gan, vae
+from genjax.types import Family
+
+FAMILIES: dict[str, Family] = {
+    "autoencoder": autoencoder.FAMILY,
+    "vae": vae.FAMILY,
+    "gan": gan.FAMILY,
+}

@@ -1,0 +1,137 @@
+"""The regularised autoencoder: z = phi(W1 x + b1), x^ = psi(W2 z + b2), minimising E_x[L(x, x^)] + lambda ||w||^2.
+
+L is the Bernoulli cross-entropy or the squared error, summed over dimensions; w is every kernel and no bias. The
+penalty is a term of the loss and not decoupled weight decay, whose optimum is another. Hidden layers may stand
+before the code and, mirrored, after it; without any, this is the one-layer model written above.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genjax import likelihoods
+from genjax.layers import ACTIVATIONS, kernel_norm
+from genjax.networks import Decoder, Encoder, logit, start_at
+from genjax.types import Array, DataSpec, Family, Hparams, InputError, Key, Model, Objective, Params, Settings
+
+
+class Autoencoder(NamedTuple):
+    """The networks and what binds them; `phi` and `psi` are names of `layers.ACTIVATIONS`."""
+
+    encoder: Encoder
+    decoder: Decoder
+    latent: int
+    phi: str
+    psi: str
+    likelihood: str
+    hparams: Hparams
+
+
+def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
+    """Binds the autoencoder to its data and hyperparameters.
+
+    Args:
+      settings: `hidden`, `latent`, `activation` (hidden layers), `phi` (code), `psi` (output), and `likelihood`:
+        'bernoulli' (cross-entropy) or 'gaussian' (squared error).
+      spec: of the data.
+      hparams: `lambda_w`, the weight of ||w||^2.
+
+    Raises:
+      InputError: a Bernoulli likelihood without a sigmoid output or with data outside [0, 1].
+    """
+    _check(settings, spec)
+    hidden, activation = tuple(settings["hidden"]), settings["activation"]
+    auto = Autoencoder(
+        encoder=Encoder(hidden, settings["latent"], activation),
+        decoder=Decoder(hidden[::-1], spec.shape, activation, start_at(_bias(settings["psi"], spec.mean))),
+        latent=settings["latent"],
+        phi=settings["phi"],
+        psi=settings["psi"],
+        likelihood=settings["likelihood"],
+        hparams=hparams,
+    )
+    return Model(
+        init=partial(init, auto),
+        objectives={"autoencoder": Objective(("encoder", "decoder"), partial(loss, auto))},
+        evaluate=lambda params, batch, rng: {"recon": recon(auto, params, batch)},
+        monitor="recon",
+        decode=partial(decode, auto),
+        latent=auto.latent,
+        encode=partial(encode, auto),
+        reconstruct=lambda params, batch, rng: decode(auto, params, encode(auto, params, batch)),
+    )
+
+
+def init(auto: Autoencoder, rng: Key, batch: Array) -> Params:
+    """`{"encoder", "decoder"}`."""
+    encoder_key, decoder_key = jax.random.split(rng)
+    codes = jnp.zeros((batch.shape[0], auto.latent))
+    return {
+        "encoder": auto.encoder.init(encoder_key, batch)["params"],
+        "decoder": auto.decoder.init(decoder_key, codes)["params"],
+    }
+
+
+def encode(auto: Autoencoder, params: Params, x: Array) -> Array:
+    """z = phi(W1 x + b1), `[b, latent]`."""
+    return ACTIVATIONS[auto.phi](auto.encoder.apply({"params": params["encoder"]}, x))
+
+
+def decode(auto: Autoencoder, params: Params, z: Array) -> Array:
+    """x^ = psi(W2 z + b2), `[b, *shape]`."""
+    return ACTIVATIONS[auto.psi](auto.decoder.apply({"params": params["decoder"]}, z))
+
+
+def recon(auto: Autoencoder, params: Params, x: Array) -> Array:
+    """L(x, x^) per example, `[b]`: the cross-entropy in nats, from the output's logits, or the squared error."""
+    z = encode(auto, params, x)
+    if auto.likelihood == "bernoulli":
+        return -likelihoods.bernoulli_log_prob(auto.decoder.apply({"params": params["decoder"]}, z), x)
+    return likelihoods.squared_error(decode(auto, params, z), x)
+
+
+def loss(auto: Autoencoder, params: Params, batch: Array, rng: Key) -> tuple[Array, dict[str, Array]]:
+    """E_x[L(x, x^)] + lambda ||w||^2."""
+    del rng  # nothing here is random
+    error, norm = jnp.mean(recon(auto, params, batch)), kernel_norm(params)
+    total = error + auto.hparams["lambda_w"] * norm
+    return total, {"loss": total, "recon": error, "kernel_norm": norm}
+
+
+def _bias(psi: str, mean: np.ndarray) -> np.ndarray:
+    """The output starts at the training mean where psi can be inverted by hand, and at psi(0) elsewhere."""
+    return {"sigmoid": logit, "identity": np.asarray}.get(psi, np.zeros_like)(mean)
+
+
+def _check(settings: Settings, spec: DataSpec) -> None:
+    if settings["likelihood"] != "bernoulli":
+        return
+    if settings["psi"] != "sigmoid":
+        raise InputError(f"model.likelihood 'bernoulli' needs model.psi 'sigmoid', not {settings['psi']!r}")
+    if not spec.bounded:
+        raise InputError("model.likelihood 'bernoulli' needs data in [0, 1]; use 'gaussian' for points")
+
+
+FAMILY = Family(
+    settings={
+        "hidden": (128,),
+        "latent": 16,
+        "activation": "relu",
+        "phi": "identity",
+        "psi": "sigmoid",
+        "likelihood": "bernoulli",
+    },
+    choices={
+        "activation": ACTIVATIONS,
+        "phi": ACTIVATIONS,
+        "psi": ACTIVATIONS,
+        "likelihood": ("bernoulli", "gaussian"),
+    },
+    hparams={"lambda_w": 1e-4},
+    objectives=("autoencoder",),
+    reads=lambda settings: {"lambda_w"},
+    make=make,
+)

@@ -1,0 +1,148 @@
+"""The generative adversarial network (Goodfellow et al. 2014): two players, a generator G and a discriminator D.
+
+x^ = G(h) with h ~ N(0, I); gamma(x) = sigmoid(D(x)) is the probability that x is real. The losses are named in
+`adversarial.LOSSES`. The discriminator moves first, `critic_steps` times on batches of its own, then the generator.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from genjax.adversarial import LOSSES, AdversarialLoss, r1_penalty
+from genjax.layers import ACTIVATIONS
+from genjax.networks import Decoder, Encoder
+from genjax.types import Array, DataSpec, Family, Hparams, Key, Model, Objective, Params, Settings
+
+
+class Gan(NamedTuple):
+    """The two networks and what binds them."""
+
+    generator: Decoder
+    discriminator: Encoder
+    latent: int
+    game: AdversarialLoss
+    penalty: str
+    bounded: bool
+    hparams: Hparams
+
+
+def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
+    """Binds the GAN to its data and hyperparameters.
+
+    Args:
+      settings: `generator_hidden`, `discriminator_hidden`, `latent`, `activation`, `loss` (a name of
+        `adversarial.LOSSES`), `critic_steps` (discriminator updates per generator update) and `penalty` ('none', 'r1').
+      spec: of the data.
+      hparams: `r1_weight`, the penalty's weight gamma in gamma/2 ||grad D||^2, where there is one.
+    """
+    gan = Gan(
+        generator=Decoder(tuple(settings["generator_hidden"]), spec.shape, settings["activation"]),
+        discriminator=Encoder(tuple(settings["discriminator_hidden"]), 1, settings["activation"]),
+        latent=settings["latent"],
+        game=LOSSES[settings["loss"]],
+        penalty=settings["penalty"],
+        bounded=spec.bounded,
+        hparams=hparams,
+    )
+    return Model(
+        init=partial(init, gan),
+        objectives={
+            "discriminator": Objective(("discriminator",), partial(discriminator_loss, gan), settings["critic_steps"]),
+            "generator": Objective(("generator",), partial(generator_loss, gan)),
+        },
+        evaluate=partial(evaluate, gan),
+        monitor="sliced_wasserstein",
+        decode=partial(decode, gan),
+        latent=gan.latent,
+        sample=partial(sample, gan),
+        averaged=("generator",),
+    )
+
+
+def init(gan: Gan, rng: Key, batch: Array) -> Params:
+    """`{"generator", "discriminator"}`."""
+    generator_key, discriminator_key = jax.random.split(rng)
+    noise = jnp.zeros((batch.shape[0], gan.latent))
+    return {
+        "generator": gan.generator.init(generator_key, noise)["params"],
+        "discriminator": gan.discriminator.init(discriminator_key, batch)["params"],
+    }
+
+
+def decode(gan: Gan, params: Params, z: Array) -> Array:
+    """G(z), `[b, *shape]`: in [0, 1] for images, anywhere for points."""
+    x = gan.generator.apply({"params": params["generator"]}, z)
+    return jax.nn.sigmoid(x) if gan.bounded else x
+
+
+def sample(gan: Gan, params: Params, rng: Key, n: int) -> Array:
+    """G(h) at h ~ N(0, I), `[n, *shape]`."""
+    return decode(gan, params, jax.random.normal(rng, (n, gan.latent)))
+
+
+def logits(gan: Gan, params: Params, x: Array) -> Array:
+    """D(x), `[b]`, whose sigmoid is the probability that x is real. Images are moved to [-1, 1] first."""
+    centred = 2 * x - 1 if gan.bounded else x
+    return gan.discriminator.apply({"params": params["discriminator"]}, centred)[:, 0]
+
+
+def judge(gan: Gan, params: Params, batch: Array, rng: Key) -> tuple[Array, Array]:
+    """Logits of a batch and of as many samples, `[b]` each, in one pass."""
+    both = jnp.concatenate([batch, sample(gan, params, rng, batch.shape[0])])  # [2b, *shape]
+    real, fake = jnp.split(logits(gan, params, both), 2)
+    return real, fake
+
+
+def discriminator_loss(gan: Gan, params: Params, batch: Array, rng: Key) -> tuple[Array, dict[str, Array]]:
+    """The discriminator's side of the game, plus gamma/2 E||grad_x D(x)||^2 with the penalty 'r1'."""
+    real, fake = judge(gan, params, batch, rng)
+    loss = jnp.mean(gan.game.discriminator(real, fake))
+    named = {"discriminator_loss": loss, "real_logit": jnp.mean(real), "fake_logit": jnp.mean(fake)}
+    if gan.penalty == "none":
+        return loss, named
+    r1 = jnp.mean(r1_penalty(partial(logits, gan, params), batch))
+    return loss + gan.hparams["r1_weight"] * r1, named | {"r1": r1}
+
+
+def generator_loss(gan: Gan, params: Params, batch: Array, rng: Key) -> tuple[Array, dict[str, Array]]:
+    """The generator's side of the game, on as many samples as the batch has examples."""
+    fake = logits(gan, params, sample(gan, params, rng, batch.shape[0]))
+    loss = jnp.mean(gan.game.generator(fake))
+    return loss, {"generator_loss": loss}
+
+
+def evaluate(gan: Gan, params: Params, batch: Array, rng: Key) -> dict[str, Array]:
+    """Both players' losses and logits per pair of a real example and a sample: `[b]` each."""
+    real, fake = judge(gan, params, batch, rng)
+    return {
+        "discriminator_loss": gan.game.discriminator(real, fake),
+        "generator_loss": gan.game.generator(fake),
+        "real_logit": real,
+        "fake_logit": fake,
+    }
+
+
+FAMILY = Family(
+    settings={
+        "generator_hidden": (256, 256),
+        "discriminator_hidden": (256, 256),
+        "latent": 64,
+        "activation": "leaky_relu",
+        "loss": "nonsaturating",
+        "critic_steps": 1,
+        "penalty": "none",
+    },
+    choices={"activation": ACTIVATIONS, "loss": LOSSES, "penalty": ("none", "r1")},
+    hparams={
+        "discriminator_learning_rate": 2e-4,
+        "generator_learning_rate": 2e-4,
+        "b1": 0.5,
+        "r1_weight": 1.0,
+        "ema_decay": 0.999,
+    },
+    objectives=("discriminator", "generator"),
+    reads=lambda settings: {"ema_decay"} | ({"r1_weight"} if settings["penalty"] == "r1" else set()),
+    make=make,
+)

@@ -1,0 +1,185 @@
+"""The variational autoencoder (Kingma & Welling 2014; Rezende et al. 2014).
+
+Prior p(z) = N(0, I), posterior q(z|x) = N(mu(x), diag sigma^2(x)), decoder p(x|z) Bernoulli or Gaussian. The cost is
+KL(q(z|x) || p(z)) - E_q[log p(x|z)], in nats per example: summed over dimensions, averaged over the batch, with one
+draw z = mu + sigma * eps per example. Reported as
+
+  recon = -E_q[log p(x|z)] >= 0 for a Bernoulli decoder,   kl = KL(q || p) >= 0,   elbo = -(recon + kl) <= log p(x),
+
+and loss = recon + beta kl (Higgins et al. 2017), which is -elbo at beta = 1.
+"""
+
+import math
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genjax import likelihoods
+from genjax.divergences import standard_normal_kl
+from genjax.layers import ACTIVATIONS
+from genjax.networks import Decoder, Encoder, logit, start_at
+from genjax.types import Array, DataSpec, Family, Hparams, InputError, Key, Model, Objective, Params, Settings
+
+# A learned variance cannot fall below that of rounding to one of 256 grey levels, 1 / (12 * 255^2): where a pixel
+# never changes, the likelihood of a density would otherwise grow without bound.
+LOG_VAR_FLOOR = -math.log(12 * 255**2)
+
+
+class Vae(NamedTuple):
+    """The networks and what binds them."""
+
+    encoder: Encoder
+    decoder: Decoder
+    latent: int
+    likelihood: str
+    bounded: bool
+    hparams: Hparams
+
+
+def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
+    """Binds the VAE to its data and hyperparameters.
+
+    Args:
+      settings: `hidden`, `latent`, `activation`, and `likelihood`: 'bernoulli', or a Gaussian whose variance is
+        each dimension's function of z ('gaussian_pixel'), one learned scalar ('gaussian_shared') or 'gaussian_fixed'.
+      spec: of the data.
+      hparams: `beta`, `beta_warmup` (steps over which beta rises linearly), `step`, and `decoder_variance` where
+        the variance is fixed.
+
+    Raises:
+      InputError: a Bernoulli likelihood with data outside [0, 1].
+    """
+    if settings["likelihood"] == "bernoulli" and not spec.bounded:
+        raise InputError("model.likelihood 'bernoulli' needs data in [0, 1]; use a Gaussian for points")
+    encoder = Encoder(tuple(settings["hidden"]), 2 * settings["latent"], settings["activation"])
+    vae = Vae(encoder, _decoder(settings, spec), settings["latent"], settings["likelihood"], spec.bounded, hparams)
+    trains = ("encoder", "decoder", "noise") if vae.likelihood == "gaussian_shared" else ("encoder", "decoder")
+    return Model(
+        init=partial(init, vae),
+        objectives={"elbo": Objective(trains, partial(loss, vae))},
+        evaluate=partial(evaluate, vae),
+        monitor="loss",
+        decode=partial(decode, vae),
+        latent=vae.latent,
+        encode=partial(encode, vae),
+        reconstruct=lambda params, batch, rng: decode(vae, params, encode(vae, params, batch)),
+        sample=partial(sample, vae),
+    )
+
+
+def init(vae: Vae, rng: Key, batch: Array) -> Params:
+    """`{"encoder", "decoder"}`, and `"noise"`, one log-variance, where all dimensions share it."""
+    encoder_key, decoder_key = jax.random.split(rng)
+    codes = jnp.zeros((batch.shape[0], vae.latent))
+    parts = {
+        "encoder": vae.encoder.init(encoder_key, batch)["params"],
+        "decoder": vae.decoder.init(decoder_key, codes)["params"],
+    }
+    return parts | {"noise": {"log_var": jnp.zeros(())}} if vae.likelihood == "gaussian_shared" else parts
+
+
+def posterior(vae: Vae, params: Params, x: Array) -> tuple[Array, Array]:
+    """mu(x) and log sigma^2(x) of q(z|x), `[b, latent]` each."""
+    mean, log_var = jnp.split(vae.encoder.apply({"params": params["encoder"]}, x), 2, axis=-1)
+    return mean, log_var
+
+
+def likelihood(vae: Vae, params: Params, z: Array) -> tuple[Array, Array]:
+    """The mean of p(x|z), `[b, *shape]` (logits for a Bernoulli), and its log-variance, which broadcasts to the mean."""
+    out = vae.decoder.apply({"params": params["decoder"]}, z)
+    if vae.likelihood == "gaussian_pixel":
+        return out[..., 0], _bounded_below(out[..., 1])
+    if vae.likelihood == "gaussian_shared":
+        return out, _bounded_below(params["noise"]["log_var"])
+    if vae.likelihood == "gaussian_fixed":
+        return out, jnp.log(vae.hparams["decoder_variance"])
+    return out, jnp.zeros(())  # a Bernoulli has no variance of its own
+
+
+def log_prob(vae: Vae, params: Params, z: Array, x: Array) -> Array:
+    """log p(x|z), `[b]`, nats."""
+    mean, log_var = likelihood(vae, params, z)
+    if vae.likelihood == "bernoulli":
+        return likelihoods.bernoulli_log_prob(mean, x)
+    return likelihoods.gaussian_log_prob(mean, log_var, x)
+
+
+def terms(vae: Vae, params: Params, x: Array, rng: Key) -> tuple[Array, Array]:
+    """recon = -log p(x|z) at one z = mu + sigma * eps, and KL(q(z|x) || p(z)); `[b]` each, nats."""
+    mean, log_var = posterior(vae, params, x)
+    z = mean + jnp.exp(0.5 * log_var) * jax.random.normal(rng, mean.shape)  # [b, latent]
+    return -log_prob(vae, params, z, x), jnp.sum(standard_normal_kl(mean, log_var), axis=-1)
+
+
+def loss(vae: Vae, params: Params, batch: Array, rng: Key) -> tuple[Array, dict[str, Array]]:
+    """recon + beta kl, where beta rises linearly over the first `beta_warmup` steps (Sonderby et al. 2016)."""
+    warmth = jnp.minimum(1.0, (vae.hparams["step"] + 1) / jnp.maximum(vae.hparams["beta_warmup"], 1.0))
+    recon, kl = (jnp.mean(term) for term in terms(vae, params, batch, rng))
+    total = recon + warmth * vae.hparams["beta"] * kl
+    return total, {"loss": total, "recon": recon, "kl": kl, "elbo": -(recon + kl)}
+
+
+def evaluate(vae: Vae, params: Params, batch: Array, rng: Key) -> dict[str, Array]:
+    """The loss at its final beta, and its parts, per example: `[b]` each, nats."""
+    recon, kl = terms(vae, params, batch, rng)
+    return {"loss": recon + vae.hparams["beta"] * kl, "recon": recon, "kl": kl, "elbo": -(recon + kl)}
+
+
+def encode(vae: Vae, params: Params, batch: Array) -> Array:
+    """The posterior's mean, `[b, latent]`."""
+    return posterior(vae, params, batch)[0]
+
+
+def decode(vae: Vae, params: Params, z: Array) -> Array:
+    """The mean of p(x|z), `[b, *shape]`."""
+    mean, _ = likelihood(vae, params, z)
+    return jax.nn.sigmoid(mean) if vae.likelihood == "bernoulli" else mean
+
+
+def sample(vae: Vae, params: Params, rng: Key, n: int) -> Array:
+    """At draws z from the prior: for images the mean of p(x|z), as the field shows them; for points a draw from it."""
+    z_key, x_key = jax.random.split(rng)
+    z = jax.random.normal(z_key, (n, vae.latent))
+    if vae.bounded:
+        return jnp.clip(decode(vae, params, z), 0.0, 1.0)
+    mean, log_var = likelihood(vae, params, z)
+    return mean + jnp.exp(0.5 * log_var) * jax.random.normal(x_key, mean.shape)
+
+
+def _decoder(settings: Settings, spec: DataSpec) -> Decoder:
+    """A decoder whose output starts at the training mean; with a variance per pixel it ends in pairs, `[*shape, 2]`."""
+    start = logit(spec.mean) if settings["likelihood"] == "bernoulli" else spec.mean
+    shape = spec.shape
+    if settings["likelihood"] == "gaussian_pixel":
+        start, shape = np.stack([start, np.zeros_like(start)], axis=-1), (*shape, 2)
+    return Decoder(tuple(settings["hidden"])[::-1], shape, settings["activation"], start_at(start))
+
+
+def _bounded_below(log_var: Array) -> Array:
+    return LOG_VAR_FLOOR + jax.nn.softplus(log_var - LOG_VAR_FLOOR)
+
+
+def _reads(settings: Settings) -> set[str]:
+    fixed = {"decoder_variance"} if settings["likelihood"] == "gaussian_fixed" else set()
+    return {"beta", "beta_warmup"} | fixed
+
+
+FAMILY = Family(
+    settings={
+        "hidden": (512,),
+        "latent": 20,
+        "activation": "relu",
+        "likelihood": "bernoulli",
+    },
+    choices={
+        "activation": ACTIVATIONS,
+        "likelihood": ("bernoulli", "gaussian_pixel", "gaussian_shared", "gaussian_fixed"),
+    },
+    hparams={"beta": 1.0, "beta_warmup": 0.0, "decoder_variance": 0.1},
+    objectives=("elbo",),
+    reads=_reads,
+    make=make,
+)

@@ -1,0 +1,138 @@
+"""A run from its configuration to its pictures: the host's loop around compiled chunks, and all of its side effects."""
+
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from ml_collections import ConfigDict
+
+from genjax import checkpoint, data, feed, logs, report
+from genjax import config as configs
+from genjax.programs import Programs, make_programs
+from genjax.step import averaged_params
+from genjax.types import TrainState
+from genjax.workdir import claim, write_json
+
+FINISHED, DIVERGED, STOPPED = 0, 3, 4  # exit codes; 2 is for input that cannot be used
+
+
+def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int:
+    """Trains, evaluates and draws, going on from the newest checkpoint where there is one.
+
+    Args:
+      config: of the run.
+      workdir: where everything about the run is kept; made if it does not exist.
+      stream: for progress.
+
+    Returns:
+      The exit code: 0 finished, 3 gradients stopped being finite, 4 stopped by a signal after saving.
+
+    Raises:
+      InputError: the configuration, the data or the folder cannot be used.
+    """
+
+    def say(line: str) -> None:
+        print(line, file=stream, flush=True)
+
+    configs.check(config)
+    if config.train.deterministic:
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
+    with claim(workdir, config), _signals(say) as signals:
+        dataset = data.load(config.data.source)
+        programs = make_programs(config, dataset)
+        with checkpoint.opened(workdir / "checkpoints") as manager:
+            state = _start(programs, manager, workdir, config.train.steps, say)
+            with logs.open_logs(workdir, int(state.step), config.train.steps, stream) as log:
+                code, state = _loop(config, programs, dataset, state, manager, log, signals)
+        if code == FINISHED and not (workdir / "evaluation.json").exists():
+            _finish(programs, dataset, state, workdir)
+            say(f"pictures and evaluation.json are in {workdir}")
+    return code
+
+
+def _start(programs: Programs, manager: Any, workdir: Path, total: int, say: Callable[[str], None]) -> TrainState:
+    """The newest state that was saved, or the first."""
+    first = programs.init()
+    restored = checkpoint.restore_newest(manager, first, say)
+    if restored is None:
+        return first
+    step = int(restored.step)
+    say(f"{workdir} is finished: {step:,} steps" if step == total else f"{workdir} goes on from step {step:,}")
+    return programs.spread(restored)
+
+
+def _loop(
+    config: ConfigDict,
+    programs: Programs,
+    dataset: data.Dataset,
+    state: TrainState,
+    manager: Any,
+    log: logs.Logs,
+    signals: list[int],
+) -> tuple[int, TrainState]:
+    """Chunk after chunk to the last step. The exit code, and the state there."""
+    every, step, monitor = config.train, int(state.step), programs.model(state).monitor
+    while step < every.steps:
+        length = min(every.log_every - step % every.log_every, every.steps - step)
+        began = time.perf_counter()
+        state, metrics = programs.advance(state, length)
+        row = feed.means("train", metrics)
+        seconds = time.perf_counter() - began
+        if (failed := int(state.diverged_at)) >= 0:
+            log.say(f"step {failed:,}: gradients are not finite; stopped. The last good checkpoint is kept.")
+            return DIVERGED, state
+        step += length
+        evaluated = step % every.evaluate_every == 0 or step == every.steps
+        if evaluated:
+            row |= feed.means("validation", programs.evaluate(state, dataset.validation.x))
+            log.images(step, _snapshots(programs, dataset, state))
+        log.write({"step": step, **row, "seconds": seconds, "examples_per_second": length * programs.examples / seconds})
+        if evaluated or signals or step % every.checkpoint_every == 0:
+            checkpoint.save(manager, state, row.get(f"validation/{monitor}"))
+        if signals and step < every.steps:
+            log.say(f"stopped by {signal.Signals(signals[0]).name} after step {step:,}; run again to go on")
+            return STOPPED, state
+    return FINISHED, state
+
+
+def _snapshots(programs: Programs, dataset: data.Dataset, state: TrainState) -> dict:
+    model, params = programs.model(state), averaged_params(state)
+    return report.snapshots(model, params, programs.spec, dataset.validation.x, programs.rng)
+
+
+def _finish(programs: Programs, dataset: data.Dataset, state: TrainState, workdir: Path) -> None:
+    """The pictures, and last of all the figures on the test split, whose file marks a run as complete."""
+    rows = logs.read_metrics(workdir / "metrics.jsonl")
+    model, params = programs.model(state), averaged_params(state)
+    report.draw(workdir, model, params, programs.spec, dataset, rows, programs.rng)
+    figures = {
+        **feed.means("validation", programs.evaluate(state, dataset.validation.x)),
+        **feed.means("test", programs.evaluate(state, dataset.test.x)),
+    }
+    finite = {name: value if math.isfinite(value) else str(value) for name, value in figures.items()}
+    write_json(workdir / "evaluation.json", {"step": int(state.step), **finite})
+
+
+@contextmanager
+def _signals(say: Callable[[str], None]) -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM, so that a chunk is finished and saved; the second one interrupts at once."""
+    received: list[int] = []
+
+    def receive(number: int, _frame: object) -> None:
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+        say(f"{signal.Signals(number).name}: finishing the chunk and saving; once more to stop at once")
+
+    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

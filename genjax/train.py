@@ -1,0 +1,110 @@
+"""Training as a function: a chunk of steps is one scan, so that it can be compiled whole, mapped and sharded.
+
+Nothing here reads or writes. Between chunks the host does (`run`).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from genjax import step as steps
+from genjax.metrics.means import dataset_means
+from genjax.metrics.mixtures import mode_coverage
+from genjax.metrics.wasserstein import sliced_wasserstein
+from genjax.models import FAMILIES
+from genjax.rng import batch_indices, stream
+from genjax.types import Array, DataSpec, Family, Hparams, Key, Model, Settings, TrainState
+
+SAMPLES = 2500
+
+
+class Train(NamedTuple):
+    """A configuration's training, as pure functions to jit, vmap or shard.
+
+    Attributes:
+      init: `(hparams, rng) -> state`.
+      indices: `(hparams, rng, first, length, n) -> [length, repeats, b]`, the examples that steps `first ...` see; `length` and
+        the data set's size `n` are static.
+      chunk: `(state, data, indices, hparams, rng) -> (state, {name: [length]})`, one scan over `indices`, which point
+        into `data: [n, *shape]` as stored.
+      evaluate: `(state, data, hparams, rng) -> {name: scalar}`, on every example of `data`.
+      model: `(hparams, step) -> Model`.
+    """
+
+    init: Callable[[Hparams, Key], TrainState]
+    indices: Callable[[Hparams, Key, Array, int, int], Array]
+    chunk: Callable[[TrainState, Array, Array, Hparams, Key], tuple[TrainState, dict[str, Array]]]
+    evaluate: Callable[[TrainState, Array, Hparams, Key], dict[str, Array]]
+    model: Callable[[Hparams, Array], Model]
+
+
+def make_train(
+    config: Settings,
+    spec: DataSpec,
+    family: Family | None = None,
+    place: Callable[[Array], Array] = lambda batches: batches,
+) -> Train:
+    """The training functions of a configuration on data of one description.
+
+    Args:
+      config: `model`, `optim`, `train.batch_size`, `train.steps`, `train.evaluate_batch_size` are read, all static.
+      spec: of the data.
+      family: of the model; the one that `config.model.family` names if None.
+      place: applied to each step's `[repeats, b, *shape]`, to shard it over devices (`mesh.shard_batches`).
+    """
+    family = FAMILIES[config["model"]["family"]] if family is None else family
+    settings, optimisers, total = config["model"], config["optim"], config["train"]["steps"]
+    batch_size = config["train"]["batch_size"]
+
+    def model(hparams: Hparams, step: Array) -> Model:
+        return family.make(settings, spec, {**hparams, "step": step})
+
+    def init(hparams: Hparams, rng: Key) -> TrainState:
+        batch = jnp.zeros((1, *spec.shape))
+        return steps.init_state(model(hparams, jnp.int32(0)), optimisers, hparams, rng, batch)
+
+    def indices(hparams: Hparams, rng: Key, first: Array, length: int, n: int) -> Array:
+        repeats = max(objective.repeats for objective in model(hparams, first).objectives.values())
+        numbers = first + jnp.arange(length)
+        flat = batch_indices(stream(rng, "shuffle"), numbers, repeats * batch_size, n)
+        return flat.reshape(length, repeats, batch_size)
+
+    def chunk(
+        state: TrainState, data: Array, indices: Array, hparams: Hparams, rng: Key
+    ) -> tuple[TrainState, dict[str, Array]]:
+        def body(state: TrainState, index: Array) -> tuple[TrainState, dict[str, Array]]:
+            key = jax.random.fold_in(stream(rng, "binarise"), state.step)
+            batches = steps.prepare(spec, key, place(data[index]))  # [repeats, b, *shape]
+            bound = model(hparams, state.step)
+            return steps.train_step(bound, optimisers, state, batches, hparams, rng, state.step / total)
+
+        return jax.lax.scan(body, state, indices)
+
+    def evaluate(state: TrainState, data: Array, hparams: Hparams, rng: Key) -> dict[str, Array]:
+        bound, params = model(hparams, state.step), steps.averaged_params(state)
+
+        def per_example(batch: Array, key: Key) -> dict[str, Array]:
+            noise = stream(key, "noise")
+            return bound.evaluate(params, steps.prepare(spec, stream(key, "binarise"), batch), noise)
+
+        key = stream(rng, "evaluate")
+        means = dataset_means(per_example, data, config["train"]["evaluate_batch_size"], key)
+        return means | _sample_metrics(bound, params, spec, data, key)
+
+    return Train(init, indices, chunk, evaluate, model)
+
+
+def _sample_metrics(model: Model, params, spec: DataSpec, data: Array, rng: Key) -> dict[str, Array]:
+    """What samples alone tell: their distance to as many examples, and the modes they find where those are known."""
+    if model.sample is None:
+        return {}
+    n = min(SAMPLES, data.shape[0])
+    samples = model.sample(params, stream(rng, "sample"), n)  # [n, *shape]
+    real = steps.prepare(spec, stream(rng, "real"), data[:n])
+    named = {"sliced_wasserstein": sliced_wasserstein(stream(rng, "directions"), samples, real)}
+    if spec.modes is None:
+        return named
+    more = model.sample(params, stream(rng, "modes"), SAMPLES)
+    return named | mode_coverage(more, jnp.asarray(spec.modes.centres), spec.modes.sigma)

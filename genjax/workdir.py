@@ -1,0 +1,48 @@
+"""The folder of a run: whose it is, and that one process at a time writes to it."""
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from genjax import config as configs
+from genjax.logs import write_atomically
+from genjax.types import InputError
+
+
+@contextmanager
+def claim(workdir: Path, config: Mapping[str, Any]) -> Iterator[None]:
+    """Makes the folder this configuration's and this process's own for the length of the block.
+
+    The lock is the kernel's, so a killed process leaves none behind.
+
+    Raises:
+      InputError: another process holds it, or it belongs to another configuration.
+    """
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, PermissionError) as error:
+        raise InputError(f"cannot make the folder {workdir}: {error.strerror}") from error
+    with (workdir / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"{workdir} is in use by another process") from error
+        _match(workdir / "config.json", configs.to_json(config))
+        yield
+
+
+def _match(path: Path, ours: str) -> None:
+    if not path.exists():
+        write_atomically(path, ours.encode())
+        return
+    differing = configs.differences(ours, path.read_text())
+    if differing:
+        raise InputError(f"{path.parent} belongs to another configuration; it has {'; '.join(differing)}")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a small JSON file whole or not at all."""
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
