@@ -1,6 +1,7 @@
 """Checkpoints of a training state: the newest three and the best, written in the background, verified when read."""
 
 import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -22,13 +23,19 @@ def opened(directory: Path) -> Iterator[Any]:
 
     Leaving the block waits for what is still being written.
     """
+    for path in directory.glob("*/metrics/metrics"):
+        if _monitor(path) is None:  # orbax could not open the folder: this checkpoint is merely not the best
+            path.unlink()
     import orbax.checkpoint as ocp
     from orbax.checkpoint import checkpoint_managers as managers
 
-    best = managers.BestN(
-        get_metric_fn=lambda metrics: metrics["monitor"], reverse=True, n=1, keep_checkpoints_without_metrics=False
-    )
+    def monitor(metrics: dict[str, float]) -> float:
+        return metrics["monitor"]
+
+    best = managers.BestN(get_metric_fn=monitor, reverse=True, n=1, keep_checkpoints_without_metrics=False)
     options = ocp.CheckpointManagerOptions(
+        best_fn=monitor,  # without it orbax would not write the metrics, and a resumed run would not know its best
+        best_mode="min",
         preservation_policy=managers.AnyPreservationPolicy([managers.LatestN(KEEP), best]),
         cleanup_tmp_directories=True,
     )
@@ -50,8 +57,8 @@ def save(manager: Any, state: TrainState, monitor: float | None = None) -> None:
     args = ocp.args.Composite(
         arrays=ocp.args.StandardSave(arrays), digest=ocp.args.JsonSave({"sha256": _digest(arrays)})
     )
-    metrics = None if monitor is None or not math.isfinite(monitor) else {"monitor": monitor}
-    manager.save(int(arrays["step"]), args=args, metrics=metrics, force=True)
+    measured = math.inf if monitor is None or not math.isfinite(monitor) else monitor
+    manager.save(int(arrays["step"]), args=args, metrics={"monitor": measured}, force=True)
 
 
 def restore_newest(manager: Any, like: TrainState, report: Callable[[str], None]) -> TrainState | None:
@@ -110,6 +117,14 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
         whole.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
         whole.update(np.ascontiguousarray(arrays[name]).tobytes())
     return whole.hexdigest()
+
+
+def _monitor(path: Path) -> float | None:
+    try:
+        monitor = json.loads(path.read_bytes())["monitor"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return monitor if isinstance(monitor, float) else None
 
 
 def _first_line(error: Exception) -> str:

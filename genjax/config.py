@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import runpy
+import traceback
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,13 @@ def load(path: Path) -> ConfigDict:
     if not path.is_file():
         raise InputError(f"no config file {path}")
     try:
-        return runpy.run_path(str(path))["get_config"]()
-    except KeyError as error:
-        if error.args != ("get_config",):
-            raise
-        raise InputError(f"{path} defines no get_config()") from error
+        get_config = runpy.run_path(str(path)).get("get_config")
+        config = get_config() if callable(get_config) else None
+    except Exception as error:  # whatever the user's own code raises
+        raise InputError(f"{_place(path, error)}: {_one_line(error)}") from error
+    if not isinstance(config, ConfigDict):
+        raise InputError(f"{path} defines no get_config() that returns a ConfigDict")
+    return config
 
 
 def override(config: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
@@ -79,10 +82,8 @@ def override(config: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
     Raises:
       InputError: an unknown setting, with the nearest right one, or a value of another type.
     """
-    values = flatten(config)
-    for name, text in assignments.items():
-        _nearest_name("setting", name, values)
-        values[name] = _parse(name, text, values[name])
+    known = _known(config) | flatten(config)
+    values = {name: _parse(name, text, known[_nearest_name("setting", name, known)]) for name, text in assignments.items()}
     changed = config.copy_and_resolve_references()
     changed.update_from_flattened_dict(values)
     return changed
@@ -94,15 +95,15 @@ def check(config: ConfigDict) -> None:
     Raises:
       InputError: what is wrong, in one line.
     """
-    family = config.get("model", {}).get("family")
-    base = flatten(default(family if isinstance(family, str) else ""))
-    values, kind = flatten(config), FAMILIES[family]
-    own = {f"hparams.{o}_{name}": value for o in kind.objectives for name, value in optim.HPARAMS.items()}
+    values, known = flatten(config), _known(config)
     for name, value in values.items():
-        _same_type(name, value, {**own, **base}[_nearest_name("setting", name, {**own, **base})])
-    for name in base.keys() - values.keys():
+        _same_type(name, value, known[_nearest_name("setting", name, known)])
+    base = flatten(default(values["model.family"]))
+    for name in sorted(base.keys() - values.keys()):
         raise InputError(f"setting {name} is missing")
-    _check_choices(config, kind)
+    if not 0 <= config["seed"] < 2**32:
+        raise InputError(f"seed = {config['seed']} must be at least 0 and less than 2**32")
+    _check_choices(config, FAMILIES[values["model.family"]])
     _check_train(config["train"])
     unread = {f"hparams.{name}" for name in config["hparams"]} - {f"hparams.{name}" for name in active(config)}
     for name in sorted(unread):
@@ -143,6 +144,27 @@ def differences(ours: str, theirs: str) -> list[str]:
     return [f"{name}: {b.get(name)}, not {a.get(name)}" for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)]
 
 
+def _known(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Every setting that a configuration of this family may hold, an objective's own included, and its default."""
+    family = str(flatten(config).get("model.family", ""))
+    base, kind = flatten(default(family)), FAMILIES[family]
+    own = {f"hparams.{o}_{name}": value for o in kind.objectives for name, value in optim.HPARAMS.items()}
+    return own | base
+
+
+def _place(path: Path, error: Exception) -> str:
+    """`path, line n`: where in the user's file an error arose, as far as that is known."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{path}, line {error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
+    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
+
+
 def _nearest_name(what: str, name: str, names: Iterable[str]) -> str:
     names = list(names)
     if name in names:
@@ -180,7 +202,7 @@ def _check_choices(config: ConfigDict, kind: Family) -> None:
         _nearest_name(f"model.{name}", config["model"][name], names)
     for name, value in config["model"].items():
         for number in value if isinstance(value, tuple) else (value,):
-            if not isinstance(number, str | bool) and (type(number) is not int or number < 1):
+            if not isinstance(value, str | bool) and (type(number) is not int or number < 1):
                 raise InputError(f"model.{name} = {value!r} must hold whole numbers from 1 on")
     for objective, settings in config["optim"].items():
         _nearest_name(f"optim.{objective}.optimiser", settings["optimiser"], optim.OPTIMISERS)
@@ -189,8 +211,8 @@ def _check_choices(config: ConfigDict, kind: Family) -> None:
 
 def _check_train(train: Mapping[str, Any]) -> None:
     for name in ("batch_size", "steps", "log_every", "evaluate_every", "checkpoint_every", "evaluate_batch_size"):
-        if train[name] < 1:
-            raise InputError(f"train.{name} = {train[name]} must be at least 1")
+        if not 1 <= train[name] < 2**31:
+            raise InputError(f"train.{name} = {train[name]} must be at least 1 and less than 2**31")
     for name in ("evaluate_every", "checkpoint_every"):
         if train[name] % train["log_every"]:
             raise InputError(f"train.{name} = {train[name]} must be a multiple of train.log_every = {train['log_every']}")

@@ -15,20 +15,11 @@ from typing import Any, BinaryIO, NamedTuple, TextIO
 
 import numpy as np
 
+from genjax.atomic import write_atomically
 from genjax.types import InputError
 
 # JSON has no number for these, and `null` could not be read back: the names are those that protobuf's JSON uses.
 NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a whole file or nothing: whoever opens `path` sees the old content or the new."""
-    unfinished = path.with_name(path.name + ".tmp")
-    with unfinished.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def encode_row(row: Mapping[str, Any]) -> bytes:

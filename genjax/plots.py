@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from genjax.logs import write_atomically
+from genjax.atomic import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ LARGEST = 300_000  # bytes
 DPI = 144
 GAP = 4  # pixels between tiles
 INK, BLUE, ORANGE = "#333333", "#0072b2", "#d55e00"
-# Distinct to every kind of colour vision (after Paul Tol's "muted" scheme).
+# For colour-blind readers too, after Paul Tol's "muted" scheme; class names are written beside the colours as well.
 CLASSES = ("#332288", "#88ccee", "#117733", "#ddcc77", "#cc6677", "#44aa99", "#aa4499", "#999933", "#882255", "#777777")
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so it is the same everywhere

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,26 +45,28 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int
     if config.train.deterministic:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
     with claim(workdir, config), _signals(say) as signals:
+        if (workdir / "evaluation.json").exists():
+            say(f"{workdir} is finished: {config.train.steps:,} steps")
+            return FINISHED
         dataset = data.load(config.data.source)
         programs = make_programs(config, dataset)
         with checkpoint.opened(workdir / "checkpoints") as manager:
-            state = _start(programs, manager, workdir, config.train.steps, say)
+            state = _start(programs, manager, workdir, say)
             with logs.open_logs(workdir, int(state.step), config.train.steps, stream) as log:
                 code, state = _loop(config, programs, dataset, state, manager, log, signals)
-        if code == FINISHED and not (workdir / "evaluation.json").exists():
+        if code == FINISHED:
             _finish(programs, dataset, state, workdir)
             say(f"pictures and evaluation.json are in {workdir}")
     return code
 
 
-def _start(programs: Programs, manager: Any, workdir: Path, total: int, say: Callable[[str], None]) -> TrainState:
+def _start(programs: Programs, manager: Any, workdir: Path, say: Callable[[str], None]) -> TrainState:
     """The newest state that was saved, or the first."""
     first = programs.init()
     restored = checkpoint.restore_newest(manager, first, say)
     if restored is None:
         return first
-    step = int(restored.step)
-    say(f"{workdir} is finished: {step:,} steps" if step == total else f"{workdir} goes on from step {step:,}")
+    say(f"{workdir} goes on from step {int(restored.step):,}")
     return programs.spread(restored)
 
 
@@ -85,7 +88,9 @@ def _loop(
         row = feed.means("train", metrics)
         seconds = time.perf_counter() - began
         if (failed := int(state.diverged_at)) >= 0:
-            log.say(f"step {failed:,}: gradients are not finite; stopped. The last good checkpoint is kept.")
+            kept = manager.latest_step()
+            where = "before the first checkpoint" if kept is None else f"the checkpoint of step {kept:,} is kept"
+            log.say(f"step {failed:,}: gradients are not finite; stopped ({where})")
             return DIVERGED, state
         step += length
         evaluated = step % every.evaluate_every == 0 or step == every.steps
@@ -121,18 +126,31 @@ def _finish(programs: Programs, dataset: data.Dataset, state: TrainState, workdi
 
 @contextmanager
 def _signals(say: Callable[[str], None]) -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM, so that a chunk is finished and saved; the second one interrupts at once."""
+    """Collects SIGINT and SIGTERM, so that a chunk is finished and saved; the second one ends the process at once.
+
+    Python's own handlers wait while compiled code runs: a thread reads the signals as the system delivers them.
+    """
     received: list[int] = []
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
 
-    def receive(number: int, _frame: object) -> None:
-        received.append(number)
-        if len(received) > 1:
-            raise KeyboardInterrupt
-        say(f"{signal.Signals(number).name}: finishing the chunk and saving; once more to stop at once")
+    def watch() -> None:
+        while number := os.read(reader, 1):
+            received.append(number[0])
+            if len(received) > 1:
+                os._exit(128 + number[0])
+            say(f"{signal.Signals(number[0]).name}: finishing the chunk and saving; once more to stop at once")
 
-    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    wakeup = signal.set_wakeup_fd(writer)
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
         yield received
     finally:
+        signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.close(writer)
+        watcher.join()
+        os.close(reader)

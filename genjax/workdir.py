@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genjax import config as configs
-from genjax.logs import write_atomically
+from genjax.atomic import write_atomically
 from genjax.types import InputError
 
 
@@ -23,9 +23,10 @@ def claim(workdir: Path, config: Mapping[str, Any]) -> Iterator[None]:
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise InputError(f"cannot make the folder {workdir}: {error.strerror}") from error
-    with (workdir / ".lock").open("w") as lock:
+        lock = (workdir / ".lock").open("w")
+    except OSError as error:
+        raise InputError(f"cannot write in the folder {workdir}: {error.strerror}") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -38,7 +39,10 @@ def _match(path: Path, ours: str) -> None:
     if not path.exists():
         write_atomically(path, ours.encode())
         return
-    differing = configs.differences(ours, path.read_text())
+    try:
+        differing = configs.differences(ours, path.read_text())
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{path} is not a configuration; delete it or choose another folder") from error
     if differing:
         raise InputError(f"{path.parent} belongs to another configuration; it has {'; '.join(differing)}")
 

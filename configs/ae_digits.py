@@ -1,0 +1,15 @@
+"""A deep autoencoder on 8x8 digits: `scripts/train.py --config configs/ae_digits.py`."""
+
+from ml_collections import ConfigDict
+
+from genjax.config import default
+
+
+def get_config() -> ConfigDict:
+    config = default("autoencoder")
+    config.data.source = "digits"
+    config.model.hidden = (256, 128)
+    config.model.latent = 8
+    config.hparams.lambda_w = 1e-5
+    config.train.steps = 5000
+    return config

@@ -1,0 +1,20 @@
+"""A GAN on 8x8 digits: `scripts/train.py --config configs/gan_digits.py`."""
+
+from ml_collections import ConfigDict
+
+from genjax.config import default
+
+
+def get_config() -> ConfigDict:
+    config = default("gan")
+    config.data.source = "digits"
+    config.model.generator_hidden = (256, 256)
+    config.model.discriminator_hidden = (256, 256)
+    config.model.latent = 32
+    config.model.penalty = "r1"
+    config.hparams.r1_weight = 1.0
+    config.hparams.discriminator_learning_rate = 5e-4
+    config.hparams.generator_learning_rate = 5e-4
+    config.train.batch_size = 64
+    config.train.steps = 10000
+    return config

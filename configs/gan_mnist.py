@@ -1,0 +1,18 @@
+"""A GAN on MNIST: `scripts/train.py --config configs/gan_mnist.py`."""
+
+from ml_collections import ConfigDict
+
+from genjax.config import default
+
+
+def get_config() -> ConfigDict:
+    config = default("gan")
+    config.data.source = "tfds:mnist"
+    config.model.generator_hidden = (256, 512)
+    config.model.discriminator_hidden = (512, 256)
+    config.model.latent = 64
+    config.model.penalty = "r1"
+    config.hparams.r1_weight = 1.0
+    config.train.batch_size = 64
+    config.train.steps = 40000
+    return config

@@ -1,0 +1,36 @@
+"""Every source of data, each as one `Dataset`."""
+
+import difflib
+
+from genjax.data import digits, folder, mixtures, npz, sprites, tfds
+from genjax.data.dataset import Dataset, Modes, Split, describe
+from genjax.types import InputError
+
+__all__ = ["SOURCES", "Dataset", "Modes", "Split", "describe", "load"]
+
+# What stands in angle brackets is the user's to fill in.
+SOURCES = {
+    "digits": digits.load,
+    "ring8": mixtures.ring8,
+    "grid25": mixtures.grid25,
+    "sprites": sprites.load,
+    "sprites32": sprites.load32,
+    "tfds:<name>": tfds.load,
+    "npz:<path>": npz.load,
+    "folder:<path>": folder.load,
+}
+
+
+def load(source: str) -> Dataset:
+    """Loads a data set by its source, such as `digits`, `tfds:mnist`, `npz:faces.npz` or `folder:photos`.
+
+    Raises:
+      InputError: there is no such source, or what it holds cannot be used.
+    """
+    head, colon, rest = source.partition(":")
+    loaders = {name.partition("<")[0]: loader for name, loader in SOURCES.items()}
+    if head + colon in loaders and bool(colon) == bool(rest):
+        return loaders[head + colon](source)
+    nearest = difflib.get_close_matches(head + colon, loaders, n=1)
+    hint = f"; did you mean {nearest[0] + rest!r}?" if nearest else ""
+    raise InputError(f"unknown data source {source!r}{hint} (the sources are {', '.join(SOURCES)})")

@@ -1,0 +1,41 @@
+"""Deterministic splits for the sources that lack them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from genjax.types import InputError
+
+PARTS = ("train", "validation", "test")
+SEED = 20130612
+
+
+def assign(name: str, counts: Mapping[str, int]) -> dict[str, tuple[str, np.ndarray]]:
+    """Says which of a source's examples make up each split.
+
+    A missing split is held out of training by a fixed permutation: a tenth of training, or as many examples as the
+    split beside it has if those are fewer. A source without splits is thus divided 80/10/10.
+
+    Args:
+      name: the source as the user wrote it.
+      counts: the number of examples in each split that the source has; `train` is one of them.
+
+    Returns:
+      `{split: (the source's split, indices into it in ascending order)}` for train, validation and test.
+
+    Raises:
+      InputError: a split would be empty.
+    """
+    # A bit generator's stream is frozen for all versions of NumPy; a Generator's permutation is not.
+    order = np.argsort(np.random.PCG64(SEED).random_raw(counts["train"]), kind="stable")
+    size = min([max(len(order) // 10, 1), *counts.values()])
+    chosen = {}
+    for part in ("test", "validation"):
+        if part in counts:
+            chosen[part] = (part, np.arange(counts[part]))
+        else:
+            chosen[part], order = ("train", np.sort(order[:size])), order[size:]
+    assigned = {"train": ("train", np.sort(order)), "validation": chosen["validation"], "test": chosen["test"]}
+    if empty := [part for part, (_, index) in assigned.items() if not len(index)]:
+        raise InputError(f"{name}: too few examples, its {empty[0]} split would be empty (it has {dict(counts)})")
+    return assigned

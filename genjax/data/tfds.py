@@ -1,0 +1,150 @@
+"""Image data sets of TensorFlow Datasets, `tfds:<name>`, read without TensorFlow and decoded once."""
+
+import difflib
+import functools
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genjax.data.assemble import assemble, pixel_scale
+from genjax.data.cache import cached
+from genjax.data.dataset import Dataset, Split
+from genjax.data.splits import PARTS, assign
+from genjax.types import InputError
+
+LAYOUT = 1  # of the cached arrays: raise it when what is cached for the same files changes
+BLOCK = 1_000  # records decoded at a time
+NAME = re.compile(r"\w+(/\w[\w.+-]*)?(:\d+\.\d+\.\d+)?")
+VERSION = re.compile(r"\d+\.\d+\.\d+")
+
+
+def load(source: str) -> Dataset:
+    """Reads `tfds:<name>` or `tfds:<name>/<config>`, in its newest prepared version or in the one named by `:1.0.0`.
+
+    The data set is looked for in `$TFDS_DATA_DIR`, or else in `~/tensorflow_datasets`, and never downloaded. Where the
+    cache holds it, TFDS is not even imported.
+    """
+    data_dir = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    prepared = _find(source, data_dir)
+    name = prepared.parent.relative_to(data_dir).as_posix()
+    digest = hashlib.sha256(str(LAYOUT).encode())
+    for path in sorted(prepared.glob("*.json")):  # a data set prepared anew, from other files, is another entry
+        digest.update(path.read_bytes())
+    build = functools.partial(_decode, source, f"{name}:{prepared.name}", data_dir)
+    arrays, notes = cached(f"tfds/{name}/{prepared.name}-{digest.hexdigest()[:8]}", build)
+    splits = {part: Split(arrays[f"{part}_x"], arrays.get(f"{part}_y")) for part in PARTS}
+    return assemble(source, splits, notes["scale"], tuple(notes["target_names"]))
+
+
+def _find(source: str, data_dir: Path) -> Path:
+    """The folder of the newest prepared version, or of the one asked for."""
+    reference = source.removeprefix("tfds:")
+    if not NAME.fullmatch(reference):
+        raise InputError(f"{source}: a TFDS name is written name, name/config or name:1.0.0")
+    name, _, version = reference.partition(":")
+    versions = [path.parent for path in (data_dir / name).glob("*/dataset_info.json")]
+    found = [path for path in versions if VERSION.fullmatch(path.name) and version in ("", path.name)]
+    if not found:
+        raise InputError(f"{source}: {_absent(name, version, data_dir)}")
+    return max(found, key=lambda path: tuple(map(int, path.name.split("."))))
+
+
+def _absent(name: str, version: str, data_dir: Path) -> str:
+    """One line on how to get what is not prepared."""
+    if configs := sorted(path.parent.parent.name for path in (data_dir / name).glob("*/*/dataset_info.json")):
+        return f"name one of its configurations, such as tfds:{name}/{configs[0]}"
+    import tensorflow_datasets as tfds
+
+    known = tfds.list_builders(with_community_datasets=False)
+    if name.split("/")[0] not in known:
+        nearest = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean tfds:{nearest[0]}?" if nearest else ""
+        return f"no such data set in {data_dir} or in TFDS{hint}"
+    wanted = f"version {version} is" if version else "it is"
+    command = _build_command(name, data_dir)
+    return f"{wanted} not prepared in {data_dir}; set TFDS_DATA_DIR to where it is, or prepare it: {command}"
+
+
+def _decode(source: str, reference: str, data_dir: Path, folder: Path) -> dict[str, Any]:
+    """Writes `<split>_x.npy`, and `<split>_y.npy` if there are targets, and returns scale and target names."""
+    records = _open(source, reference, data_dir)
+    counts = {part: len(records[part]) for part in PARTS if part in records}
+    if "train" not in counts:
+        raise InputError(f"{source}: there is no training split, only {', '.join(records)}")
+    info = records["train"].dataset_info
+    image, shape = _image_feature(source, info)
+    targets, names = _target_features(info)
+    for part, (origin, index) in assign(source, counts).items():
+        y = []
+        with (folder / f"{part}_x.npy").open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (len(index), *shape)}
+            np.lib.format.write_array_header_1_0(file, header)
+            for block in _blocks(source, records[origin], index):
+                file.write(np.stack([record[image] for record in block]).tobytes())
+                y += [[record[target] for target in targets] for record in block]
+        if targets:
+            np.save(folder / f"{part}_y.npy", np.array(y, np.int32))
+    return {"scale": pixel_scale(np.load(folder / "train_x.npy", mmap_mode="r")), "target_names": names}
+
+
+def _open(source: str, reference: str, data_dir: Path) -> Any:
+    """`{split: its records}`."""
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.data_source(reference, data_dir=data_dir, download=False)
+    except NotImplementedError as error:
+        command = f"{_build_command(reference.partition(':')[0], data_dir)} --overwrite"
+        raise InputError(
+            f"{source}: its files cannot be read without TensorFlow; prepare it again: {command}"
+        ) from error
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"{source}: what {data_dir} holds cannot be read ({_line(error)})") from error
+
+
+def _build_command(name: str, data_dir: Path) -> str:
+    return f"pip install tensorflow && tfds build {name} --file_format=array_record --data_dir={data_dir}"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _blocks(source: str, records: Any, index: np.ndarray) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, len(index), BLOCK):
+        try:
+            yield records.__getitems__(index[start : start + BLOCK].tolist())
+        except (OSError, ValueError, RuntimeError, IndexError) as error:
+            raise InputError(f"{source}: its records cannot be read ({_line(error)})") from error
+
+
+def _image_feature(source: str, info: Any) -> tuple[str, tuple[int, ...]]:
+    """Name and shape of the image: the supervised input if that is one, or else the only one."""
+    import tensorflow_datasets as tfds
+
+    images = [name for name, feature in info.features.items() if isinstance(feature, tfds.features.Image)]
+    images = [name for name in images if name in (info.supervised_keys or ())] or images
+    if len(images) != 1:
+        raise InputError(f"{source}: not an image data set; it holds {', '.join(sorted(info.features))}")
+    feature = info.features[images[0]]
+    if None in feature.shape:
+        raise InputError(f"{source}: its images differ in size; resize them and use folder:<path> or npz:<path>")
+    if feature.np_dtype != np.uint8:
+        raise InputError(f"{source}: its images are {np.dtype(feature.np_dtype)}; only uint8 images are read")
+    return images[0], feature.shape
+
+
+def _target_features(info: Any) -> tuple[list[str], list[str]]:
+    """The label that the data set declares, or else all of its scalar labels as factors; and the target names."""
+    import tensorflow_datasets as tfds
+
+    # Features that are read back from files come in no fixed order.
+    labels = sorted(name for name, feature in info.features.items() if isinstance(feature, tfds.features.ClassLabel))
+    labels = [name for name in labels if name in (info.supervised_keys or ())] or labels
+    names = info.features[labels[0]].names if len(labels) == 1 else labels
+    return labels, list(names)

@@ -1,0 +1,95 @@
+"""Small configurations of every family, for the tests that hold for all of them."""
+
+from functools import cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from genjax import config as configs
+from genjax.train import Train, make_train
+from genjax.types import DataSpec, Family
+
+SHAPE, N, BATCH = (4, 4, 1), 24, 8
+
+SMALL = {
+    "autoencoder": {"model.hidden": (6,), "model.latent": 3},
+    "vae": {"model.hidden": (6,), "model.latent": 3},
+    "gan": {"model.generator_hidden": (6,), "model.discriminator_hidden": (6,), "model.latent": 3},
+}
+
+CASES = {
+    "autoencoder": ("autoencoder", {}),
+    "autoencoder_one_layer": ("autoencoder", {"model.hidden": (), "model.phi": "sigmoid"}),
+    "autoencoder_gaussian": (
+        "autoencoder",
+        {"model.likelihood": "gaussian", "model.psi": "tanh", "optim.autoencoder.optimiser": "sgd"},
+    ),
+    "vae": ("vae", {}),
+    "vae_binarised": ("vae", {"data.dynamic_binarisation": True, "optim.elbo.schedule": "burda"}),
+    "vae_pixel": ("vae", {"model.likelihood": "gaussian_pixel", "optim.elbo.clip": True}),
+    "vae_shared": ("vae", {"model.likelihood": "gaussian_shared", "optim.elbo.schedule": "exponential"}),
+    "vae_fixed": (
+        "vae",
+        {"model.likelihood": "gaussian_fixed", "optim.elbo.optimiser": "adamw", "optim.elbo.schedule": "warmup_cosine"},
+    ),
+    "gan": ("gan", {}),
+    "gan_critic": (
+        "gan",
+        {"model.penalty": "r1", "model.critic_steps": 2, "optim.discriminator.clip": True},
+    ),
+    "gan_minimax": ("gan", {"model.loss": "minimax", "optim.generator.optimiser": "rmsprop"}),
+    "gan_log_difference": ("gan", {"model.loss": "log_difference", "optim.generator.schedule": "exponential"}),
+}
+
+
+class Case(NamedTuple):
+    """A configuration with its training functions, compiled once for all tests."""
+
+    config: ConfigDict
+    functions: Train
+    hparams: dict
+    init: object
+    chunk: object
+
+
+def spec_of(config: ConfigDict) -> DataSpec:
+    """Of `images()`."""
+    mean = images().mean(axis=0) / 255
+    return DataSpec(SHAPE, True, 1 / 255, mean.astype(np.float32), config.data.dynamic_binarisation)
+
+
+@cache
+def images() -> np.ndarray:
+    """`[N, *SHAPE]` uint8, all different."""
+    return np.random.default_rng(0).integers(0, 256, (N, *SHAPE)).astype(np.uint8)
+
+
+def small_config(family: str, changes: dict) -> ConfigDict:
+    """The family's default with few units, a short run and some changes."""
+    config = configs.default(family)
+    config.train.batch_size, config.train.steps = BATCH, 10
+    with config.unlocked():
+        config.update_from_flattened_dict({**SMALL[family], **changes})
+    configs.check(config)
+    return config
+
+
+def build(config: ConfigDict, family: Family | None = None) -> Case:
+    """The case of a configuration, compiled lazily."""
+    functions = make_train(config, spec_of(config), family)
+    hparams = {name: jnp.float32(value) for name, value in configs.active(config).items()}
+
+    def chunk(state, hparams, rng, length):
+        indices = functions.indices(hparams, rng, state.step, length, N)
+        return functions.chunk(state, jnp.asarray(images()), indices, hparams, rng)
+
+    return Case(config, functions, hparams, jax.jit(functions.init), jax.jit(chunk, static_argnames="length"))
+
+
+@cache
+def case(name: str) -> Case:
+    """A case of the table, built once."""
+    return build(small_config(*CASES[name]))

@@ -1,0 +1,6 @@
+"""Strict settings for every test: no silent broadcasting between ranks, and two CPU devices, so that sharding is real."""
+
+import jax
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_num_cpu_devices", 2)

@@ -1,0 +1,101 @@
+"""Arrays that are computed once and memory-mapped from then on."""
+
+import threading
+
+import chex
+import numpy as np
+import pytest
+
+from genjax.data import cache
+from genjax.types import InputError
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GENJAX_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def build_ramp(folder):
+    np.save(folder / "ramp.npy", np.arange(1000))
+    return {"unit": "m"}
+
+
+def refuse_to_build(folder):
+    raise AssertionError("the cache was complete")
+
+
+def test_cached_arrays_are_built_once_and_mapped():
+    first, _ = cache.cached("a/b", build_ramp)
+    second, notes = cache.cached("a/b", refuse_to_build)
+    assert notes == {"unit": "m"}
+    assert isinstance(second["ramp"], np.memmap)
+    assert not second["ramp"].flags.writeable
+    chex.assert_trees_all_equal(first, second, {"ramp": np.arange(1000)})
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def garble(path):
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+@pytest.mark.parametrize("damage", [cut, garble, lambda path: path.unlink()], ids=["cut short", "zeroed", "deleted"])
+@pytest.mark.parametrize("name", ["ramp.npy", "manifest.json"])
+def test_damaged_cache_is_rebuilt(own_cache, name, damage):
+    cache.cached("a", build_ramp)
+    damage(own_cache / "a" / name)
+    arrays, _ = cache.cached("a", build_ramp)
+    np.testing.assert_array_equal(arrays["ramp"], np.arange(1000))
+    cache.cached("a", refuse_to_build)
+
+
+def test_interrupted_build_leaves_nothing_that_counts(own_cache):
+    def interrupted(folder):
+        build_ramp(folder)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.cached("a", interrupted)
+    assert not list((own_cache / "a").iterdir())
+    assert cache.cached("a", build_ramp)[1] == {"unit": "m"}
+
+
+def test_two_builders_at_once_both_get_the_whole_entry(own_cache):
+    barrier, found = threading.Barrier(2), []
+
+    def build_together(folder):
+        barrier.wait(timeout=10)
+        notes = build_ramp(folder)
+        barrier.wait(timeout=10)
+        return notes
+
+    threads = [threading.Thread(target=lambda: found.append(cache.cached("a", build_together))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    chex.assert_trees_all_equal(*(arrays for arrays, _ in found), {"ramp": np.arange(1000)})
+    assert sorted(path.name for path in (own_cache / "a").iterdir()) == ["manifest.json", "ramp.npy"]
+
+
+def test_cache_that_cannot_be_written(own_cache):
+    own_cache.touch()
+    with pytest.raises(InputError, match="set GENJAX_CACHE"):
+        cache.cached("a", build_ramp)
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"GENJAX_CACHE": "/one", "XDG_CACHE_HOME": "/two"}, "/one"),
+        ({"GENJAX_CACHE": "", "XDG_CACHE_HOME": "/two"}, "/two/genjax"),
+        ({"GENJAX_CACHE": "", "XDG_CACHE_HOME": "", "HOME": "/home"}, "/home/.cache/genjax"),
+    ],
+)
+def test_cache_root(monkeypatch, variables, expected):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert cache.root().as_posix() == expected

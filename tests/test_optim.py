@@ -1,0 +1,100 @@
+"""Optimisers against optax's own, and schedules against tables."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from genjax import optim
+
+HP = {**optim.HPARAMS, "learning_rate": 0.1}
+PARAMS = {"layer": {"kernel": jnp.array([[1.0, -2.0]]), "bias": jnp.array([0.5, 0.1])}}
+OPTAX = {
+    "adam": optax.adam(0.1, 0.9, 0.999, 1e-8),
+    "adamw": optax.adamw(0.1, 0.9, 0.999, 1e-8, weight_decay=1e-2, mask={"layer": {"kernel": True, "bias": False}}),
+    "sgd": optax.sgd(0.1, momentum=0.9),
+    "rmsprop": optax.rmsprop(0.1, decay=0.9, eps=1e-8),
+}
+
+
+def settings(**changes):
+    return {**optim.SETTINGS, **changes}
+
+
+def descend(make):
+    """Three steps on a bowl, rebuilding the optimiser from its hyperparameters each time."""
+    params, state = PARAMS, make().init(PARAMS)
+    for _ in range(3):
+        grads = jax.grad(lambda p: sum(jnp.sum((x - 3) ** 2) for x in jax.tree.leaves(p)))(params)
+        updates, state = make().update(grads, state, params)
+        params = optax.apply_updates(params, updates)
+    return params
+
+
+def test_every_optimiser_is_tested():
+    assert OPTAX.keys() == optim.OPTIMISERS.keys()
+
+
+@pytest.mark.parametrize("name", OPTAX)
+def test_optimisers_are_optaxs(name):
+    traced = jax.jit(lambda hp: descend(lambda: optim.make("elbo", settings(optimiser=name), hp)))(HP)
+    chex.assert_trees_all_close(traced, descend(lambda: OPTAX[name]), rtol=1e-5)  # 1 - b2 in float32
+
+
+def test_clipping_bounds_the_global_norm():
+    tx = optim.make("elbo", settings(optimiser="sgd", clip=True), {**HP, "clip_norm": 0.5, "learning_rate": 1.0})
+    updates, _ = tx.update(jax.tree.map(lambda x: 100 * x, PARAMS), tx.init(PARAMS), PARAMS)
+    np.testing.assert_allclose(optax.tree.norm(updates), 0.5, rtol=1e-5)
+    small = jax.tree.map(lambda x: 1e-3 * x, PARAMS)
+    updates, _ = tx.update(small, tx.init(PARAMS), PARAMS)
+    chex.assert_trees_all_close(updates, jax.tree.map(jnp.negative, small), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("constant", {0.0: 1.0, 0.5: 1.0, 0.999: 1.0}),
+        ("exponential", {0.0: 1.0, 0.5: 0.1, 1.0: 0.01}),
+        ("warmup_cosine", {0.0: 0.0, 0.025: 0.5, 0.05: 1.0, 0.525: 0.505, 1.0: 0.01}),
+        # Ends of the stages: 1, 4, 13, 40, 121, 364, 1093 and 3280 parts of 3280.
+        (
+            "burda",
+            {
+                0.0: 1.0,
+                0.9 / 3280: 1.0,
+                1.1 / 3280: 0.72,
+                3.9 / 3280: 0.72,
+                4.1 / 3280: 0.52,
+                13.1 / 3280: 0.37,
+                40.1 / 3280: 0.27,
+                121.1 / 3280: 0.19,
+                364.1 / 3280: 0.14,
+                1093.1 / 3280: 0.1,
+                1.0: 0.1,
+            },
+        ),
+    ],
+)
+def test_schedules_by_hand(name, table):
+    schedule = optim.SCHEDULES[name][0]
+    for progress, expected in table.items():
+        for wrap in (lambda f: f, jax.jit):
+            np.testing.assert_allclose(wrap(schedule)(jnp.float32(progress), HP), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_the_schedule_scales_the_learning_rate():
+    step = {}
+    for progress in (0.0, 0.5):
+        tx = optim.make("elbo", settings(optimiser="sgd", schedule="exponential"), HP, progress)
+        step[progress], _ = tx.update(PARAMS, tx.init(PARAMS), PARAMS)
+    chex.assert_trees_all_close(step[0.5], jax.tree.map(lambda x: 0.1 * x, step[0.0]), rtol=1e-5)
+
+
+def test_an_objectives_own_hyperparameter_comes_first():
+    hp = {**HP, "generator_learning_rate": 0.3}
+    for objective, rate in (("generator", 0.3), ("discriminator", 0.1)):
+        tx = optim.make(objective, settings(optimiser="sgd"), hp)
+        updates, _ = tx.update(PARAMS, tx.init(PARAMS), PARAMS)
+        chex.assert_trees_all_close(updates, jax.tree.map(lambda x, rate=rate: -rate * x, PARAMS))

@@ -1,0 +1,178 @@
+"""Pictures: every tile in its place, every pixel its value, the same bytes every time."""
+
+import chex
+import numpy as np
+import pytest
+from PIL import Image
+
+from genjax import plots
+
+
+def read(path):
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).random(shape, np.float32)
+
+
+def contains(picture, tile):
+    """Whether the bytes of `tile` `[H, W]` stand anywhere in the grey `picture` `[H', W']`."""
+    windows = np.lib.stride_tricks.sliding_window_view(picture, tile.shape)
+    candidates = np.argwhere(windows[..., 0, 0] == tile[0, 0])
+    return any((windows[i, j] == tile).all() for i, j in candidates)
+
+
+@pytest.mark.parametrize(
+    ("n", "columns", "gap", "channels", "expected"),
+    [(6, 3, 1, 1, (9, 17, 1)), (5, 3, 2, 3, (10, 19, 3)), (2, 8, 0, 1, (4, 10, 1)), (1, 1, 3, 3, (4, 5, 3))],
+)
+def test_grid_puts_each_image_in_its_place(n, columns, gap, channels, expected):
+    images = noise(n, 4, 5, channels) * 0.9
+    grid = plots.image_grid(images, columns, gap)
+    chex.assert_shape(grid, expected)
+    across = min(n, columns)
+    white = np.ones_like(grid)
+    for i, image in enumerate(images):
+        top, left = (i // across) * (4 + gap), (i % across) * (5 + gap)
+        np.testing.assert_array_equal(grid[top : top + 4, left : left + 5], image)
+        white[top : top + 4, left : left + 5] = image
+    np.testing.assert_array_equal(grid, white)
+
+
+@pytest.mark.parametrize(
+    ("value", "byte"), [(0.0, 0), (1.0, 255), (0.5, 128), (-3.0, 0), (7.0, 255), (np.nan, 0), (np.inf, 255)]
+)
+def test_bytes(value, byte):
+    assert plots.to_uint8(np.array([value], np.float32)) == byte
+
+
+@pytest.mark.parametrize(("shape", "factor"), [((8, 8, 1), 100), ((71, 71, 3), 11), ((30, 900, 1), 1)])
+def test_saved_image_is_enlarged_pixel_by_pixel(tmp_path, shape, factor):
+    image = noise(*shape)
+    plots.save_image(tmp_path / "image.png", image)
+    saved = read(tmp_path / "image.png")
+    chex.assert_shape(saved, (shape[0] * factor, shape[1] * factor, 3))
+    pixels = np.kron(plots.to_uint8(image), np.ones((factor, factor, 1), np.uint8))
+    np.testing.assert_array_equal(saved, np.broadcast_to(pixels, saved.shape))
+
+
+def test_samples_are_tiles_of_whole_pixels(tmp_path):
+    images = noise(64, 8, 8, 1)
+    plots.samples(tmp_path / "samples.png", images)
+    saved = read(tmp_path / "samples.png")[..., 0]
+    chex.assert_shape(saved, (796, 796))  # 8 tiles of 8 x 12 pixels and 7 gaps of 4
+    np.testing.assert_array_equal(saved[106:196:12, 206:296:12], plots.to_uint8(images[10])[..., 0])
+
+
+@pytest.mark.parametrize(("n", "channels"), [(64, 1), (25, 3)])
+def test_large_noise_stays_small(tmp_path, n, channels):
+    plots.samples(tmp_path / "samples.png", noise(n, 80, 80, channels))
+    assert read(tmp_path / "samples.png").size > plots.LARGEST
+    assert (tmp_path / "samples.png").stat().st_size <= plots.LARGEST
+
+
+def test_reconstruction_stands_under_its_input(tmp_path):
+    inputs, outputs = noise(3, 8, 8, 1), noise(3, 8, 8, 1, seed=1)
+    plots.reconstructions(tmp_path / "pairs.png", inputs, outputs, columns=2)
+    picture = read(tmp_path / "pairs.png")[..., 0]
+    for x, y in zip(inputs, outputs, strict=True):
+        pair = np.concatenate([x, y])
+        tile = plots.to_uint8(plots.enlarge(pair, 50))[..., 0]
+        stacked = np.insert(tile, 400, np.full((plots.GAP, 1), 255, np.uint8), axis=0)
+        assert contains(picture, stacked)
+
+
+def test_traversal_and_latent_grid_keep_the_order(tmp_path):
+    images = noise(2, 3, 8, 8, 1)
+    plots.traversal(tmp_path / "traversal.png", images, np.array([-1.5, 0, 1.5]))
+    plots.latent_grid(tmp_path / "grid.png", images, (-2, 2, -1, 1))
+    for name, gap in (("traversal.png", plots.GAP), ("grid.png", plots.GAP // 2)):
+        tiles = plots.enlarge(images.reshape(6, 8, 8, 1), 33)
+        grid = plots.to_uint8(plots.image_grid(tiles, 3, gap))[:-1, 1:, 0]  # the ticks touch the edge
+        assert contains(read(tmp_path / name)[..., 0], grid)
+
+
+ROWS = [
+    {
+        "step": s,
+        "train/loss": 9 / s,
+        "train/kl": float(s),
+        "validation/loss": np.nan if s > 8 else 8 / s,
+        "seconds": 1.0,
+    }
+    for s in range(1, 40)
+]
+RING = np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi / 4)], axis=1)
+FIGURES = {
+    "samples": lambda path: plots.samples(path, noise(10, 8, 8, 3)),
+    "reconstructions": lambda path: plots.reconstructions(path, noise(5, 8, 8, 3), noise(5, 8, 8, 3)),
+    "traversal": lambda path: plots.traversal(path, noise(2, 3, 8, 8, 1), np.arange(3), ["first", "second"]),
+    "latent_grid": lambda path: plots.latent_grid(path, noise(2, 3, 8, 8, 1), (-1, 1, -1, 1)),
+    "latent_plane": lambda path: plots.latent_plane(path, noise(90, 2), np.arange(90) % 12),
+    "curves": lambda path: plots.curves(path, ROWS),
+    "no_curves": lambda path: plots.curves(path, []),
+    "points": lambda path: plots.points(path, RING, np.append(RING, [[np.nan, 0]], axis=0), RING),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_deterministic_small_and_leave_no_trace(tmp_path, name):
+    import matplotlib
+
+    FIGURES[name](tmp_path / "a.png")
+    with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 20, "savefig.dpi": 50}):
+        FIGURES[name](tmp_path / "b.png")
+        assert [matplotlib.rcParams[k] for k in ("axes.facecolor", "font.size", "savefig.dpi")] == ["red", 20, 50]
+    first = (tmp_path / "a.png").read_bytes()
+    assert first == (tmp_path / "b.png").read_bytes()
+    assert len(first) < plots.LARGEST
+    assert b"tEXt" not in first
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
+    assert len(np.unique(read(tmp_path / "a.png"))) > 10
+
+
+def drawn_figures(monkeypatch):
+    """The figures drawn from here on, to look inside."""
+    from matplotlib.figure import Figure
+
+    figures, make = [], Figure.__init__
+    monkeypatch.setattr(Figure, "__init__", lambda self, *a, **k: (figures.append(self), make(self, *a, **k))[1])
+    return figures
+
+
+def test_curves_show_both_splits_and_a_log_scale_where_it_serves(tmp_path, monkeypatch):
+    figures = drawn_figures(monkeypatch)
+    plots.curves(tmp_path / "curves.png", ROWS)
+    loss, kl = figures[0].axes
+    assert [loss.get_title(loc="left"), kl.get_title(loc="left")] == ["loss", "kl"]
+    assert [loss.get_yscale(), kl.get_yscale()] == ["log", "linear"]
+    assert [[line.get_label() for line in axes.lines] for axes in (loss, kl)] == [["train", "validation"], ["train"]]
+    np.testing.assert_array_equal(loss.lines[1].get_ydata(), [row["validation/loss"] for row in ROWS])
+
+
+def test_latent_plane_colours_and_names_every_class(tmp_path, monkeypatch):
+    figures = drawn_figures(monkeypatch)
+    codes, labels = noise(6, 2), np.array([0, 0, 1, 1, 2, 2])
+    plots.latent_plane(tmp_path / "plane.png", codes, labels, ("nought", "one", "two"))
+    axes = figures[0].axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["nought", "one", "two"]
+    scatter = axes.collections[0]
+    colours = {
+        tuple(xy): tuple(c) for xy, c in zip(scatter.get_offsets().tolist(), scatter.get_facecolors(), strict=True)
+    }
+    found = [colours[tuple(xy)] for xy in codes.tolist()]
+    assert found[0] == found[1] != found[2] == found[3] != found[4] == found[5]
+
+
+def test_points_share_axes_and_count_what_lies_outside(tmp_path, monkeypatch):
+    figures = drawn_figures(monkeypatch)
+    plots.points(tmp_path / "points.png", RING, np.concatenate([RING[:5], [[9.0, 0.0], [np.nan, 0.0]]]), RING)
+    left, centre, right = figures[0].axes
+    assert left.get_xlim() == centre.get_xlim() == right.get_xlim() == pytest.approx((-1.24, 1.24))
+    assert centre.get_title(loc="left") == "samples (2 of 7 outside)"
+    density = right.images[0].get_array()
+    for (x, y), seen in zip(RING, [1] * 5 + [0] * 3, strict=True):
+        cell = density[int((y + 1.24) / 2.48 * 200), int((x + 1.24) / 2.48 * 200)]
+        assert (cell > 0.1) == seen
