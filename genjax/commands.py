@@ -1,25 +1,27 @@
 """Command lines: from arguments to one call, and from an error in the input to one line and an exit code.
 
-What takes seconds to import is imported inside the functions, so that Ctrl-C ends a command quietly from its start.
+What takes seconds to import is imported inside the functions, where Ctrl-C already ends the process quietly.
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+BAD_INPUT, BROKEN_PIPE = 2, 141
 
 
 def train(arguments: Sequence[str], description: str) -> int:
     """Runs `scripts/train.py`; returns its exit code."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports make other errors of a KeyboardInterrupt
     try:
         return _train(arguments, description)
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except BrokenPipeError:  # whoever read the progress has left
         return BROKEN_PIPE
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _train(arguments: Sequence[str], description: str) -> int:

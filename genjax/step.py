@@ -56,7 +56,7 @@ def train_step(
       state: before the step.
       batches: `[repeats, b, *shape]`, prepared; as many as the most repeated objective needs.
       hparams: traced scalars.
-      rng: the run's root key; the step's own noise is folded from it.
+      rng: the step's own key.
       progress: steps done over steps in all.
 
     Returns:
@@ -67,7 +67,7 @@ def train_step(
         tx = optim.make(name, optimisers[name], hparams, progress)
         moments = state.opt_state[name]
         for repeat in range(objective.repeats):
-            key = jax.random.fold_in(jax.random.fold_in(stream(rng, name), state.step), repeat)
+            key = stream(rng, f"{name} {repeat}")
             grads, named = _gradients(objective, params, batches[repeat], key)
             finite &= _all_finite(grads)
             updates, moments = tx.update(grads, moments, _parts(params, objective.trains))

@@ -74,13 +74,15 @@ def make_train(
     def chunk(
         state: TrainState, data: Array, indices: Array, hparams: Hparams, rng: Key
     ) -> tuple[TrainState, dict[str, Array]]:
-        def body(state: TrainState, index: Array) -> tuple[TrainState, dict[str, Array]]:
-            key = jax.random.fold_in(stream(rng, "binarise"), state.step)
-            batches = steps.prepare(spec, key, place(data[index]))  # [repeats, b, *shape]
+        def body(state: TrainState, drawn: tuple[Array, Key]) -> tuple[TrainState, dict[str, Array]]:
+            index, key = drawn
+            batches = steps.prepare(spec, stream(key, "binarise"), place(data[index]))  # [repeats, b, *shape]
             bound = model(hparams, state.step)
-            return steps.train_step(bound, optimisers, state, batches, hparams, rng, state.step / total)
+            return steps.train_step(bound, optimisers, state, batches, hparams, key, state.step / total)
 
-        return jax.lax.scan(body, state, indices)
+        numbers = state.step + jnp.arange(indices.shape[0])
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(stream(rng, "step"), numbers)  # [length]
+        return jax.lax.scan(body, state, (indices, keys))
 
     def evaluate(state: TrainState, data: Array, hparams: Hparams, rng: Key) -> dict[str, Array]:
         bound, params = model(hparams, state.step), steps.averaged_params(state)

@@ -1,6 +1,7 @@
-"""Linear models whose optimum is known exactly, trained by the project's own loop; docs/theory.md derives each optimum."""
+"""Linear models whose optimum is known exactly, trained by the project's own loop; docs/theory.md derives each."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -10,7 +11,7 @@ import pytest
 
 from genjax import config as configs
 from genjax.train import make_train
-from genjax.types import DataSpec
+from genjax.types import DataSpec, TrainState
 
 N, D = 64, 6
 VARIANCES = np.array([4.0, 2.0, 1.0, 0.3, 0.2, 0.1])  # zeta_i^2 = sigma_i^2 / N, the eigenvalues of X^T X / N
@@ -18,13 +19,16 @@ AXES = np.linalg.qr(np.random.default_rng(1).standard_normal((D, D)))[0]  # thei
 STEPS, DRAWS = 4000, 1000
 LINEAR = {"phi": "identity", "psi": "identity", "likelihood": "gaussian"}
 ETA2 = 0.25  # the decoder's variance where it is fixed
+SIGMA2 = VARIANCES[3:].mean()  # the best shared variance of a model with three codes
+# The mean of log p(x) at that model's optimum, whose covariance has the eigenvalues 4, 2, 1 and three times SIGMA2.
+LOG_LIKELIHOOD = -0.5 * (D * math.log(2 * math.pi) + np.log(VARIANCES[:3]).sum() + 3 * math.log(SIGMA2) + D)
 
 
 class Program(NamedTuple):
-    """`train(**hparams) -> state` after all steps, and `evaluate(state, **hparams) -> {name: mean}` over DRAWS noises."""
+    """`train(**hparams) -> state` after all steps; `evaluate(state, **hparams) -> {name: mean}` over DRAWS noises."""
 
-    train: object
-    evaluate: object
+    train: Callable[..., TrainState]
+    evaluate: Callable[..., dict[str, jax.Array]]
 
 
 def points():
@@ -70,7 +74,7 @@ def autoencoder():
 
 @pytest.fixture(scope="module")
 def beta_vae():
-    return compiled("vae", latent=4, likelihood="gaussian_fixed", learning_rate=0.1)
+    return compiled("vae", latent=4, likelihood="gaussian_fixed", learning_rate=0.1, batch_size=4 * N)
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +104,8 @@ def test_linear_autoencoder_finds_the_principal_subspace(autoencoder):
     state = autoencoder.train(lambda_w=0.0)
     w1, w2 = kernels(state)
     np.testing.assert_allclose(autoencoder.evaluate(state, lambda_w=0.0)["recon"], VARIANCES[4:].sum(), rtol=1e-4)
-    np.testing.assert_allclose(span(w2), span(AXES[:, :4]), atol=1e-3)
-    np.testing.assert_allclose(w2 @ w1, span(AXES[:, :4]), atol=1e-3)
+    np.testing.assert_allclose(span(w2), span(AXES[:, :4]), atol=3e-3)
+    np.testing.assert_allclose(w2 @ w1, span(AXES[:, :4]), atol=3e-3)
 
 
 @pytest.mark.parametrize("lambda_w", [0.1, 0.5, 1.5])
@@ -109,40 +113,39 @@ def test_regularised_linear_autoencoder(autoencoder, lambda_w):
     """Kunin et al. 2019: W2 = W1^T = U (I - lambda Sigma^-2)^1/2 O^T; a direction vanishes iff sigma_i^2 <= lambda."""
     state = autoencoder.train(lambda_w=lambda_w)
     w1, w2 = kernels(state)
-    kept = VARIANCES[:4] > lambda_w
-    expected = np.where(kept, np.sqrt(np.maximum(0, 1 - lambda_w / VARIANCES[:4])), 0)
+    variances, kept = VARIANCES[:4], VARIANCES[:4] > lambda_w
+    expected = np.sqrt(np.maximum(0, 1 - lambda_w / variances))
     np.testing.assert_allclose(w2, w1.T, atol=1e-4)
     np.testing.assert_allclose(singular_values(w2), expected, atol=1e-3)
     np.testing.assert_allclose(w2 @ w1, AXES[:, :4] * expected**2 @ AXES[:, :4].T, atol=1e-3)
-    minimum = np.sum((2 * lambda_w - lambda_w**2 / VARIANCES[:4])[kept]) + np.sum(VARIANCES[:4][~kept]) + VARIANCES[4:].sum()
+    minimum = np.where(kept, 2 * lambda_w - lambda_w**2 / variances, variances).sum() + VARIANCES[4:].sum()
     penalty = lambda_w * (np.sum(w1**2) + np.sum(w2**2))
     np.testing.assert_allclose(autoencoder.evaluate(state, lambda_w=lambda_w)["recon"] + penalty, minimum, rtol=1e-4)
 
 
 def test_decoupled_decay_has_another_optimum():
-    """A penalty of 0.5 removes the fourth direction; AdamW's decay of 0.5 keeps it, and no product of transposes."""
+    """A penalty of 0.5 removes the fourth direction; AdamW's decay of 0.5 keeps it, and ties no factors."""
     program = compiled("autoencoder", latent=4, optimiser="adamw", **LINEAR)
     w1, w2 = kernels(program.train(lambda_w=0.0, weight_decay=0.5))
-    penalised = np.array([1 - 0.5 / v if v > 0.5 else 0.0 for v in VARIANCES[:4]])
-    assert np.abs(singular_values(w2 @ w1)[:4] - penalised).min() > 0.05
+    penalised = np.maximum(0, 1 - 0.5 / VARIANCES[:4])
+    assert np.min(singular_values(w2 @ w1)[:4] - penalised) > 0.05
     assert singular_values(w2 @ w1)[3] > 0.5
     assert np.abs(w2 - w1.T).max() > 0.05
 
 
 def test_linear_vae_is_probabilistic_pca(shared_vae):
-    """Tipping & Bishop 1999 and Lucas et al. 2019: W W^T = U (Lambda - sigma^2) U^T, sigma^2 the mean discarded variance."""
+    """Tipping & Bishop 1999 and Lucas et al. 2019: W W^T = U (Lambda - sigma^2) U^T, sigma^2 the mean of the rest."""
     program, state = shared_vae
     w = kernels(state)[1]
-    noise, sigma2 = math.exp(state.params["noise"]["log_var"]), VARIANCES[3:].mean()
-    np.testing.assert_allclose(noise, sigma2, rtol=0.02)
-    optimum = AXES[:, :3] * (VARIANCES[:3] - sigma2) @ AXES[:, :3].T + sigma2 * np.eye(D)
+    noise = math.exp(state.params["noise"]["log_var"])
+    np.testing.assert_allclose(noise, SIGMA2, rtol=0.02)
+    optimum = AXES[:, :3] * (VARIANCES[:3] - SIGMA2) @ AXES[:, :3].T + SIGMA2 * np.eye(D)
     np.testing.assert_allclose(w @ w.T + noise * np.eye(D), optimum, atol=0.03)
-    log_likelihood = -0.5 * (D * math.log(2 * math.pi) + np.log(VARIANCES[:3]).sum() + 3 * math.log(sigma2) + D)
-    np.testing.assert_allclose(program.evaluate(state)["elbo"], log_likelihood, atol=0.02)
+    np.testing.assert_allclose(program.evaluate(state)["elbo"], LOG_LIKELIHOOD, atol=0.02)
 
 
 def test_linear_vae_encoder_is_the_posterior(shared_vae):
-    """The best encoder has the mean M^-1 W^T (x - mu) and the variances sigma^2 / diag M, with M = W^T W + sigma^2 I."""
+    """The best encoder has the mean M^-1 W^T (x - mu), the variances sigma^2 / diag M, with M = W^T W + sigma^2 I."""
     state = shared_vae[1]
     w, sigma2 = kernels(state)[1], math.exp(state.params["noise"]["log_var"])
     encoder = jax.tree.map(np.asarray, state.params["encoder"]["Dense_0"])
@@ -155,22 +158,21 @@ def test_linear_vae_encoder_is_the_posterior(shared_vae):
 
 @pytest.mark.parametrize("angle", [0.0, 0.3, math.pi / 4])
 def test_bound_is_tight_iff_the_posterior_is_diagonal(shared_vae, angle):
-    """log p(x) - elbo = 1/2 ln(prod_i M_ii / det M) at the optimum W = U (Lambda - sigma^2)^1/2 R: a turn of R costs it."""
+    """log p(x) - elbo = 1/2 ln(prod_i M_ii / det M) at W = U (Lambda - sigma^2)^1/2 R: a turn R costs it."""
     program, state = shared_vae
-    sigma2, (c, s) = VARIANCES[3:].mean(), (math.cos(angle), math.sin(angle))
-    w = AXES[:, :3] * np.sqrt(VARIANCES[:3] - sigma2) @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
-    m = w.T @ w + sigma2 * np.eye(3)
-    mean, log_var = np.linalg.solve(m, w.T), np.log(sigma2 / np.diag(m))
+    c, s = math.cos(angle), math.sin(angle)
+    w = AXES[:, :3] * np.sqrt(VARIANCES[:3] - SIGMA2) @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+    m = w.T @ w + SIGMA2 * np.eye(3)
+    mean, log_var = np.linalg.solve(m, w.T), np.log(SIGMA2 / np.diag(m))
     params = {
         "encoder": {"Dense_0": {"kernel": np.hstack([mean.T, 0 * mean.T]), "bias": np.hstack([0 * log_var, log_var])}},
         "decoder": {"Dense_0": {"kernel": w.T, "bias": np.zeros(D)}},
-        "noise": {"log_var": np.log(sigma2)},
+        "noise": {"log_var": np.log(SIGMA2)},
     }
     placed = state._replace(params=jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), params))
-    log_likelihood = -0.5 * (D * math.log(2 * math.pi) + np.log(VARIANCES[:3]).sum() + 3 * math.log(sigma2) + D)
     gap = 0.5 * (np.log(np.diag(m)).sum() - np.linalg.slogdet(m)[1])
     assert gap > 0.03 or angle == 0
-    np.testing.assert_allclose(program.evaluate(placed)["elbo"], log_likelihood - gap, atol=0.02)
+    np.testing.assert_allclose(program.evaluate(placed)["elbo"], LOG_LIKELIHOOD - gap, atol=0.02)
 
 
 @pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
@@ -179,12 +181,12 @@ def test_beta_vae_collapses_where_beta_times_the_noise_exceeds_the_variance(beta
     hparams = {"beta": beta, "decoder_variance": ETA2}
     state = beta_vae.train(**hparams)
     w, variances, kept = kernels(state)[1], VARIANCES[:4], VARIANCES[:4] > beta * ETA2
-    np.testing.assert_allclose(singular_values(w), np.sqrt(np.where(kept, variances - beta * ETA2, 0)), atol=0.02)
+    np.testing.assert_allclose(singular_values(w), np.sqrt(np.maximum(0, variances - beta * ETA2)), atol=0.02)
     latent = np.exp(state.params["encoder"]["Dense_0"]["bias"][4:])
     np.testing.assert_allclose(np.sort(latent), np.minimum(1, beta * ETA2 / variances), rtol=0.03)
     kl = 0.5 * np.sum(np.log(variances[kept] / (beta * ETA2)))
     reached = beta_vae.evaluate(state, **hparams)
     np.testing.assert_allclose(reached["kl"], kl, atol=0.03)
-    rest = np.sum(variances[~kept]) + VARIANCES[4:].sum()
-    minimum = (np.sum(beta * ETA2 * (1 + np.log(variances / (beta * ETA2)))[kept]) + rest) / (2 * ETA2)
+    costs = np.where(kept, beta * ETA2 * (1 + np.log(variances / (beta * ETA2))), variances)
+    minimum = (costs.sum() + VARIANCES[4:].sum()) / (2 * ETA2)
     np.testing.assert_allclose(reached["loss"], minimum + D / 2 * math.log(2 * math.pi * ETA2), atol=0.05)

@@ -1,6 +1,6 @@
 """The Dirac-GAN of Mescheder et al. 2018 through the project's own losses and training step; docs/theory.md derives it.
 
-The data is a point at 0, the generator emits a point theta, the discriminator is D(x) = psi x. The equilibrium is (0, 0).
+The data is a point at 0, the generator emits a point theta, the discriminator is D(x) = psi x; equilibrium is (0, 0).
 """
 
 import math
@@ -59,17 +59,18 @@ def simultaneous(game):
 
 
 def dirac(players, loss, steps, h, gamma=None):
-    """`steps` of gradient descent at learning rate h, as a map of w = (theta, psi); R1's weight is gamma, if any."""
+    """`steps` of gradient descent with learning rate h, as a map of w = (theta, psi); R1's weight is gamma, if any."""
 
     def make(settings, spec, hparams):
         game = gan.Gan(Point(), Slope(), 1, LOSSES[loss], "none" if gamma is None else "r1", spec.bounded, hparams)
-        return Model(partial(gan.init, game), players(game), partial(gan.evaluate, game), "", partial(gan.decode, game), 1)
+        init, evaluate, decode = (partial(function, game) for function in (gan.init, gan.evaluate, gan.decode))
+        return Model(init, players(game), evaluate, "generator_loss", decode, latent=1)
 
     names = tuple(players(None))
     family = Family({}, {}, {}, names, lambda settings: {"r1_weight"}, make)
     sgd = {"optimiser": "sgd", "schedule": "constant", "clip": False}
-    config = {"model": {}, "optim": dict.fromkeys(names, sgd), "train": {"batch_size": BATCH, "steps": steps}}
-    config["train"]["evaluate_batch_size"] = BATCH
+    sizes = {"batch_size": BATCH, "steps": steps, "evaluate_batch_size": BATCH}
+    config = {"model": {}, "optim": dict.fromkeys(names, sgd), "train": sizes}
     functions = make_train(config, DataSpec((1,), False, 1.0, np.zeros(1, np.float32)), family)
     hparams = {"learning_rate": jnp.float32(h), "momentum": jnp.float32(0), "r1_weight": jnp.float32(gamma or 0)}
     rng = jax.random.key(0)

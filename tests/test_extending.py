@@ -35,15 +35,15 @@ def test_linear_denoiser_shrinks_each_direction(printed):
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((64, 6))
     left, axes = np.linalg.qr(noise - noise.mean(axis=0))[0], np.linalg.qr(rng.standard_normal((6, 6)))[0]
-    x = (left * np.sqrt(64 * VARIANCES) @ axes.T).astype(np.float32)  # centred, of covariance axes diag(VARIANCES) axes^T
+    x = (left * np.sqrt(64 * VARIANCES) @ axes.T).astype(np.float32)  # centred, with these variances along these axes
     settings = {"hidden": (), "latent": 3, "phi": "identity", "psi": "identity"}
     hparams = {"noise": 0.7, "lambda_w": 0.0, "learning_rate": 0.02, "final_factor": 1e-3}
     fit = importlib.import_module("fit")
-    state, metrics = fit.train(x, settings, hparams, steps=3000, batch_size=512)
+    state, metrics = fit.train(x, settings, hparams, steps=2000, batch_size=256)
     w1, w2 = (np.asarray(state.params[part]["Dense_0"]["kernel"]).T for part in ("encoder", "decoder"))
     shrunk = VARIANCES[:3] / (VARIANCES[:3] + 0.7**2)
     np.testing.assert_allclose(w2 @ w1, axes[:, :3] * shrunk @ axes[:, :3].T, atol=0.02)
-    chex.assert_shape(metrics["recon"], (3000,))
+    chex.assert_shape(metrics["recon"], (2000,))
     minimum = VARIANCES.sum() - np.sum(shrunk * VARIANCES[:3])
     np.testing.assert_allclose(np.mean(metrics["recon"][-500:]), minimum, rtol=0.02)
 
@@ -53,5 +53,5 @@ def test_denoiser_joins_the_table(printed, monkeypatch):
     config = configs.load(printed / "denoiser_digits.py")
     configs.check(config)
     assert configs.active(config)["noise"] == 0.2
-    with pytest.raises(InputError, match="the nearest is 'hparams.noise'"):
+    with pytest.raises(InputError, match=r"the nearest is 'hparams\.noise'"):
         configs.override(config, {"hparams.nois": "1"})
