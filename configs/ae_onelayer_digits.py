@@ -1,6 +1,6 @@
 """The one-layer regularised autoencoder on 8x8 digits: `scripts/train.py --config configs/ae_onelayer_digits.py`.
 
-z = sigmoid(W1 x + b1), x^ = sigmoid(W2 z + b2), cross-entropy + lambda ||w||^2: section 1 of docs/theory.md as it stands.
+z = sigmoid(W1 x + b1), x^ = sigmoid(W2 z + b2), cross-entropy + lambda ||w||^2: docs/theory.md as it stands.
 """
 
 from ml_collections import ConfigDict

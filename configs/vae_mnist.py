@@ -22,7 +22,7 @@ def get_config() -> ConfigDict:
     config.hparams.learning_rate = 1e-3
     config.hparams.eps = 1e-4
     config.train.batch_size = 20
-    config.train.steps = 60 * EPOCH
+    config.train.steps = 100 * EPOCH
     config.train.log_every = EPOCH // 10
     config.train.evaluate_every = EPOCH
     config.train.checkpoint_every = EPOCH

@@ -14,7 +14,7 @@ from genjax.types import Array
 
 
 class AdversarialLoss(NamedTuple):
-    """A game: `discriminator(real_logits [b], fake_logits [b]) -> [b]` and `generator(fake_logits [b]) -> [b]`, both minimised."""
+    """A game: `discriminator(real [b], fake [b]) -> [b]` and `generator(fake [b]) -> [b]` of logits, both minimised."""
 
     discriminator: Callable[[Array, Array], Array]
     generator: Callable[[Array], Array]
@@ -35,7 +35,7 @@ def log_difference_discriminator(real: Array, fake: Array) -> Array:
 
 
 def nonsaturating_generator(fake: Array) -> Array:
-    """-log gamma(x^): strong gradients while the discriminator wins (Goodfellow et al. 2014, section 3); `[b] -> [b]`."""
+    """-log gamma(x^): steep while the discriminator wins (Goodfellow et al. 2014, section 3); `[b] -> [b]`."""
     return jax.nn.softplus(-fake)
 
 
@@ -52,7 +52,7 @@ LOSSES = {
 
 
 def r1_penalty(logits: Callable[[Array], Array], x: Array) -> Array:
-    """1/2 ||grad_x D(x)||^2 at real data, the norm over all of an example's dimensions (Mescheder et al. 2018, equation 9).
+    """1/2 ||grad_x D(x)||^2 at real data, the norm over all of an example's dimensions (Mescheder et al. 2018).
 
     Args:
       logits: `[b, ...] -> [b]`, each logit a function of its own example alone.

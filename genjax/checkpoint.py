@@ -96,6 +96,8 @@ def restore(manager: Any, step: int, like: TrainState) -> TrainState:
     arrays = {name: np.asarray(leaf) for name, leaf in found["arrays"].items()}
     if _digest(arrays) != found["digest"]["sha256"]:
         raise ValueError("its contents are not what was written")
+    if any(arrays[name].shape != leaf.shape or arrays[name].dtype != leaf.dtype for name, leaf in target.items()):
+        raise ValueError("its arrays are of other shapes or types")
     return jax.tree.unflatten(jax.tree.structure(like), [jax.numpy.array(arrays[name]) for name in _flat(like)])
 
 
@@ -124,7 +126,7 @@ def _monitor(path: Path) -> float | None:
         monitor = json.loads(path.read_bytes())["monitor"]
     except (ValueError, KeyError, TypeError):
         return None
-    return monitor if isinstance(monitor, float) else None
+    return monitor if isinstance(monitor, int | float) else None
 
 
 def _first_line(error: Exception) -> str:

@@ -64,9 +64,9 @@ def load(path: Path) -> ConfigDict:
     Raises:
       InputError: no such file, no `get_config`, or an error in it, with its line.
     """
-    if not path.is_file():
-        raise InputError(f"no config file {path}")
     try:
+        if not path.is_file():
+            raise InputError("no such config file")
         get_config = runpy.run_path(str(path)).get("get_config")
         config = get_config() if callable(get_config) else None
     except Exception as error:  # whatever the user's own code raises

@@ -1,4 +1,4 @@
-"""Log-likelihoods of a batch under a decoder, in nats per example: summed over an example's dimensions, never over the batch."""
+"""Log-likelihoods under a decoder, in nats per example: summed over an example's dimensions, never over the batch."""
 
 import math
 

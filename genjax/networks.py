@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import numpy as np
 from flax.typing import Initializer
 
 from genjax.layers import ACTIVATIONS
-from genjax.types import Array
+from genjax.types import Array, Key, Params
 
 
 class Encoder(nn.Module):
@@ -57,12 +58,22 @@ class Decoder(nn.Module):
         return out.reshape(-1, *self.shape)
 
 
+def initial(module: nn.Module, rng: Key, x: Array) -> Params:
+    """A module's parameters before training, for inputs like x."""
+    return module.init(rng, x)["params"]
+
+
+def forward(module: nn.Module, params: Params, x: Array) -> Array:
+    """A module's output at x."""
+    return cast(Array, module.apply({"params": params}, x))
+
+
 def start_at(values: np.ndarray) -> Initializer:
     """An initialiser of a bias whose values are given; their shape is flattened to the bias's own."""
     return lambda key, shape, dtype=jnp.float32: jnp.asarray(values, dtype).reshape(shape)
 
 
 def logit(mean: np.ndarray) -> np.ndarray:
-    """The logit of a mean in [0, 1], clipped to [.001, .999] (Burda et al. 2016), so that sigmoid(logit) is the mean."""
+    """The logit of a mean clipped to [.001, .999] (Burda et al. 2016), so that sigmoid(logit) is the mean."""
     p = np.clip(mean, 0.001, 0.999)
     return np.log(p / (1 - p))

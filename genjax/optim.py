@@ -51,7 +51,7 @@ def _constant(progress: Array, hp: Hparams) -> Array:
 
 
 def _warmup_cosine(progress: Array, hp: Hparams) -> Array:
-    """Linear over the first `warmup` of the run, then a half cosine down to `final_factor` (Loshchilov & Hutter 2017)."""
+    """Linear over the run's first `warmup`, then a half cosine to `final_factor` (Loshchilov & Hutter 2017)."""
     rising = progress / jnp.maximum(hp["warmup"], jnp.finfo(jnp.float32).tiny)
     fall = jnp.clip((progress - hp["warmup"]) / jnp.maximum(1 - hp["warmup"], 1e-6), 0.0, 1.0)
     falling = hp["final_factor"] + (1 - hp["final_factor"]) * 0.5 * (1 + jnp.cos(jnp.pi * fall))
@@ -64,7 +64,7 @@ def _exponential(progress: Array, hp: Hparams) -> Array:
 
 
 def _burda(progress: Array, hp: Hparams) -> Array:
-    """Eight stages; stage i = 0 ... 7 lasts 3^i of 3,280 parts of the run at 10^(-i/7), rounded as the authors round it.
+    """Eight stages; stage i = 0 ... 7 lasts 3^i of 3,280 parts of the run, at 10^(-i/7) as the authors round it.
 
     Burda et al. 2016, section 5: 1e-4 round(10^(1 - i/7), 1), which is 1e-3 times the factor here.
     """

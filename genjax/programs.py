@@ -70,7 +70,9 @@ def make_programs(config: ConfigDict, dataset: Dataset) -> Programs:
 def _check_fit(config: ConfigDict, dataset: Dataset) -> None:
     n, batch = len(dataset.train.x), config.train.batch_size
     if batch > n:
-        raise InputError(f"train.batch_size = {batch} is larger than the training split of {dataset.name}: {n} examples")
+        raise InputError(
+            f"train.batch_size = {batch} is larger than the training split of {dataset.name}: {n} examples"
+        )
     if config.data.dynamic_binarisation and not dataset.bounded:
         raise InputError(f"data.dynamic_binarisation needs images, and {dataset.name} holds points")
 

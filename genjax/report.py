@@ -60,7 +60,8 @@ def draw(
         plots.points(folder / "points.png", validation.x * spec.scale, samples, centres)
     codes = _codes(model, params, spec, validation.x, rng)
     if codes.shape[1] == 2 and model.encode is not None:
-        labels = validation.y[: len(codes)] if validation.y is not None and validation.y.ndim == 1 else None
+        y = validation.y
+        labels = None if y is None or y.ndim > 1 else y[_among(CODES, len(y))]
         plots.latent_plane(folder / "latent_plane.png", codes, labels, dataset.target_names)
     if images:
         _draw_latent(folder, model, params, codes)
@@ -70,7 +71,7 @@ def _pairs(
     model: Model, params: Params, spec: DataSpec, examples: np.ndarray, rng: Key
 ) -> tuple[np.ndarray, np.ndarray]:
     assert model.reconstruct is not None
-    inputs = prepare(spec, stream(rng, "binarise"), jnp.asarray(examples[:PAIRS]))
+    inputs = prepare(spec, stream(rng, "binarise"), jnp.asarray(examples[_among(PAIRS, len(examples))]))
     return np.asarray(inputs), np.asarray(model.reconstruct(params, inputs, stream(rng, "reconstruct")))
 
 
@@ -78,11 +79,17 @@ def _codes(model: Model, params: Params, spec: DataSpec, examples: np.ndarray, r
     """Codes of data, `[N, latent]`, or of the prior where the model has no encoder."""
     if model.encode is None:
         return np.asarray(jax.random.normal(stream(rng, "codes"), (CODES, model.latent)))
-    return np.asarray(model.encode(params, prepare(spec, stream(rng, "binarise"), jnp.asarray(examples[:CODES]))))
+    shown = jnp.asarray(examples[_among(CODES, len(examples))])
+    return np.asarray(model.encode(params, prepare(spec, stream(rng, "binarise"), shown)))
+
+
+def _among(count: int, n: int) -> np.ndarray:
+    """At most so many indices from all over n examples, whose order may be by class."""
+    return np.arange(min(count, n)) * n // min(count, n)
 
 
 def _draw_latent(folder: Path, model: Model, params: Params, codes: np.ndarray) -> None:
-    """A map of a 2-D latent space, or a row for each dimension in which codes vary most, in their standard deviations."""
+    """A map of a 2-D latent space, or a row for each dimension in which codes vary most, in standard deviations."""
     if model.latent == 2:
         low, high = np.quantile(codes, [0.02, 0.98], axis=0)  # [2]
         x, y = np.linspace(low[0], high[0], 20), np.linspace(high[1], low[1], 20)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from genjax import step as steps
 from genjax.metrics.means import dataset_means
@@ -25,8 +26,8 @@ class Train(NamedTuple):
 
     Attributes:
       init: `(hparams, rng) -> state`.
-      indices: `(hparams, rng, first, length, n) -> [length, repeats, b]`, the examples that steps `first ...` see; `length` and
-        the data set's size `n` are static.
+      indices: `(hparams, rng, first, length, n) -> [length, repeats, b]`, the examples that steps `first ...` see;
+        `length` and the data set's size `n` are static.
       chunk: `(state, data, indices, hparams, rng) -> (state, {name: [length]})`, one scan over `indices`, which point
         into `data: [n, *shape]` as stored.
       evaluate: `(state, data, hparams, rng) -> {name: scalar}`, on every example of `data`.
@@ -103,8 +104,9 @@ def _sample_metrics(model: Model, params, spec: DataSpec, data: Array, rng: Key)
     if model.sample is None:
         return {}
     n = min(SAMPLES, data.shape[0])
+    among = np.arange(n) * data.shape[0] // n  # from all over the data, whose order may be by class
     samples = model.sample(params, stream(rng, "sample"), n)  # [n, *shape]
-    real = steps.prepare(spec, stream(rng, "real"), data[:n])
+    real = steps.prepare(spec, stream(rng, "real"), data[among])
     named = {"sliced_wasserstein": sliced_wasserstein(stream(rng, "directions"), samples, real)}
     if spec.modes is None:
         return named

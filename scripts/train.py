@@ -9,4 +9,4 @@ import sys
 from genjax.commands import train
 
 if __name__ == "__main__":
-    sys.exit(train(sys.argv[1:], description=__doc__))
+    sys.exit(train(sys.argv[1:], description=__doc__ or ""))

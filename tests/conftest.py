@@ -1,4 +1,4 @@
-"""Strict settings for every test: no silent broadcasting between ranks, and two CPU devices, so that sharding is real."""
+"""Strict settings for every test: no silent broadcasting between ranks, and two CPU devices to shard over."""
 
 import jax
 

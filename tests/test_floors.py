@@ -56,7 +56,7 @@ def test_imports_point_down(path):
     room = room_of(path)
     for name in imports(path):
         if not name.startswith("genjax."):
-            assert room not in PURE or name.split(".")[0] not in INPUT_AND_OUTPUT, f"{path} does input or output: {name}"
+            assert room not in PURE or name.split(".")[0] not in INPUT_AND_OUTPUT, f"{room} imports {name}"
             continue
         other = name.split(".")[1]
         if other != room:

@@ -14,7 +14,7 @@ import numpy as np
 
 from genjax import likelihoods
 from genjax.layers import ACTIVATIONS, kernel_norm
-from genjax.networks import Decoder, Encoder, logit, start_at
+from genjax.networks import Decoder, Encoder, forward, initial, logit, start_at
 from genjax.types import Array, DataSpec, Family, Hparams, InputError, Key, Model, Objective, Params, Settings
 
 
@@ -70,26 +70,26 @@ def init(auto: Autoencoder, rng: Key, batch: Array) -> Params:
     encoder_key, decoder_key = jax.random.split(rng)
     codes = jnp.zeros((batch.shape[0], auto.latent))
     return {
-        "encoder": auto.encoder.init(encoder_key, batch)["params"],
-        "decoder": auto.decoder.init(decoder_key, codes)["params"],
+        "encoder": initial(auto.encoder, encoder_key, batch),
+        "decoder": initial(auto.decoder, decoder_key, codes),
     }
 
 
 def encode(auto: Autoencoder, params: Params, x: Array) -> Array:
     """z = phi(W1 x + b1), `[b, latent]`."""
-    return ACTIVATIONS[auto.phi](auto.encoder.apply({"params": params["encoder"]}, x))
+    return ACTIVATIONS[auto.phi](forward(auto.encoder, params["encoder"], x))
 
 
 def decode(auto: Autoencoder, params: Params, z: Array) -> Array:
     """x^ = psi(W2 z + b2), `[b, *shape]`."""
-    return ACTIVATIONS[auto.psi](auto.decoder.apply({"params": params["decoder"]}, z))
+    return ACTIVATIONS[auto.psi](forward(auto.decoder, params["decoder"], z))
 
 
 def recon(auto: Autoencoder, params: Params, x: Array) -> Array:
     """L(x, x^) per example, `[b]`: the cross-entropy in nats, from the output's logits, or the squared error."""
     z = encode(auto, params, x)
     if auto.likelihood == "bernoulli":
-        return -likelihoods.bernoulli_log_prob(auto.decoder.apply({"params": params["decoder"]}, z), x)
+        return -likelihoods.bernoulli_log_prob(forward(auto.decoder, params["decoder"], z), x)
     return likelihoods.squared_error(decode(auto, params, z), x)
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from genjax.adversarial import LOSSES, AdversarialLoss, r1_penalty
 from genjax.layers import ACTIVATIONS
-from genjax.networks import Decoder, Encoder
+from genjax.networks import Decoder, Encoder, forward, initial
 from genjax.types import Array, DataSpec, Family, Hparams, Key, Model, Objective, Params, Settings
 
 
@@ -66,14 +66,14 @@ def init(gan: Gan, rng: Key, batch: Array) -> Params:
     generator_key, discriminator_key = jax.random.split(rng)
     noise = jnp.zeros((batch.shape[0], gan.latent))
     return {
-        "generator": gan.generator.init(generator_key, noise)["params"],
-        "discriminator": gan.discriminator.init(discriminator_key, batch)["params"],
+        "generator": initial(gan.generator, generator_key, noise),
+        "discriminator": initial(gan.discriminator, discriminator_key, batch),
     }
 
 
 def decode(gan: Gan, params: Params, z: Array) -> Array:
     """G(z), `[b, *shape]`: in [0, 1] for images, anywhere for points."""
-    x = gan.generator.apply({"params": params["generator"]}, z)
+    x = forward(gan.generator, params["generator"], z)
     return jax.nn.sigmoid(x) if gan.bounded else x
 
 
@@ -85,7 +85,7 @@ def sample(gan: Gan, params: Params, rng: Key, n: int) -> Array:
 def logits(gan: Gan, params: Params, x: Array) -> Array:
     """D(x), `[b]`, whose sigmoid is the probability that x is real. Images are moved to [-1, 1] first."""
     centred = 2 * x - 1 if gan.bounded else x
-    return gan.discriminator.apply({"params": params["discriminator"]}, centred)[:, 0]
+    return forward(gan.discriminator, params["discriminator"], centred)[:, 0]
 
 
 def judge(gan: Gan, params: Params, batch: Array, rng: Key) -> tuple[Array, Array]:

@@ -4,7 +4,7 @@ Prior p(z) = N(0, I), posterior q(z|x) = N(mu(x), diag sigma^2(x)), decoder p(x|
 KL(q(z|x) || p(z)) - E_q[log p(x|z)], in nats per example: summed over dimensions, averaged over the batch, with one
 draw z = mu + sigma * eps per example. Reported as
 
-  recon = -E_q[log p(x|z)] >= 0 for a Bernoulli decoder,   kl = KL(q || p) >= 0,   elbo = -(recon + kl) <= log p(x),
+  recon = -log p(x|z), kl = KL(q || p) >= 0, elbo = -(recon + kl), whose mean over z is at most log p(x),
 
 and loss = recon + beta kl (Higgins et al. 2017), which is -elbo at beta = 1.
 """
@@ -20,7 +20,7 @@ import numpy as np
 from genjax import likelihoods
 from genjax.divergences import standard_normal_kl
 from genjax.layers import ACTIVATIONS
-from genjax.networks import Decoder, Encoder, logit, start_at
+from genjax.networks import Decoder, Encoder, forward, initial, logit, start_at
 from genjax.types import Array, DataSpec, Family, Hparams, InputError, Key, Model, Objective, Params, Settings
 
 # A learned variance cannot fall below that of rounding to one of 256 grey levels, 1 / (12 * 255^2): where a pixel
@@ -75,21 +75,21 @@ def init(vae: Vae, rng: Key, batch: Array) -> Params:
     encoder_key, decoder_key = jax.random.split(rng)
     codes = jnp.zeros((batch.shape[0], vae.latent))
     parts = {
-        "encoder": vae.encoder.init(encoder_key, batch)["params"],
-        "decoder": vae.decoder.init(decoder_key, codes)["params"],
+        "encoder": initial(vae.encoder, encoder_key, batch),
+        "decoder": initial(vae.decoder, decoder_key, codes),
     }
     return parts | {"noise": {"log_var": jnp.zeros(())}} if vae.likelihood == "gaussian_shared" else parts
 
 
 def posterior(vae: Vae, params: Params, x: Array) -> tuple[Array, Array]:
     """mu(x) and log sigma^2(x) of q(z|x), `[b, latent]` each."""
-    mean, log_var = jnp.split(vae.encoder.apply({"params": params["encoder"]}, x), 2, axis=-1)
+    mean, log_var = jnp.split(forward(vae.encoder, params["encoder"], x), 2, axis=-1)
     return mean, log_var
 
 
 def likelihood(vae: Vae, params: Params, z: Array) -> tuple[Array, Array]:
-    """The mean of p(x|z), `[b, *shape]` (logits for a Bernoulli), and its log-variance, which broadcasts to the mean."""
-    out = vae.decoder.apply({"params": params["decoder"]}, z)
+    """The mean of p(x|z), `[b, *shape]` (a Bernoulli's logits), and the log-variance, which broadcasts to it."""
+    out = forward(vae.decoder, params["decoder"], z)
     if vae.likelihood == "gaussian_pixel":
         return out[..., 0], _bounded_below(out[..., 1])
     if vae.likelihood == "gaussian_shared":

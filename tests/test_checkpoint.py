@@ -1,0 +1,164 @@
+"""Checkpoints: what is read back is what was written, and what is kept is the newest and the best."""
+
+import math
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from genjax import checkpoint, config
+from genjax.data import load
+from genjax.models import FAMILIES
+from genjax.programs import make_programs
+from genjax.types import TrainState
+
+OPTIMISERS = {"autoencoder": "adamw", "vae": "rmsprop", "gan": "sgd"}
+
+
+@cache
+def initial(family):
+    settings = config.default(family)
+    for objective in settings.optim:
+        settings.optim[objective].optimiser = OPTIMISERS[family]
+    return make_programs(settings, load("digits")).init()
+
+
+def numbered(tree):
+    """The same tree with every leaf drawn anew, NaN and minus nought among the values."""
+    rng = np.random.default_rng(0)
+    special = np.array([np.nan, -0.0, np.inf, 1e-45], np.float32)
+    leaves, structure = jax.tree.flatten(tree)
+    drawn = [np.resize(np.append(special, rng.standard_normal(99)), leaf.shape).astype(leaf.dtype) for leaf in leaves]
+    return jax.tree.unflatten(structure, [jnp.asarray(leaf) for leaf in drawn])
+
+
+def state(step, value=1.0):
+    """A small state, of nested optimiser states."""
+    params = {"decoder": {"kernel": jnp.full((300, 7), value), "bias": jnp.zeros(7)}}
+    return TrainState(jnp.int32(step), params, {"elbo": ((jnp.ones(3), ()), jnp.int32(step))}, {}, jnp.int32(-1))
+
+
+def bits(tree):
+    return [(leaf.dtype, leaf.shape, leaf.tobytes()) for leaf in map(np.asarray, jax.tree.leaves(tree))]
+
+
+def unreported(line):
+    pytest.fail(f"reported: {line}")
+
+
+def steps(folder):
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_state_is_read_back_to_the_bit(tmp_path, family):
+    like = initial(family)
+    with np.errstate(invalid="ignore"):
+        written = numbered(like)._replace(step=jnp.int32(7), diverged_at=jnp.int32(-1))
+    with checkpoint.opened(tmp_path / "kept") as manager:
+        checkpoint.save(manager, written)
+    with checkpoint.opened(tmp_path / "kept") as manager:
+        read = checkpoint.restore_newest(manager, like, unreported)
+    assert bits(read) == bits(written)
+    assert jax.tree.structure(read) == jax.tree.structure(like)
+
+
+def test_a_state_may_be_donated_as_soon_as_save_returns(tmp_path):
+    saved = state(1, 1.0)
+    with checkpoint.opened(tmp_path) as manager:
+        checkpoint.save(manager, saved)
+        jax.jit(lambda s: jax.tree.map(lambda leaf: leaf * 0, s), donate_argnums=0)(saved)
+        assert bits(checkpoint.restore(manager, 1, state(0))) == bits(state(1, 1.0))
+
+
+def test_nothing_saved_is_nothing_restored(tmp_path):
+    with checkpoint.opened(tmp_path) as manager:
+        assert checkpoint.restore_newest(manager, state(0), unreported) is None
+
+
+@pytest.mark.parametrize(
+    ("monitors", "kept"),
+    [
+        ([5, 4, 3, 2, 1, 0], [40, 50, 60]),
+        ([5, 1, 3, 2, 4, 6], [20, 40, 50, 60]),
+        ([5, 1, 3, 0, 4, 6], [40, 50, 60]),
+        ([math.nan, 2, math.nan, -math.inf, math.inf, math.nan], [20, 40, 50, 60]),
+        ([None, 2, None, None, None, None], [20, 40, 50, 60]),
+        ([None, math.nan, None, None, None, math.nan], [40, 50, 60]),
+        ([1, 1, 1, 1, 1, None], [40, 50, 60]),
+    ],
+)
+@pytest.mark.parametrize("reopened", [False, True])
+def test_the_newest_three_and_the_best_are_kept(tmp_path, monitors, kept, reopened):
+    """In one process or each from a process of its own: a resumed run knows its best."""
+    numbered = list(zip(range(10, 70, 10), monitors, strict=True))
+    for some in [[each] for each in numbered] if reopened else [numbered]:
+        with checkpoint.opened(tmp_path) as manager:
+            for step, monitor in some:
+                checkpoint.save(manager, state(step), monitor)
+    assert steps(tmp_path) == kept
+
+
+def damage(path, how):
+    content = bytearray(path.read_bytes())
+    if how == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif how == "flipped":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    else:
+        path.unlink()
+
+
+@pytest.mark.parametrize("how", ["truncated", "flipped", "deleted"])
+@pytest.mark.parametrize("part", ["arrays/d/*", "arrays/_METADATA", "arrays/manifest.ocdbt", "digest/metadata"])
+def test_a_damaged_newest_is_reported_and_moved_aside(tmp_path, part, how):
+    with checkpoint.opened(tmp_path) as manager:
+        for step in (10, 20):
+            checkpoint.save(manager, state(step, float(step)), monitor=1.5)
+    (path,) = (tmp_path / "20").glob(part)
+    damage(path, how)
+    said = []
+    with checkpoint.opened(tmp_path) as manager:
+        read = checkpoint.restore_newest(manager, state(0), said.append)
+        assert bits(read) == bits(state(10, 10.0))
+        checkpoint.save(manager, state(20, 20.0))
+    (line,) = said
+    assert line.startswith("checkpoint 20 cannot be read: skipped, and moved to damaged-20-")
+    assert "\n" not in line
+    assert steps(tmp_path) == [10, 20]
+    with checkpoint.opened(tmp_path) as manager:
+        assert bits(checkpoint.restore_newest(manager, state(0), unreported)) == bits(state(20, 20.0))
+
+
+@pytest.mark.parametrize("how", ["truncated", "flipped", "deleted"])
+def test_a_damaged_monitor_costs_no_checkpoint(tmp_path, how):
+    with checkpoint.opened(tmp_path) as manager:
+        for step in (10, 20):
+            checkpoint.save(manager, state(step), monitor=1.5)
+    damage(tmp_path / "20" / "metrics" / "metrics", how)
+    with checkpoint.opened(tmp_path) as manager:
+        assert int(checkpoint.restore_newest(manager, state(0), unreported).step) == 20
+        for step in (30, 40, 50, 60):
+            checkpoint.save(manager, state(step), monitor=2.0)
+    assert steps(tmp_path) == [10, 40, 50, 60]
+
+
+def test_arrays_that_are_not_those_of_the_digest_are_refused(tmp_path):
+    for folder, value in (("a", 1.0), ("b", 2.0)):
+        with checkpoint.opened(tmp_path / folder) as manager:
+            checkpoint.save(manager, state(10, value))
+    (tmp_path / "a" / "10" / "digest" / "metadata").write_bytes((tmp_path / "b" / "10" / "digest" / "metadata").read_bytes())
+    with checkpoint.opened(tmp_path / "a") as manager, pytest.raises(ValueError, match="not what was written"):
+        checkpoint.restore(manager, 10, state(0))
+
+
+@pytest.mark.parametrize("kernel", [jnp.zeros((300, 8)), jnp.zeros((7, 300)), jnp.zeros((300, 7), jnp.bfloat16)])
+def test_a_state_of_another_shape_or_type_is_refused(tmp_path, kernel):
+    with checkpoint.opened(tmp_path) as manager:
+        checkpoint.save(manager, state(10))
+        other = state(0)._replace(params={"decoder": {"kernel": kernel, "bias": jnp.zeros(7)}})
+        with pytest.raises(ValueError, match="other shapes or types|not what was written"):
+            checkpoint.restore(manager, 10, other)

@@ -1,0 +1,179 @@
+"""Configurations: the files that ship, overrides as they are typed, and what a hash sees."""
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from genjax import config, data
+from genjax.models import FAMILIES
+from genjax.programs import make_programs
+from genjax.types import InputError
+
+CONFIGS = sorted(Path(__file__).parents[1].joinpath("configs").glob("*.py"))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_defaults_can_be_run(family):
+    settings = config.default(family)
+    config.check(settings)
+    assert list(settings.optim) == list(FAMILIES[family].objectives)
+    assert settings.hparams.to_dict().keys() >= config.active(settings).keys()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_files_that_ship_can_be_run(path):
+    settings = config.load(path)
+    config.check(settings)
+    family, _, source = path.stem.partition("_")
+    assert settings.model.family == {"ae": "autoencoder"}.get(family, family)
+    assert settings.data.source.removeprefix("tfds:") == source.rpartition("_")[2]
+    assert f"scripts/train.py --config configs/{path.name}" in path.read_text()
+
+
+def test_defaults_are_not_shared():
+    config.default("vae").train.steps = 1
+    assert config.default("vae").train.steps == config.TRAIN["steps"] != 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("seed", "7", 7),
+        ("seed", " 7 ", 7),
+        ("hparams.beta", "4", 4.0),
+        ("hparams.beta", "1e-3", 1e-3),
+        ("hparams.beta", "-.5", -0.5),
+        ("hparams.elbo_b1", "0.5", 0.5),
+        ("train.deterministic", "true", True),
+        ("train.deterministic", "False", False),
+        ("model.hidden", "64", (64,)),
+        ("model.hidden", "64,32", (64, 32)),
+        ("model.hidden", "(64, 32)", (64, 32)),
+        ("model.hidden", "[64, 32]", (64, 32)),
+        ("model.hidden", "()", ()),
+        ("data.source", "npz:a b.npz", "npz:a b.npz"),
+        ("data.source", "3", "3"),
+    ],
+)
+def test_override(name, text, value):
+    before = config.default("vae")
+    changed = config.flatten(config.override(before, {name: text}))
+    assert changed[name] == value
+    assert type(changed[name]) is type(value)
+    others = {other: old for other, old in config.flatten(before).items() if other != name}
+    assert {other: changed[other] for other in others} == others
+    assert config.flatten(before) == config.flatten(config.default("vae"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("seed", "1.0"),
+        ("seed", "True"),
+        ("seed", ""),
+        ("hparams.beta", "four"),
+        ("hparams.beta", "nan"),
+        ("hparams.beta", "1e999"),
+        ("hparams.beta", "True"),
+        ("hparams.beta", "(1,"),
+        ("train.deterministic", "yes"),
+        ("train.deterministic", "1"),
+        ("model.hidden", "64.0"),
+        ("model.hidden", "{64}"),
+        ("hparams.generator_b1", "0.5"),
+        ("hparams", "1"),
+        ("", "1"),
+    ],
+)
+def test_override_refuses(name, text):
+    with pytest.raises(InputError, match="^[^\n]*$"):
+        config.override(config.default("vae"), {name: text})
+
+
+def test_hash_depends_on_values_alone():
+    settings = config.default("gan")
+    reverse = {name: dict(reversed(group.items())) if hasattr(group, "items") else group for name, group in settings.items()}
+    assert config.digest(dict(reversed(reverse.items()))) == config.digest(settings)
+    assert config.digest(config.override(settings, {"seed": "0"})) == config.digest(settings)
+    hashes = [config.digest(config.override(settings, {name: "3"})) for name in ("seed", "train.steps", "model.latent")]
+    assert len({config.digest(settings), *hashes}) == 4
+
+
+def test_hash_never_changes():
+    assert config.digest({"a": {"b": 0.1, "c": (1, 2)}, "d": "x", "e": False}) == "c6cdf967"
+
+
+def test_differences_name_the_settings_that_differ():
+    settings = config.default("gan")
+    other = config.override(settings, {"model.generator_hidden": "8", "hparams.b1": "0", "hparams.generator_b1": "0.2"})
+    ours, theirs = config.to_json(settings), config.to_json(other)
+    assert config.differences(ours, ours) == []
+    assert config.differences(ours, theirs) == [
+        "hparams.b1: 0.0, not 0.5",
+        "hparams.generator_b1: 0.2, not None",
+        "model.generator_hidden: [8], not [256, 256]",
+    ]
+    assert json.loads(theirs).keys() - json.loads(ours).keys() == {"hparams.generator_b1"}
+
+
+@pytest.mark.parametrize(
+    ("family", "changes", "gained", "lost"),
+    [
+        ("vae", {}, {"learning_rate", "b1", "b2", "eps", "beta", "beta_warmup"}, {"clip_norm", "decoder_variance"}),
+        ("vae", {"model.likelihood": "gaussian_fixed"}, {"decoder_variance"}, {"momentum"}),
+        ("vae", {"optim.elbo.optimiser": "sgd"}, {"momentum"}, {"b1", "b2", "eps"}),
+        ("vae", {"optim.elbo.optimiser": "adamw"}, {"weight_decay", "b1"}, {"decay"}),
+        ("vae", {"optim.elbo.optimiser": "rmsprop"}, {"decay", "eps"}, {"b1", "momentum"}),
+        ("vae", {"optim.elbo.clip": "true"}, {"clip_norm"}, set()),
+        ("vae", {"optim.elbo.schedule": "warmup_cosine"}, {"warmup", "final_factor"}, set()),
+        ("vae", {"optim.elbo.schedule": "burda"}, set(), {"warmup", "final_factor"}),
+        ("gan", {}, {"generator_learning_rate", "discriminator_learning_rate", "b1"}, {"r1_weight"}),
+        ("gan", {"model.penalty": "r1"}, {"r1_weight"}, {"learning_rate"}),
+        ("gan", {"hparams.generator_b1": "0.3"}, {"generator_b1", "b1"}, {"discriminator_b1"}),
+        ("gan", {"hparams.generator_b1": "0", "hparams.discriminator_b1": "0"}, {"generator_b1"}, {"b1"}),
+    ],
+)
+def test_active_hyperparameters(family, changes, gained, lost):
+    settings = config.override(config.default(family), changes)
+    config.check(settings)
+    names = config.active(settings).keys()
+    assert gained <= names
+    assert not lost & names
+
+
+@pytest.mark.parametrize(
+    ("family", "changes", "unread"),
+    [
+        ("vae", {"hparams.momentum": "0.5"}, "momentum"),
+        ("vae", {"hparams.decoder_variance": "0.5"}, "decoder_variance"),
+        ("gan", {"hparams.r1_weight": "2"}, "r1_weight"),
+        ("gan", {"hparams.generator_decay": "0.9"}, "generator_decay"),
+        ("vae", {"hparams.elbo_b1": "0.9", "hparams.b1": "0.5"}, "b1"),
+    ],
+)
+def test_a_setting_that_would_not_act_is_refused(family, changes, unread):
+    with pytest.raises(InputError, match=f"^hparams.{unread} = .* would not act"):
+        config.check(config.override(config.default(family), changes))
+
+
+def test_an_objectives_own_hyperparameter_moves_that_objective_alone():
+    base = config.default("gan")
+    base.train.update(batch_size=8, devices=1)
+    base.model.update(generator_hidden=(8,), discriminator_hidden=(8,), latent=2)
+    changed = config.override(base, {"hparams.generator_b1": "0.1"})
+    ours, theirs = (after_two_steps(settings).params for settings in (base, changed))
+    # Adam's first update is the same whatever b1 is, and the discriminator moves before the generator.
+    assert leaves(ours["discriminator"]) == leaves(theirs["discriminator"])
+    assert leaves(ours["generator"]) != leaves(theirs["generator"])
+
+
+def after_two_steps(settings):
+    programs = make_programs(settings, data.load("digits"))
+    return programs.advance(programs.init(), 2)[0]
+
+
+def leaves(tree):
+    return [leaf.tobytes() for leaf in map(np.asarray, jax.tree.leaves(tree))]
