@@ -11,10 +11,13 @@ def get_config() -> ConfigDict:
     config.model.generator_hidden = (128, 128)
     config.model.discriminator_hidden = (128, 128)
     config.model.latent = 2
+    config.model.activation = "relu"
     config.model.penalty = "r1"
-    config.hparams.r1_weight = 0.1
-    config.hparams.discriminator_learning_rate = 1e-3
-    config.hparams.generator_learning_rate = 1e-3
-    config.train.batch_size = 256
-    config.train.steps = 10000
+    for player in ("discriminator", "generator"):
+        config.optim[player].schedule = "warmup_cosine"
+        config.hparams[f"{player}_learning_rate"] = 3e-3
+    config.hparams.r1_weight = 0.03
+    config.train.batch_size = 128
+    config.train.steps = 15000
+    config.train.log_every = 500
     return config

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import logging
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,7 +41,7 @@ def opened(directory: Path) -> Iterator[Any]:
         preservation_policy=managers.AnyPreservationPolicy([managers.LatestN(KEEP), best]),
         cleanup_tmp_directories=True,
     )
-    with ocp.CheckpointManager(directory.absolute(), options=options) as manager:
+    with _late_reads_unheard(), ocp.CheckpointManager(directory.absolute(), options=options) as manager:
         yield manager
 
 
@@ -119,6 +121,18 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
         whole.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
         whole.update(np.ascontiguousarray(arrays[name]).tobytes())
     return whole.hexdigest()
+
+
+@contextmanager
+def _late_reads_unheard() -> Iterator[None]:
+    """Where one array cannot be read, the readers of the others call back too late, each with its own traceback."""
+    hook, log = sys.unraisablehook, logging.getLogger("asyncio")
+    sys.unraisablehook = lambda late: None if str(late.exc_value) == "Event loop is closed" else hook(late)
+    log.disabled = True
+    try:
+        yield
+    finally:
+        sys.unraisablehook, log.disabled = hook, False
 
 
 def _monitor(path: Path) -> float | None:

@@ -39,9 +39,9 @@ def default(family: str) -> ConfigDict:
     """The default configuration of a family, for a config file to edit.
 
     Settings of `train`: `log_every` steps make one compiled chunk, and `evaluate_every` and `checkpoint_every` are
-    multiples of it; `devices` is the number over which a batch is split (0: all); `deterministic` asks the GPU's compiler for
-    operations that give the same bits each time. Settings of `data`: a training split larger than `resident_bytes`
-    stays on the host and is sent chunk by chunk.
+    multiples of it; `devices` is the number over which a batch is split (0: all); `deterministic` asks the GPU's
+    compiler for operations that give the same bits each time. Settings of `data`: a training split larger than
+    `resident_bytes` stays on the host and is sent chunk by chunk.
     """
     kind = FAMILIES[_nearest_name("model.family", family, FAMILIES)]
     hparams = {**optim.HPARAMS, **kind.hparams}
@@ -52,7 +52,9 @@ def default(family: str) -> ConfigDict:
             "data": DATA,
             "model": {"family": family, **kind.settings},
             "optim": {objective: dict(optim.SETTINGS) for objective in kind.objectives},
-            "hparams": {name: float(value) for name, value in hparams.items() if name not in optim.HPARAMS or name in shared},
+            "hparams": {
+                name: float(value) for name, value in hparams.items() if name not in optim.HPARAMS or name in shared
+            },
             "train": TRAIN,
         }
     )
@@ -83,7 +85,9 @@ def override(config: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
       InputError: an unknown setting, with the nearest right one, or a value of another type.
     """
     known = _known(config) | flatten(config)
-    values = {name: _parse(name, text, known[_nearest_name("setting", name, known)]) for name, text in assignments.items()}
+    values = {}
+    for name, text in assignments.items():
+        values[name] = _parse(name, text, known[_nearest_name("setting", name, known)])
     changed = config.copy_and_resolve_references()
     changed.update_from_flattened_dict(values)
     return changed
@@ -124,7 +128,9 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """`{"hparams.beta": 1.0, ...}`: every setting by its dotted name."""
     flat = {}
     for name, value in config.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping | ConfigDict) else {prefix + name: value}
+        flat |= (
+            flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping | ConfigDict) else {prefix + name: value}
+        )
     return flat
 
 
@@ -141,7 +147,11 @@ def digest(config: Mapping[str, Any]) -> str:
 def differences(ours: str, theirs: str) -> list[str]:
     """The settings in which two configurations, as `to_json` writes them, differ: `name: theirs, not ours`."""
     a, b = json.loads(ours), json.loads(theirs)
-    return [f"{name}: {b.get(name)}, not {a.get(name)}" for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)]
+    return [
+        f"{name}: {b.get(name)}, not {a.get(name)}"
+        for name in sorted(a.keys() | b.keys())
+        if a.get(name) != b.get(name)
+    ]
 
 
 def _known(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,6 +225,8 @@ def _check_train(train: Mapping[str, Any]) -> None:
             raise InputError(f"train.{name} = {train[name]} must be at least 1 and less than 2**31")
     for name in ("evaluate_every", "checkpoint_every"):
         if train[name] % train["log_every"]:
-            raise InputError(f"train.{name} = {train[name]} must be a multiple of train.log_every = {train['log_every']}")
+            raise InputError(
+                f"train.{name} = {train[name]} must be a multiple of train.log_every = {train['log_every']}"
+            )
     if train["devices"] < 0:
         raise InputError(f"train.devices = {train['devices']} must be 0 (all) or a number of devices")

@@ -97,7 +97,9 @@ def _loop(
         if evaluated:
             row |= feed.means("validation", programs.evaluate(state, dataset.validation.x))
             log.images(step, _snapshots(programs, dataset, state))
-        log.write({"step": step, **row, "seconds": seconds, "examples_per_second": length * programs.examples / seconds})
+        log.write(
+            {"step": step, **row, "seconds": seconds, "examples_per_second": length * programs.examples / seconds}
+        )
         if evaluated or signals or step % every.checkpoint_every == 0:
             checkpoint.save(manager, state, row.get(f"validation/{monitor}"))
         if signals and step < every.steps:

@@ -32,6 +32,7 @@ class DataSpec(NamedTuple):
       bounded: whether values lie in [0, 1] (images) or anywhere on the real line (points).
       scale: a stored value times `scale` is a model's value: 1/255 for grey uint8, 1 for binary or float data.
       mean: `[*shape]`, the training split's mean in a model's values.
+      variance: the training split's, averaged over the dimensions.
       dynamic_binarisation: whether a batch's pixels are drawn anew, as Bernoulli variables, each time they are seen.
       modes: the mixture that points were drawn from, where it is known; evaluation alone uses it.
     """
@@ -40,6 +41,7 @@ class DataSpec(NamedTuple):
     bounded: bool
     scale: float
     mean: np.ndarray
+    variance: float = 1.0
     dynamic_binarisation: bool = False
     modes: Modes | None = None
 

@@ -58,7 +58,7 @@ class Case(NamedTuple):
 def spec_of(config: ConfigDict) -> DataSpec:
     """Of `images()`."""
     mean = images().mean(axis=0) / 255
-    return DataSpec(SHAPE, True, 1 / 255, mean.astype(np.float32), config.data.dynamic_binarisation)
+    return DataSpec(SHAPE, True, 1 / 255, mean.astype(np.float32), 0.1, config.data.dynamic_binarisation)
 
 
 @cache

@@ -38,22 +38,23 @@ def points():
     return jnp.asarray(left * np.sqrt(N * VARIANCES) @ AXES.T, jnp.float32)
 
 
-def compiled(family, latent, optimiser="adam", learning_rate=2e-2, batch_size=N, **settings):
+def compiled(family, latent, optimiser="adam", learning_rate=2e-2, batch_size=N, steps=STEPS, **settings):
     """A linear model on the points; hyperparameters are traced, so one program serves every value of them."""
     config = configs.default(family)
     config.model.update(hidden=(), latent=latent, **settings)
-    config.train.update(batch_size=batch_size, steps=STEPS)
+    config.train.update(batch_size=batch_size, steps=steps)
     config.hparams.update(learning_rate=learning_rate, final_factor=1e-3)
     for group in config.optim.values():
         group.update(optimiser=optimiser, schedule="warmup_cosine")
     configs.check(config)
-    functions = make_train(config, DataSpec((D,), bounded=False, scale=1.0, mean=np.zeros(D, np.float32)))
+    spec = DataSpec((D,), False, 1.0, np.zeros(D, np.float32), variance=float(VARIANCES.mean()))
+    functions = make_train(config, spec)
 
     @jax.jit
     def train(hparams):
         rng = jax.random.key(0)
         state = functions.init(hparams, rng)
-        indices = functions.indices(hparams, rng, state.step, STEPS, N)
+        indices = functions.indices(hparams, rng, state.step, steps, N)
         return functions.chunk(state, points(), indices, hparams, rng)[0]
 
     @jax.jit
@@ -80,7 +81,7 @@ def beta_vae():
 @pytest.fixture(scope="module")
 def shared_vae():
     """One model for two tests: its program, and its state after training."""
-    program = compiled("vae", latent=3, likelihood="gaussian_shared", learning_rate=0.05, batch_size=4 * N)
+    program = compiled("vae", latent=3, likelihood="gaussian_shared", learning_rate=0.05, batch_size=4 * N, steps=2 * STEPS)
     return program, program.train()
 
 

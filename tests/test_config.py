@@ -3,13 +3,10 @@
 import json
 from pathlib import Path
 
-import jax
-import numpy as np
 import pytest
 
-from genjax import config, data
+from genjax import config
 from genjax.models import FAMILIES
-from genjax.programs import make_programs
 from genjax.types import InputError
 
 CONFIGS = sorted(Path(__file__).parents[1].joinpath("configs").glob("*.py"))
@@ -89,14 +86,16 @@ def test_override(name, text, value):
     ],
 )
 def test_override_refuses(name, text):
-    with pytest.raises(InputError, match="^[^\n]*$"):
+    with pytest.raises(InputError, match=r"^[^\n]*$"):
         config.override(config.default("vae"), {name: text})
 
 
 def test_hash_depends_on_values_alone():
     settings = config.default("gan")
-    reverse = {name: dict(reversed(group.items())) if hasattr(group, "items") else group for name, group in settings.items()}
-    assert config.digest(dict(reversed(reverse.items()))) == config.digest(settings)
+    plain = settings.to_dict()
+    reverse = {name: plain[name] if name == "seed" else dict(reversed(plain[name].items())) for name in reversed(plain)}
+    assert list(config.flatten(reverse)) != list(config.flatten(plain))
+    assert config.digest(reverse) == config.digest(settings)
     assert config.digest(config.override(settings, {"seed": "0"})) == config.digest(settings)
     hashes = [config.digest(config.override(settings, {name: "3"})) for name in ("seed", "train.steps", "model.latent")]
     assert len({config.digest(settings), *hashes}) == 4
@@ -157,23 +156,3 @@ def test_active_hyperparameters(family, changes, gained, lost):
 def test_a_setting_that_would_not_act_is_refused(family, changes, unread):
     with pytest.raises(InputError, match=f"^hparams.{unread} = .* would not act"):
         config.check(config.override(config.default(family), changes))
-
-
-def test_an_objectives_own_hyperparameter_moves_that_objective_alone():
-    base = config.default("gan")
-    base.train.update(batch_size=8, devices=1)
-    base.model.update(generator_hidden=(8,), discriminator_hidden=(8,), latent=2)
-    changed = config.override(base, {"hparams.generator_b1": "0.1"})
-    ours, theirs = (after_two_steps(settings).params for settings in (base, changed))
-    # Adam's first update is the same whatever b1 is, and the discriminator moves before the generator.
-    assert leaves(ours["discriminator"]) == leaves(theirs["discriminator"])
-    assert leaves(ours["generator"]) != leaves(theirs["generator"])
-
-
-def after_two_steps(settings):
-    programs = make_programs(settings, data.load("digits"))
-    return programs.advance(programs.init(), 2)[0]
-
-
-def leaves(tree):
-    return [leaf.tobytes() for leaf in map(np.asarray, jax.tree.leaves(tree))]

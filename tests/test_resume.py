@@ -139,6 +139,7 @@ def test_a_signal_ends_the_chunk_and_saves(stories, which, name):
 def test_a_damaged_checkpoint_is_reported_and_passed_over(stories):
     story = stories(stopped)
     (_, _), (damaged, _) = story.kept
+    assert "Traceback" not in story.ended[2]
     first, second = story.ended[2].splitlines()[:2]
     assert first.startswith(f"checkpoint {damaged} cannot be read: skipped, and moved to damaged-{damaged}-")
     assert int(re.fullmatch(r"c goes on from step (\d+)", second)[1]) < damaged
@@ -159,7 +160,7 @@ def test_divergence_is_told_each_time_and_keeps_the_last_good_checkpoint(stories
     story = stories(diverged)
     assert [code for code, _, _ in story.ends] == [3, 3], story.ends
     first, again = (err.splitlines()[-1] for _, _, err in story.ends)
-    found = re.fullmatch(r"step (\d+): gradients are not finite; stopped \(the checkpoint of step (\d+) is kept\)", first)
+    found = re.fullmatch(r"step (\d+): gradients are not finite; .* \(the checkpoint of step (\d+) is kept\)", first)
     assert found, first
     step, kept = map(int, found.groups())
     assert kept == checkpoints(story.workdir)[-1] <= rows(story.workdir)[-1]["step"] <= step < STEPS

@@ -40,7 +40,16 @@ class Dataset(NamedTuple):
 
 def describe(dataset: Dataset, dynamic_binarisation: bool = False) -> DataSpec:
     """The part of a data set that a model is built from; the mean is the training split's, `[*shape]`."""
-    mean = dataset.train.x.mean(axis=0, dtype=np.float64) * dataset.scale
+    x = dataset.train.x
+    mean = x.mean(axis=0, dtype=np.float64) * dataset.scale
+    flat = x.reshape(-1)
+    power = np.einsum("i,i->", flat, flat, dtype=np.float64) / x.size * dataset.scale**2  # the mean of x^2
     return DataSpec(
-        dataset.shape, dataset.bounded, dataset.scale, mean.astype(np.float32), dynamic_binarisation, dataset.modes
+        shape=dataset.shape,
+        bounded=dataset.bounded,
+        scale=dataset.scale,
+        mean=mean.astype(np.float32),
+        variance=float(power - np.mean(np.square(mean))),
+        dynamic_binarisation=dynamic_binarisation,
+        modes=dataset.modes,
     )

@@ -27,6 +27,10 @@ from genjax.types import Array, DataSpec, Family, Hparams, InputError, Key, Mode
 # never changes, the likelihood of a density would otherwise grow without bound.
 LOG_VAR_FLOOR = -math.log(12 * 255**2)
 
+# A learned variance starts at this share of the data's own. From above it the cheapest first move is to ignore z, and
+# the posterior collapses before the variance has come down.
+VARIANCE_START = 0.1
+
 
 class Vae(NamedTuple):
     """The networks and what binds them."""
@@ -36,6 +40,7 @@ class Vae(NamedTuple):
     latent: int
     likelihood: str
     bounded: bool
+    log_var_start: float
     hparams: Hparams
 
 
@@ -54,8 +59,15 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     """
     if settings["likelihood"] == "bernoulli" and not spec.bounded:
         raise InputError("model.likelihood 'bernoulli' needs data in [0, 1]; use a Gaussian for points")
-    encoder = Encoder(tuple(settings["hidden"]), 2 * settings["latent"], settings["activation"])
-    vae = Vae(encoder, _decoder(settings, spec), settings["latent"], settings["likelihood"], spec.bounded, hparams)
+    vae = Vae(
+        encoder=Encoder(tuple(settings["hidden"]), 2 * settings["latent"], settings["activation"]),
+        decoder=_decoder(settings, spec),
+        latent=settings["latent"],
+        likelihood=settings["likelihood"],
+        bounded=spec.bounded,
+        log_var_start=_log_var_start(spec),
+        hparams=hparams,
+    )
     trains = ("encoder", "decoder", "noise") if vae.likelihood == "gaussian_shared" else ("encoder", "decoder")
     return Model(
         init=partial(init, vae),
@@ -78,7 +90,7 @@ def init(vae: Vae, rng: Key, batch: Array) -> Params:
         "encoder": initial(vae.encoder, encoder_key, batch),
         "decoder": initial(vae.decoder, decoder_key, codes),
     }
-    return parts | {"noise": {"log_var": jnp.zeros(())}} if vae.likelihood == "gaussian_shared" else parts
+    return parts | {"noise": {"log_var": jnp.float32(vae.log_var_start)}} if vae.likelihood == "gaussian_shared" else parts
 
 
 def posterior(vae: Vae, params: Params, x: Array) -> tuple[Array, Array]:
@@ -154,8 +166,12 @@ def _decoder(settings: Settings, spec: DataSpec) -> Decoder:
     start = logit(spec.mean) if settings["likelihood"] == "bernoulli" else spec.mean
     shape = spec.shape
     if settings["likelihood"] == "gaussian_pixel":
-        start, shape = np.stack([start, np.zeros_like(start)], axis=-1), (*shape, 2)
+        start, shape = np.stack([start, np.full_like(start, _log_var_start(spec))], axis=-1), (*shape, 2)
     return Decoder(tuple(settings["hidden"])[::-1], shape, settings["activation"], start_at(start))
+
+
+def _log_var_start(spec: DataSpec) -> float:
+    return math.log(max(VARIANCE_START * spec.variance, math.exp(LOG_VAR_FLOOR)))
 
 
 def _bounded_below(log_var: Array) -> Array:

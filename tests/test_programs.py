@@ -1,0 +1,82 @@
+"""What a configuration compiles to on this machine's devices, and what does not fit."""
+
+import os
+
+import chex
+import jax
+import numpy as np
+import pytest
+from cases import small_config
+
+from genjax import data, run
+from genjax.programs import make_programs
+from genjax.types import InputError
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load("digits")
+
+
+def test_one_device_and_two_train_alike(digits):
+    """The same run with its batches whole on one device and split over both: equal up to the order of sums."""
+    ends = {}
+    for devices in (1, 2):
+        programs = make_programs(small_config("vae", {"train.devices": devices, "train.batch_size": 64}), digits)
+        state, metrics = programs.advance(programs.init(), 5)
+        assert {len(leaf.devices()) for leaf in jax.tree.leaves(state)} == {devices}
+        ends[devices] = jax.device_get((state, metrics, programs.evaluate(state, digits.validation.x)))
+    chex.assert_trees_all_close(ends[1], ends[2], rtol=1e-3, atol=1e-5)
+
+
+def test_all_devices_are_used_by_default(digits):
+    assert jax.device_count() == 2
+    programs = make_programs(small_config("autoencoder", {"train.batch_size": 8}), digits)
+    assert {len(leaf.devices()) for leaf in jax.tree.leaves(programs.init())} == {2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train.devices": 3}, "this machine has 2"),
+        ({"train.batch_size": 7}, "cannot be split over 2 devices"),
+        ({"train.batch_size": 2000}, "larger than the training split of digits"),
+    ],
+)
+def test_what_does_not_fit_is_refused(digits, changes, message):
+    with pytest.raises(InputError, match=message):
+        make_programs(small_config("vae", changes), digits)
+
+
+def test_points_are_not_binarised_and_have_no_bernoulli_likelihood():
+    ring = data.load("ring8")
+    with pytest.raises(InputError, match="ring8 holds points"):
+        make_programs(small_config("gan", {"data.dynamic_binarisation": True}), ring)
+    for family in ("vae", "autoencoder"):
+        with pytest.raises(InputError, match=r"needs data in \[0, 1\]"):
+            make_programs(small_config(family, {}), ring)
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_examples_count_every_batch_of_a_step(digits, repeats):
+    programs = make_programs(small_config("gan", {"model.critic_steps": repeats}), digits)
+    assert programs.examples == 8 * repeats
+
+
+def test_an_evaluation_does_not_depend_on_how_the_training_split_reaches_the_device(digits):
+    values = []
+    for limit in (0, 2**30):
+        programs = make_programs(small_config("autoencoder", {"data.resident_bytes": limit}), digits)
+        state, _ = programs.advance(programs.init(), 2)
+        values.append(float(programs.evaluate(state, digits.test.x)["recon"]))
+    assert values[0] == values[1]
+    assert np.isfinite(values[0])
+
+
+def test_deterministic_asks_the_compiler_before_anything_is_compiled(tmp_path, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    for deterministic in (False, True):
+        config = small_config("vae", {"train.deterministic": deterministic, "data.source": "npz:none"})
+        with pytest.raises(InputError, match="no such file"):
+            run.train(config, tmp_path / str(deterministic))
+        assert ("--xla_gpu_deterministic_ops=true" in os.environ["XLA_FLAGS"]) == deterministic
