@@ -55,13 +55,16 @@ def make_programs(config: ConfigDict, dataset: Dataset) -> Programs:
     source = feed.resident if dataset.train.x.nbytes <= config.data.resident_bytes else feed.streamed
     init, evaluate = jax.jit(functions.init), jax.jit(functions.evaluate)
     objectives = functions.model(hparams, jnp.int32(0)).objectives.values()
+    examples = config.train.batch_size * max(objective.repeats for objective in objectives)
+    if examples * (len(dataset.train.x) + 1) > 2**32:
+        raise InputError(f"{examples} examples a step from {len(dataset.train.x)}: their product must stay below 2**32")
     return Programs(
         init=lambda: spread(init(hparams, rng)),
         advance=source(functions, dataset.train.x, hparams, rng, spread),
         evaluate=lambda state, x: evaluate(state, spread(jnp.asarray(x)), hparams, rng),
         model=lambda state: functions.model(hparams, state.step),
         spread=spread,
-        examples=config.train.batch_size * max(objective.repeats for objective in objectives),
+        examples=examples,
         spec=spec,
         rng=rng,
     )

@@ -35,7 +35,7 @@ def batch_indices(key: Key, steps: Array, batch: int, n: int) -> Array:
     Returns:
       `[T, batch]` uint32, less than `n`.
     """
-    if n * batch >= 2**32 - batch:
+    if (n + 1) * batch > 2**32:
         raise ValueError(f"a batch of {batch} from {n} examples: their product must stay below 2**32")
     # t * batch overflows in long runs; with t = cycle * n + rest, rest * batch cannot.
     cycle, rest = jnp.divmod(steps.astype(jnp.uint32)[:, None], jnp.uint32(n))  # [T, 1]
@@ -70,9 +70,7 @@ def permute(key: Key, epoch: Array, position: Array, n: int) -> Array:
             right = (right + _hash(left, epoch, words[word + 1]) % b) % b
         return left * b + right
 
-    return jax.lax.while_loop(
-        lambda p: jnp.any(p >= n), lambda p: jnp.where(p >= n, network(p), p), network(position)
-    )
+    return jax.lax.while_loop(lambda p: jnp.any(p >= n), lambda p: jnp.where(p >= n, network(p), p), network(position))
 
 
 def _hash(half: Array, epoch: Array, word: Array) -> Array:

@@ -4,10 +4,8 @@ import math
 import os
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +13,7 @@ from ml_collections import ConfigDict
 
 from genjax import checkpoint, data, feed, logs, report
 from genjax import config as configs
+from genjax.interrupts import stopping
 from genjax.programs import Programs, make_programs
 from genjax.step import averaged_params
 from genjax.types import TrainState
@@ -44,7 +43,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int
     configs.check(config)
     if config.train.deterministic:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
-    with claim(workdir, config), _signals(say) as signals:
+    with claim(workdir, config), stopping(say) as signals:
         if (workdir / "evaluation.json").exists():
             say(f"{workdir} is finished: {config.train.steps:,} steps")
             return FINISHED
@@ -124,35 +123,3 @@ def _finish(programs: Programs, dataset: data.Dataset, state: TrainState, workdi
     }
     finite = {name: value if math.isfinite(value) else str(value) for name, value in figures.items()}
     write_json(workdir / "evaluation.json", {"step": int(state.step), **finite})
-
-
-@contextmanager
-def _signals(say: Callable[[str], None]) -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM, so that a chunk is finished and saved; the second one ends the process at once.
-
-    Python's own handlers wait while compiled code runs: a thread reads the signals as the system delivers them.
-    """
-    received: list[int] = []
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-
-    def watch() -> None:
-        while number := os.read(reader, 1):
-            received.append(number[0])
-            if len(received) > 1:
-                os._exit(128 + number[0])
-            say(f"{signal.Signals(number[0]).name}: finishing the chunk and saving; once more to stop at once")
-
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
-    wakeup = signal.set_wakeup_fd(writer)
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield received
-    finally:
-        signal.set_wakeup_fd(wakeup)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        os.close(writer)
-        watcher.join()
-        os.close(reader)

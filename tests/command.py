@@ -44,6 +44,7 @@ def environment(cache):
     """The environment of a run, with what Python and XLA compile kept in `cache` from one run to the next."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_COMPILATION_CACHE_DIR": str(cache / "xla")}
     env["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    env["TF_CPP_MIN_LOG_LEVEL"] = "3"  # JAX 0.10.0 writes of each program that it finds there, and would fill the pipe
     if env.pop("PYTHONDONTWRITEBYTECODE", ""):
         env["PYTHONPYCACHEPREFIX"] = str(cache / "python")
     return env

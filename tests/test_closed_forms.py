@@ -81,7 +81,9 @@ def beta_vae():
 @pytest.fixture(scope="module")
 def shared_vae():
     """One model for two tests: its program, and its state after training."""
-    program = compiled("vae", latent=3, likelihood="gaussian_shared", learning_rate=0.05, batch_size=4 * N, steps=2 * STEPS)
+    program = compiled(
+        "vae", latent=3, likelihood="gaussian_shared", learning_rate=0.05, batch_size=4 * N, steps=2 * STEPS
+    )
     return program, program.train()
 
 

@@ -37,15 +37,20 @@ def trained(made, *lengths):
 
 @pytest.fixture(scope="module")
 def resident():
-    return trained(programs(2**32), 90, 80)
+    return programs(2**32)
 
 
-def test_chunks_of_any_length_are_the_same_run(resident):
-    assert trained(programs(2**32), 170) == resident
+@pytest.fixture(scope="module")
+def expected(resident):
+    return trained(resident, 90, 80)
 
 
-def test_streamed_examples_are_the_resident_ones(resident):
-    assert trained(programs(0), 90, 80) == resident
+def test_chunks_of_any_length_are_the_same_run(resident, expected):
+    assert trained(resident, 170) == expected
+
+
+def test_streamed_examples_are_the_resident_ones(expected):
+    assert trained(programs(0), 90, 80) == expected
 
 
 def test_a_split_larger_than_resident_bytes_stays_on_the_host(monkeypatch):

@@ -18,7 +18,7 @@ FLOORS = [
     {"step"},
     {"train"},
     {"mesh"},
-    {"atomic", "data"},
+    {"atomic", "data", "interrupts"},
     {"checkpoint", "logs", "plots", "config", "feed"},
     {"report", "workdir"},
     {"programs"},

@@ -4,7 +4,6 @@ import os
 
 import chex
 import jax
-import numpy as np
 import pytest
 from cases import small_config
 
@@ -23,9 +22,9 @@ def test_one_device_and_two_train_alike(digits):
     ends = {}
     for devices in (1, 2):
         programs = make_programs(small_config("vae", {"train.devices": devices, "train.batch_size": 64}), digits)
-        state, metrics = programs.advance(programs.init(), 5)
+        state, metrics = programs.advance(programs.init(), 3)
         assert {len(leaf.devices()) for leaf in jax.tree.leaves(state)} == {devices}
-        ends[devices] = jax.device_get((state, metrics, programs.evaluate(state, digits.validation.x)))
+        ends[devices] = jax.device_get((state, metrics))
     chex.assert_trees_all_close(ends[1], ends[2], rtol=1e-3, atol=1e-5)
 
 
@@ -61,16 +60,6 @@ def test_points_are_not_binarised_and_have_no_bernoulli_likelihood():
 def test_examples_count_every_batch_of_a_step(digits, repeats):
     programs = make_programs(small_config("gan", {"model.critic_steps": repeats}), digits)
     assert programs.examples == 8 * repeats
-
-
-def test_an_evaluation_does_not_depend_on_how_the_training_split_reaches_the_device(digits):
-    values = []
-    for limit in (0, 2**30):
-        programs = make_programs(small_config("autoencoder", {"data.resident_bytes": limit}), digits)
-        state, _ = programs.advance(programs.init(), 2)
-        values.append(float(programs.evaluate(state, digits.test.x)["recon"]))
-    assert values[0] == values[1]
-    assert np.isfinite(values[0])
 
 
 def test_deterministic_asks_the_compiler_before_anything_is_compiled(tmp_path, monkeypatch):

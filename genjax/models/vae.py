@@ -90,7 +90,9 @@ def init(vae: Vae, rng: Key, batch: Array) -> Params:
         "encoder": initial(vae.encoder, encoder_key, batch),
         "decoder": initial(vae.decoder, decoder_key, codes),
     }
-    return parts | {"noise": {"log_var": jnp.float32(vae.log_var_start)}} if vae.likelihood == "gaussian_shared" else parts
+    return (
+        parts | {"noise": {"log_var": jnp.float32(vae.log_var_start)}} if vae.likelihood == "gaussian_shared" else parts
+    )
 
 
 def posterior(vae: Vae, params: Params, x: Array) -> tuple[Array, Array]:
