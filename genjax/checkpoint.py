@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from genjax.types import TrainState
+from genjax.types import InputError, TrainState
 
 KEEP = 3
 
@@ -70,18 +70,31 @@ def restore_newest(manager: Any, like: TrainState, report: Callable[[str], None]
       manager: of `opened`.
       like: a state of the right structure, shapes and types.
       report: told, in one line, of each checkpoint that was skipped; it is moved aside, so that it can be written anew.
+
+    Raises:
+      InputError: there are checkpoints, and none can be read: nothing is moved, and the run does not start again.
     """
+    damaged: dict[int, str] = {}
     for step in sorted(manager.all_steps(), reverse=True):
         try:
             state = restore(manager, step, like)
-            manager.reload()  # forgets what was moved aside
-            return state
         except Exception as error:  # whatever a damaged file makes the reader raise
-            aside = Path(manager.directory) / f"damaged-{step}-{time.time_ns()}"
-            (Path(manager.directory) / str(step)).rename(aside)
-            report(f"checkpoint {step} cannot be read: skipped, and moved to {aside.name} ({_first_line(error)})")
-    manager.reload()
+            damaged[step] = _first_line(error)
+            continue
+        _move_aside(manager, damaged, report)
+        return state
+    if damaged:
+        reason = next(iter(damaged.values()))
+        raise InputError(f"no checkpoint in {manager.directory} can be read ({reason}); move them away to start anew")
     return None
+
+
+def _move_aside(manager: Any, damaged: dict[int, str], report: Callable[[str], None]) -> None:
+    for step, reason in damaged.items():
+        aside = Path(manager.directory) / f"damaged-{step}-{time.time_ns()}"
+        (Path(manager.directory) / str(step)).rename(aside)
+        report(f"checkpoint {step} cannot be read: skipped, and moved to {aside.name} ({reason})")
+    manager.reload()  # forgets what was moved
 
 
 def restore(manager: Any, step: int, like: TrainState) -> TrainState:

@@ -4,6 +4,7 @@ What takes seconds to import is imported inside the functions, where Ctrl-C alre
 """
 
 import argparse
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ def _train(arguments: Sequence[str], description: str) -> int:
     from genjax import config as configs
     from genjax.types import InputError
 
+    logging.getLogger("absl").setLevel(logging.ERROR)  # libraries' advice would break the progress bar
     try:
         known, rest = _parser(description).parse_known_args(arguments)
         config = configs.override(configs.load(known.config), assignments(rest))

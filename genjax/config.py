@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from genjax import optim
@@ -108,6 +109,10 @@ def check(config: ConfigDict) -> None:
     if not 0 <= config["seed"] < 2**32:
         raise InputError(f"seed = {config['seed']} must be at least 0 and less than 2**32")
     _check_choices(config, FAMILIES[values["model.family"]])
+    _check_hparams(config["hparams"])
+    hidden = any(isinstance(value, tuple) and value for value in config["model"].values())
+    if not hidden and values["model.activation"] != base["model.activation"]:
+        raise InputError(f"model.activation = {values['model.activation']!r} would not act: there is no hidden layer")
     _check_train(config["train"])
     unread = {f"hparams.{name}" for name in config["hparams"]} - {f"hparams.{name}" for name in active(config)}
     for name in sorted(unread):
@@ -194,7 +199,7 @@ def _parse(name: str, text: str, like: Any) -> Any:
         raise InputError(f"{name} = {text!r} is not of type {type(like).__name__}") from error
     if isinstance(like, tuple) and isinstance(value, int | list):
         value = tuple(value) if isinstance(value, list) else (value,)
-    if isinstance(like, float) and type(value) is int:
+    if isinstance(like, float) and type(value) is int and abs(value) < 2**128:
         value = float(value)
     _same_type(name, value, like)
     return value
@@ -217,6 +222,12 @@ def _check_choices(config: ConfigDict, kind: Family) -> None:
     for objective, settings in config["optim"].items():
         _nearest_name(f"optim.{objective}.optimiser", settings["optimiser"], optim.OPTIMISERS)
         _nearest_name(f"optim.{objective}.schedule", settings["schedule"], optim.SCHEDULES)
+
+
+def _check_hparams(hparams: Mapping[str, float]) -> None:
+    for name, value in hparams.items():
+        if not 0 <= value <= float(np.finfo(np.float32).max):
+            raise InputError(f"hparams.{name} = {value} must not be negative or beyond float32")
 
 
 def _check_train(train: Mapping[str, Any]) -> None:

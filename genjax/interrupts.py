@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM as a wish to stop, heard even while compiled code runs."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -22,7 +23,8 @@ def stopping(say: Callable[[str], None]) -> Iterator[list[int]]:
             received.append(number[0])
             if len(received) > 1:
                 os._exit(128 + number[0])
-            say(f"{signal.Signals(number[0]).name}: finishing the chunk and saving; once more to stop at once")
+            with contextlib.suppress(OSError):  # nobody may be reading
+                say(f"{signal.Signals(number[0]).name}: finishing the chunk and saving; once more to stop at once")
 
     before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     wakeup = signal.set_wakeup_fd(writer)

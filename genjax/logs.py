@@ -133,19 +133,21 @@ def lines(step: int, total_steps: int, stream: TextIO) -> Progress:
     """Progress in a pipe or a file: one plain line a row."""
     from tqdm import tqdm
 
-    since = (step, time.monotonic())
+    since, before = (step, time.monotonic()), step
 
     def show(row: Mapping[str, Any]) -> None:
-        nonlocal since
+        nonlocal since, before
         done, now = row["step"], time.monotonic()
         parts = [f"step {done:,}/{total_steps:,}", _losses(row)]
         if "examples_per_second" in row:
-            parts.append(f"| {float(row['examples_per_second']):,.0f} examples/s")
+            pace = (done - before) / float(row["seconds"])
+            parts.append(f"| {_short(pace)} steps/s  {float(row['examples_per_second']):,.0f} examples/s")
         if since[0] < done < total_steps:
             left = (total_steps - done) * (now - since[1]) / (done - since[0])
             parts.append(f"eta {tqdm.format_interval(left)}")
         if since[0] == step:  # compilation is in the first row's time: the pace counts from here
             since = (done, now)
+        before = done
         say("  ".join(part for part in parts if part))
 
     def say(message: str) -> None:

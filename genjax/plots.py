@@ -1,7 +1,7 @@
 """Pictures of data, samples, codes and learning curves: from NumPy arrays to PNG files, the same bytes every time.
 
 Images are floats in [0, 1], `[..., H, W, C]` with one channel or three. Every picture is drawn without pyplot and
-without the user's matplotlib settings, is written atomically, and is kept below 300 kB.
+without the user's matplotlib settings, is written atomically, and is kept small.
 """
 
 import io
@@ -214,20 +214,21 @@ def latent_plane(
 
     order = np.random.default_rng(0).permutation(len(codes))  # so that no class hides another
     classes = np.zeros(len(codes), int) if labels is None else np.asarray(labels, int)
-    colours = np.array([BLUE]) if labels is None else np.resize(CLASSES, classes.max(initial=0) + 1)
+    palette = np.array([BLUE] if labels is None else CLASSES)
+    colours = palette[classes % len(palette)]  # [N]
     size = float(np.clip(12_000 / max(1, len(codes)), 2, 14))
     with _figure(path, 6.2, 5.4) as figure:
         axes = figure.subplots()
-        axes.scatter(*codes[order].T, s=size, c=colours[classes[order]], alpha=0.75, linewidths=0)
+        axes.scatter(*codes[order].T, s=size, c=colours[order], alpha=0.75, linewidths=0)
         axes.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
-        if labels is None:
-            return
+        if labels is None or len(np.unique(classes)) > 2 * len(palette):
+            return  # no room to name them
         for c in np.unique(classes):
             name = str(label_names[c] if len(label_names) else c)
             x, y = np.median(codes[classes == c], axis=0)
             halo = [withStroke(linewidth=3, foreground="white")]
             axes.text(x, y, name, weight="bold", ha="center", va="center", path_effects=halo)
-            axes.scatter([], [], s=24, c=colours[c], label=name)
+            axes.scatter([], [], s=24, c=palette[c % len(palette)], label=name)
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0, handletextpad=0.2)
 
 

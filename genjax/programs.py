@@ -85,9 +85,10 @@ def _placement(config: ConfigDict) -> tuple[Callable[[Array], Array], Callable[[
     devices, wanted = jax.devices(), config.train.devices
     if wanted > len(devices):
         raise InputError(f"train.devices = {wanted}, but this machine has {len(devices)}")
-    used = devices[: wanted or len(devices)]
-    if config.train.batch_size % len(used):
-        raise InputError(f"train.batch_size = {config.train.batch_size} cannot be split over {len(used)} devices")
+    batch = config.train.batch_size
+    if wanted and batch % wanted:
+        raise InputError(f"train.batch_size = {batch} cannot be split over {wanted} devices")
+    used = devices[: wanted or max(n for n in range(1, len(devices) + 1) if batch % n == 0)]
     if len(used) == 1:
         return lambda batches: batches, lambda tree: tree
     grid = mesh.batch_mesh(used)

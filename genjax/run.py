@@ -53,6 +53,8 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int
             state = _start(programs, manager, workdir, say)
             with logs.open_logs(workdir, int(state.step), config.train.steps, stream) as log:
                 code, state = _loop(config, programs, dataset, state, manager, log, signals)
+        if code == DIVERGED:
+            write_json(workdir / "diverged.json", {"diverged_at": int(state.diverged_at)})
         if code == FINISHED:
             _finish(programs, dataset, state, workdir)
             say(f"pictures and evaluation.json are in {workdir}")
@@ -99,9 +101,10 @@ def _loop(
         log.write(
             {"step": step, **row, "seconds": seconds, "examples_per_second": length * programs.examples / seconds}
         )
-        if evaluated or signals or step % every.checkpoint_every == 0:
+        stop = bool(signals)  # read once: a signal after the save is the next chunk's
+        if evaluated or stop or step % every.checkpoint_every == 0:
             checkpoint.save(manager, state, row.get(f"validation/{monitor}"))
-        if signals and step < every.steps:
+        if stop and step < every.steps:
             log.say(f"stopped by {signal.Signals(signals[0]).name} after step {step:,}; run again to go on")
             return STOPPED, state
     return FINISHED, state

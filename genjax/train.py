@@ -86,21 +86,28 @@ def make_train(
         return jax.lax.scan(body, state, (indices, keys))
 
     def evaluate(state: TrainState, data: Array, hparams: Hparams, rng: Key) -> dict[str, Array]:
-        bound, params = model(hparams, state.step), steps.averaged_params(state)
-
-        def per_example(batch: Array, key: Key) -> dict[str, Array]:
-            noise = stream(key, "noise")
-            return bound.evaluate(params, steps.prepare(spec, stream(key, "binarise"), batch), noise)
-
-        key = stream(rng, "evaluate")
-        means = dataset_means(per_example, data, config["train"]["evaluate_batch_size"], key)
-        return means | _sample_metrics(bound, params, spec, data, key)
+        batch = config["train"]["evaluate_batch_size"]
+        return _evaluate(model(hparams, state.step), spec, state, data, batch, stream(rng, "evaluate"))
 
     return Train(init, indices, chunk, evaluate, model)
 
 
+def _evaluate(model: Model, spec: DataSpec, state: TrainState, data: Array, batch: int, rng: Key) -> dict[str, Array]:
+    """The means of the model's per-example values over all of the data, and what its samples tell."""
+    params = steps.averaged_params(state)
+
+    def per_example(examples: Array, key: Key) -> dict[str, Array]:
+        prepared = steps.prepare(spec, stream(key, "binarise"), examples)
+        return model.evaluate(params, prepared, stream(key, "noise"))
+
+    return dataset_means(per_example, data, batch, rng) | _sample_metrics(model, params, spec, data, rng)
+
+
 def _sample_metrics(model: Model, params, spec: DataSpec, data: Array, rng: Key) -> dict[str, Array]:
-    """What samples alone tell: their distance to as many examples, and the modes they find where those are known."""
+    """What samples alone tell: their distance to as many examples, and the modes they find where those are known.
+
+    A VAE's samples of images are means of p(x|z): beside binary examples they stay at a distance even at the optimum.
+    """
     if model.sample is None:
         return {}
     n = min(SAMPLES, data.shape[0])

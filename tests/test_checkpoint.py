@@ -12,7 +12,7 @@ from genjax import checkpoint, config
 from genjax.data import load
 from genjax.models import FAMILIES
 from genjax.programs import make_programs
-from genjax.types import TrainState
+from genjax.types import InputError, TrainState
 
 OPTIMISERS = {"autoencoder": "adamw", "vae": "rmsprop", "gan": "sgd"}
 
@@ -165,3 +165,16 @@ def test_a_state_of_another_shape_or_type_is_refused(tmp_path, kernel):
         other = state(0)._replace(params={"decoder": {"kernel": kernel, "bias": jnp.zeros(7)}})
         with pytest.raises(ValueError, match=r"other shapes or types|not what was written"):
             checkpoint.restore(manager, 10, other)
+
+
+def test_where_no_checkpoint_can_be_read_nothing_is_moved_and_nothing_starts_again(tmp_path):
+    with checkpoint.opened(tmp_path) as manager:
+        for step in (10, 20):
+            checkpoint.save(manager, state(step))
+    for step in (10, 20):
+        for path in (tmp_path / str(step) / "arrays").rglob("*"):
+            if path.is_file():
+                path.write_bytes(b"")
+    with checkpoint.opened(tmp_path) as manager, pytest.raises(InputError, match=r"no checkpoint in .* can be read"):
+        checkpoint.restore_newest(manager, state(0), unreported)
+    assert steps(tmp_path) == [10, 20]

@@ -156,3 +156,23 @@ def test_active_hyperparameters(family, changes, gained, lost):
 def test_a_setting_that_would_not_act_is_refused(family, changes, unread):
     with pytest.raises(InputError, match=f"^hparams.{unread} = .* would not act"):
         config.check(config.override(config.default(family), changes))
+
+
+def test_an_activation_without_hidden_layers_is_refused():
+    settings = config.override(config.default("vae"), {"model.activation": "tanh"})
+    config.check(settings)
+    with pytest.raises(InputError, match=r"^model.activation = 'tanh' would not act: there is no hidden layer"):
+        config.check(config.override(settings, {"model.hidden": "()"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("lambda_w", "-1e-3", "must not be negative"),
+        ("learning_rate", "1e39", "beyond float32"),
+        ("learning_rate", "1" + 400 * "0", "is not of type float"),
+    ],
+)
+def test_values_out_of_range_are_refused(name, value, message):
+    with pytest.raises(InputError, match=message):
+        config.check(config.override(config.default("autoencoder"), {f"hparams.{name}": value}))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from genjax import data
-from genjax.data import mixtures, sprites
+from genjax.data import Split, mixtures, sprites
 from genjax.data.assemble import assemble, pixel_scale
 from genjax.data.splits import assign
 from genjax.types import InputError
@@ -207,3 +207,11 @@ def test_unknown_source_names_the_nearest_and_all(source, message):
     with pytest.raises(InputError, match=message) as caught:
         data.load(source)
     assert "\n" not in str(caught.value)
+
+
+def test_one_scale_serves_all_splits():
+    """A training split that happens to be binary does not make the others' pixels run up to 255."""
+    dark, bright = np.array([0, 1] * 50, np.uint8).reshape(25, 2, 2), np.full((5, 2, 2), 255, np.uint8)
+    mixed = assemble("mixed", {"train": Split(dark), "validation": Split(bright), "test": Split(dark)})
+    assert mixed.scale == 1 / 255
+    assert assemble("dark", {"train": Split(dark), "test": Split(dark)}).scale == 1

@@ -166,17 +166,20 @@ def test_tensorboard_gets_scalars_and_images_and_purges_on_resume(tmp_path):
     np.testing.assert_array_equal(pixels, np.rint(picture[..., 0] * 255))
 
 
+FAST = {"examples_per_second": 12345.6}
+
+
 def test_a_pipe_gets_one_plain_line_a_row(tmp_path, monkeypatch):
     clock = iter([100.0, 110.0, 112.0, 114.0])
     monkeypatch.setattr(logs.time, "monotonic", lambda: next(clock))
     stream = io.StringIO()
     shown = logs.lines(0, 3000, stream)
-    shown.show(row(1000, 123.456, **{"train/kl": 12.3, "validation/loss": 12500.0, "examples_per_second": 12345.6}))
+    shown.show(row(1000, 123.456, **{"train/kl": 12.3, "validation/loss": 12500.0, "seconds": 8.0, **FAST}))
     shown.say("saved")
     shown.show(row(2000, np.float32(0.0001234)))
     shown.show(row(3000, math.nan))
     assert stream.getvalue().splitlines() == [
-        "step 1,000/3,000  loss 123.5  kl 12.3 | validation loss 12,500  | 12,346 examples/s  eta 00:20",
+        "step 1,000/3,000  loss 123.5  kl 12.3 | validation loss 12,500  | 125 steps/s  12,346 examples/s  eta 00:20",
         "saved",
         "step 2,000/3,000  loss 0.0001234  eta 00:02",
         "step 3,000/3,000  loss nan",

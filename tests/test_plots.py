@@ -176,3 +176,11 @@ def test_points_share_axes_and_count_what_lies_outside(tmp_path, monkeypatch):
     for (x, y), seen in zip(RING, [1] * 5 + [0] * 3, strict=True):
         cell = density[int((y + 1.24) / 2.48 * 200), int((x + 1.24) / 2.48 * 200)]
         assert (cell > 0.1) == seen
+
+
+def test_labels_far_from_zero_are_drawn(tmp_path):
+    """Classes take their colours in turn, whatever their numbers: nothing is as large as the largest label."""
+    codes = np.random.default_rng(0).normal(size=(40, 2))
+    labels = np.array([3, 2_000_000_003], np.int32).repeat(20)
+    plots.latent_plane(tmp_path / "plane.png", codes, labels)
+    assert 0 < (tmp_path / "plane.png").stat().st_size < 300_000

@@ -28,17 +28,18 @@ def test_one_device_and_two_train_alike(digits):
     chex.assert_trees_all_close(ends[1], ends[2], rtol=1e-3, atol=1e-5)
 
 
-def test_all_devices_are_used_by_default(digits):
+@pytest.mark.parametrize(("batch", "used"), [(8, 2), (7, 1)])
+def test_as_many_devices_as_divide_the_batch_are_used_by_default(digits, batch, used):
     assert jax.device_count() == 2
-    programs = make_programs(small_config("autoencoder", {"train.batch_size": 8}), digits)
-    assert {len(leaf.devices()) for leaf in jax.tree.leaves(programs.init())} == {2}
+    programs = make_programs(small_config("autoencoder", {"train.batch_size": batch}), digits)
+    assert {len(leaf.devices()) for leaf in jax.tree.leaves(programs.init())} == {used}
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"train.devices": 3}, "this machine has 2"),
-        ({"train.batch_size": 7}, "cannot be split over 2 devices"),
+        ({"train.batch_size": 7, "train.devices": 2}, "cannot be split over 2 devices"),
         ({"train.batch_size": 2000}, "larger than the training split of digits"),
     ],
 )

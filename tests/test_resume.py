@@ -3,6 +3,7 @@
 Every story is of real processes. The stories are told side by side, and each test reads one of them.
 """
 
+import json
 import random
 import re
 import signal
@@ -166,4 +167,5 @@ def test_divergence_is_told_each_time_and_keeps_the_last_good_checkpoint(stories
     assert kept == checkpoints(story.workdir)[-1] <= rows(story.workdir)[-1]["step"] <= step < STEPS
     assert again == first
     assert story.ends[1][2].startswith(f"e goes on from step {kept}\n")
+    assert json.loads((story.workdir / "diverged.json").read_text()) == {"diverged_at": step}
     assert not (story.workdir / "evaluation.json").exists()

@@ -23,7 +23,7 @@ def assemble(
       given: `train`, and `validation` and `test` if the source has them. `x` is uint8 or bool images `[N, H, W]` or
         `[N, H, W, C]`, float images of those shapes in [0, 1], or float points `[N, D]`; an image has one channel or
         three. `y` is integer labels `[N]` or factors `[N, F]`, or None throughout.
-      scale: what a stored value is multiplied by; `pixel_scale` of the training split unless given.
+      scale: what a stored value is multiplied by; `pixel_scale` of the brightest split unless given.
       target_names: names of the classes or of the factors.
       modes: the mixture that points were drawn from.
 
@@ -38,7 +38,7 @@ def assemble(
     counts = {part: len(split.x) for part, split in splits.items()}
     train, validation, test = (_take(splits[origin], index) for origin, index in assign(name, counts).values())
     shape = train.x.shape[1:]
-    scale = pixel_scale(train.x) if scale is None else scale
+    scale = min(pixel_scale(split.x) for split in splits.values()) if scale is None else scale
     return Dataset(name, train, validation, test, shape, len(shape) == 3, scale, target_names, modes)
 
 

@@ -89,7 +89,8 @@ def _decode(source: str, reference: str, data_dir: Path, folder: Path) -> dict[s
                 y += [[record[target] for target in targets] for record in block]
         if targets:
             np.save(folder / f"{part}_y.npy", np.array(y, np.int32))
-    return {"scale": pixel_scale(np.load(folder / "train_x.npy", mmap_mode="r")), "target_names": names}
+    scales = [pixel_scale(np.load(folder / f"{part}_x.npy", mmap_mode="r")) for part in PARTS]
+    return {"scale": min(scales), "target_names": names}
 
 
 def _open(source: str, reference: str, data_dir: Path) -> Any:

@@ -35,7 +35,8 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
       settings: `generator_hidden`, `discriminator_hidden`, `latent`, `activation`, `loss` (a name of
         `adversarial.LOSSES`), `critic_steps` (discriminator updates per generator update) and `penalty` ('none', 'r1').
       spec: of the data.
-      hparams: `r1_weight`, the penalty's weight gamma in gamma/2 ||grad D||^2, where there is one.
+      hparams: `r1_weight`, the penalty's weight gamma in gamma/2 ||grad D||^2, where there is one. The gradient is by x
+        as stored, in [0, 1] for images: one by images in [-1, 1], as many papers have it, is half as long.
     """
     gan = Gan(
         generator=Decoder(tuple(settings["generator_hidden"]), spec.shape, settings["activation"]),

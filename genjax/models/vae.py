@@ -23,8 +23,8 @@ from genjax.layers import ACTIVATIONS
 from genjax.networks import Decoder, Encoder, forward, initial, logit, start_at
 from genjax.types import Array, DataSpec, Family, Hparams, InputError, Key, Model, Objective, Params, Settings
 
-# A learned variance cannot fall below that of rounding to one of 256 grey levels, 1 / (12 * 255^2): where a pixel
-# never changes, the likelihood of a density would otherwise grow without bound.
+# A learned variance cannot fall below that of rounding to one of 256 grey levels, 1 / (12 * 255^2), or for points below
+# that share of the data's own: where a dimension never changes, a density would otherwise grow without bound.
 LOG_VAR_FLOOR = -math.log(12 * 255**2)
 
 # A learned variance starts at this share of the data's own. From above it the cheapest first move is to ignore z, and
@@ -40,6 +40,7 @@ class Vae(NamedTuple):
     latent: int
     likelihood: str
     bounded: bool
+    log_var_floor: float
     log_var_start: float
     hparams: Hparams
 
@@ -65,6 +66,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
         latent=settings["latent"],
         likelihood=settings["likelihood"],
         bounded=spec.bounded,
+        log_var_floor=_log_var_floor(spec),
         log_var_start=_log_var_start(spec),
         hparams=hparams,
     )
@@ -105,9 +107,9 @@ def likelihood(vae: Vae, params: Params, z: Array) -> tuple[Array, Array]:
     """The mean of p(x|z), `[b, *shape]` (a Bernoulli's logits), and the log-variance, which broadcasts to it."""
     out = forward(vae.decoder, params["decoder"], z)
     if vae.likelihood == "gaussian_pixel":
-        return out[..., 0], _bounded_below(out[..., 1])
+        return out[..., 0], _bounded_below(out[..., 1], vae.log_var_floor)
     if vae.likelihood == "gaussian_shared":
-        return out, _bounded_below(params["noise"]["log_var"])
+        return out, _bounded_below(params["noise"]["log_var"], vae.log_var_floor)
     if vae.likelihood == "gaussian_fixed":
         return out, jnp.log(vae.hparams["decoder_variance"])
     return out, jnp.zeros(())  # a Bernoulli has no variance of its own
@@ -172,12 +174,17 @@ def _decoder(settings: Settings, spec: DataSpec) -> Decoder:
     return Decoder(tuple(settings["hidden"])[::-1], shape, settings["activation"], start_at(start))
 
 
+def _log_var_floor(spec: DataSpec) -> float:
+    return LOG_VAR_FLOOR + (0.0 if spec.bounded else math.log(spec.variance or 1.0))
+
+
 def _log_var_start(spec: DataSpec) -> float:
-    return math.log(max(VARIANCE_START * spec.variance, math.exp(LOG_VAR_FLOOR)))
+    floor = _log_var_floor(spec)
+    return max(floor, math.log(VARIANCE_START * spec.variance)) if spec.variance > 0 else floor
 
 
-def _bounded_below(log_var: Array) -> Array:
-    return LOG_VAR_FLOOR + jax.nn.softplus(log_var - LOG_VAR_FLOOR)
+def _bounded_below(log_var: Array, floor: float) -> Array:
+    return floor + jax.nn.softplus(log_var - floor)
 
 
 def _reads(settings: Settings) -> set[str]:
