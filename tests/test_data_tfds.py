@@ -122,13 +122,15 @@ def test_a_data_set_prepared_anew_is_decoded_anew(tiny, tmp_path):
     assert len(data.load("tfds:genjax_tiny").test.x) == 5
 
 
-def test_several_labels_are_factors_and_binary_pixels_keep_their_scale(data_dir, tmp_path):
-    prepare(
-        data_dir, tmp_path, features=("image", "label", "other"), splits=(("train", 2), ("test", 2), ("validation", 3))
-    )
+@pytest.mark.parametrize(("brightest", "scale"), [(1, 1), (2, 1 / 255)])
+def test_several_labels_are_factors_and_pixels_binary_in_every_split_keep_their_scale(
+    data_dir, tmp_path, brightest, scale
+):
+    splits = (("train", 2), ("test", 2), ("validation", brightest + 1))  # image i is filled with i
+    prepare(data_dir, tmp_path, features=("image", "label", "other"), splits=splits)
     dataset = data.load("tfds:genjax_tiny")
-    assert (dataset.scale, dataset.target_names) == (1, ("label", "other"))
-    chex.assert_shape([dataset.train.y, dataset.validation.y], [(2, 2), (3, 2)])
+    assert (dataset.scale, dataset.target_names) == (scale, ("label", "other"))
+    chex.assert_shape([dataset.train.y, dataset.validation.y], [(2, 2), (brightest + 1, 2)])
 
 
 @pytest.mark.parametrize(
