@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple, TextIO
 import numpy as np
 
 from genjax.atomic import write_atomically
+from genjax.plots import to_uint8
 from genjax.types import InputError
 
 # JSON has no number for these, and `null` could not be read back: the names are those that protobuf's JSON uses.
@@ -158,9 +159,10 @@ def lines(step: int, total_steps: int, stream: TextIO) -> Progress:
 
 def _draws(stream: TextIO) -> bool:
     try:
-        return os.get_terminal_size(stream.fileno()).columns > 0  # 0 in a container's terminal that nobody sized
+        columns, rows = os.get_terminal_size(stream.fileno())  # 0 in a container's terminal that nobody sized
     except (OSError, ValueError):
         return False
+    return columns > 0 and rows > 2  # on fewer tqdm hides its bar
 
 
 class Logs:
@@ -187,8 +189,7 @@ class Logs:
     def images(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
         """Shows pictures in TensorBoard: `{name: [H, W, C]}`, floats in [0, 1], one channel or three."""
         for name, picture in pictures.items():
-            pixels = np.rint(np.clip(np.nan_to_num(picture), 0, 1) * 255).astype(np.uint8)
-            self.tensorboard.add_image(name, pixels, step, dataformats="HWC")
+            self.tensorboard.add_image(name, to_uint8(picture), step, dataformats="HWC")
 
     def say(self, message: str) -> None:
         """Prints a line for the person who watches, without breaking the bar."""

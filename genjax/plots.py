@@ -73,11 +73,6 @@ def image_grid(images: np.ndarray, columns: int = 8, gap: int = 1) -> np.ndarray
     return grid[: grid.shape[0] - gap, : grid.shape[1] - gap]
 
 
-def save_image(path: StrPath, image: np.ndarray, width: int = 800) -> None:
-    """Saves one image, `[H, W, C]`, enlarged by the whole number that brings it nearest below `width` pixels."""
-    _write_png(path, enlarge(to_uint8(image), max(1, width // image.shape[1])))
-
-
 def samples(path: StrPath, images: np.ndarray, columns: int = 8, width: int = 800) -> None:
     """Saves `[N, H, W, C]` images as a grid of enlarged tiles."""
     tiles = enlarge(images, _factor(images.shape[-2], min(len(images), columns), width))

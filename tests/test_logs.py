@@ -19,10 +19,10 @@ from genjax.types import InputError
 
 
 @contextlib.contextmanager
-def terminal(columns):
+def terminal(columns, rows=24):
     """A writable terminal and the function that returns all that was written to it."""
     reader, writer = pty.openpty()
-    termios.tcsetwinsize(writer, (24, columns))
+    termios.tcsetwinsize(writer, (rows, columns))
 
     def written():
         text = b""
@@ -206,9 +206,11 @@ def test_a_bar_shows_progress_and_ends_its_line_when_interrupted(tmp_path):
     assert len(logs.read_metrics(tmp_path / "metrics.jsonl")) == 1
 
 
-@pytest.mark.parametrize(("columns", "redraws"), [(80, True), (0, False)])
-def test_a_terminal_without_a_width_gets_lines(tmp_path, columns, redraws):
-    with terminal(columns) as (stream, written):
+@pytest.mark.parametrize(
+    ("columns", "rows", "redraws"), [(80, 24, True), (80, 3, True), (80, 2, False), (80, 0, False), (0, 24, False)]
+)
+def test_a_terminal_without_a_size_gets_lines(tmp_path, columns, rows, redraws):
+    with terminal(columns, rows) as (stream, written):
         with logs.open_logs(tmp_path, 0, 20, stream) as run:
             run.write(row(10))
         stream.close()

@@ -49,9 +49,9 @@ def test_bytes(value, byte):
 
 
 @pytest.mark.parametrize(("shape", "factor"), [((8, 8, 1), 100), ((71, 71, 3), 11), ((30, 900, 1), 1)])
-def test_saved_image_is_enlarged_pixel_by_pixel(tmp_path, shape, factor):
+def test_a_saved_tile_is_enlarged_pixel_by_pixel(tmp_path, shape, factor):
     image = noise(*shape)
-    plots.save_image(tmp_path / "image.png", image)
+    plots.samples(tmp_path / "image.png", image[None])
     saved = read(tmp_path / "image.png")
     chex.assert_shape(saved, (shape[0] * factor, shape[1] * factor, 3))
     pixels = np.kron(plots.to_uint8(image), np.ones((factor, factor, 1), np.uint8))

@@ -88,13 +88,12 @@ def init(vae: Vae, rng: Key, batch: Array) -> Params:
     """`{"encoder", "decoder"}`, and `"noise"`, one log-variance, where all dimensions share it."""
     encoder_key, decoder_key = jax.random.split(rng)
     codes = jnp.zeros((batch.shape[0], vae.latent))
-    parts = {
+    noise = {"noise": {"log_var": jnp.float32(vae.log_var_start)}} if vae.likelihood == "gaussian_shared" else {}
+    return {
         "encoder": initial(vae.encoder, encoder_key, batch),
         "decoder": initial(vae.decoder, decoder_key, codes),
+        **noise,
     }
-    return (
-        parts | {"noise": {"log_var": jnp.float32(vae.log_var_start)}} if vae.likelihood == "gaussian_shared" else parts
-    )
 
 
 def posterior(vae: Vae, params: Params, x: Array) -> tuple[Array, Array]:
