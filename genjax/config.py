@@ -110,12 +110,12 @@ def check(config: ConfigDict) -> None:
         raise InputError(f"seed = {config['seed']} must be at least 0 and less than 2**32")
     _check_choices(config, FAMILIES[values["model.family"]])
     _check_hparams(config["hparams"])
-    _check_activation(config, base)
     _check_train(config["train"])
     unread = {f"hparams.{name}" for name in config["hparams"]} - {f"hparams.{name}" for name in active(config)}
+    unread |= {f"model.{name}" for name in FAMILIES[values["model.family"]].idle(config["model"])}
     for name in sorted(unread):
         if values[name] != base.get(name):
-            raise InputError(f"{name} = {values[name]} would not act: nothing under these settings reads it")
+            raise InputError(f"{name} = {values[name]!r} would not act: nothing under these settings reads it")
 
 
 def active(config: Mapping[str, Any]) -> dict[str, float]:
@@ -220,14 +220,6 @@ def _check_choices(config: ConfigDict, kind: Family) -> None:
     for objective, settings in config["optim"].items():
         _nearest_name(f"optim.{objective}.optimiser", settings["optimiser"], optim.OPTIMISERS)
         _nearest_name(f"optim.{objective}.schedule", settings["schedule"], optim.SCHEDULES)
-
-
-def _check_activation(config: ConfigDict, base: Mapping[str, Any]) -> None:
-    """Refuses an activation that was chosen for hidden layers which are not there."""
-    chosen = config["model"].get("activation")
-    hidden = any(isinstance(value, tuple) and value for value in config["model"].values())
-    if not hidden and chosen != base.get("model.activation"):
-        raise InputError(f"model.activation = {chosen!r} would not act: there is no hidden layer")
 
 
 def _check_hparams(hparams: Mapping[str, float]) -> None:

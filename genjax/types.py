@@ -98,6 +98,7 @@ class Family(NamedTuple):
       objectives: the names of the objectives, in the order of update.
       reads: `(settings) -> names of the hyperparameters that act` under these settings.
       make: `(settings, spec, hparams) -> Model`; raises InputError where the settings do not fit the data.
+      idle: `(settings) -> names of the settings that nothing reads` under these; they cannot be changed.
     """
 
     settings: dict[str, Any]
@@ -106,6 +107,7 @@ class Family(NamedTuple):
     objectives: tuple[str, ...]
     reads: Callable[[Settings], set[str]]
     make: Callable[[Settings, DataSpec, Hparams], Model]
+    idle: Callable[[Settings], set[str]] = lambda settings: set()
 
 
 class TrainState(NamedTuple):

@@ -12,13 +12,15 @@ from genjax import config as configs
 from genjax.train import Train, make_train
 from genjax.types import DataSpec, Family
 
-SHAPE, N, BATCH = (4, 4, 1), 24, 8
+SHAPE, N, BATCH = (8, 8, 1), 24, 8
 
 SMALL = {
     "autoencoder": {"model.hidden": (6,), "model.latent": 3},
     "vae": {"model.hidden": (6,), "model.latent": 3},
     "gan": {"model.generator_hidden": (6,), "model.discriminator_hidden": (6,), "model.latent": 3},
 }
+DCGAN = {"model.network": "dcgan", "model.channels": 4, "model.latent": 3}
+RESNET = {"model.network": "resnet", "model.channels": 4, "model.latent": 3, "model.norm": "group"}
 
 CASES = {
     "autoencoder": ("autoencoder", {}),
@@ -27,6 +29,7 @@ CASES = {
         "autoencoder",
         {"model.likelihood": "gaussian", "model.psi": "tanh", "optim.autoencoder.optimiser": "sgd"},
     ),
+    "autoencoder_resnet": ("autoencoder", {**RESNET, "model.upsampling": "subpixel"}),
     "vae": ("vae", {}),
     "vae_binarised": ("vae", {"data.dynamic_binarisation": True, "optim.elbo.schedule": "burda"}),
     "vae_pixel": ("vae", {"model.likelihood": "gaussian_pixel", "optim.elbo.clip": True}),
@@ -35,7 +38,9 @@ CASES = {
         "vae",
         {"model.likelihood": "gaussian_fixed", "optim.elbo.optimiser": "adamw", "optim.elbo.schedule": "warmup_cosine"},
     ),
+    "vae_resnet": ("vae", {**RESNET, "model.likelihood": "gaussian_pixel", "model.upsampling": "nearest"}),
     "gan": ("gan", {}),
+    "gan_dcgan": ("gan", {**DCGAN, "model.penalty": "r1"}),
     "gan_critic": (
         "gan",
         {"model.penalty": "r1", "model.critic_steps": 2, "optim.discriminator.clip": True},
@@ -72,7 +77,7 @@ def small_config(family: str, changes: dict) -> ConfigDict:
     config = configs.default(family)
     config.train.batch_size, config.train.steps = BATCH, 10
     with config.unlocked():
-        config.update_from_flattened_dict({**SMALL[family], **changes})
+        config.update_from_flattened_dict(changes if "model.network" in changes else {**SMALL[family], **changes})
     configs.check(config)
     return config
 

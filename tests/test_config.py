@@ -161,8 +161,22 @@ def test_a_setting_that_would_not_act_is_refused(family, changes, unread):
 def test_an_activation_without_hidden_layers_is_refused():
     settings = config.override(config.default("vae"), {"model.activation": "tanh"})
     config.check(settings)
-    with pytest.raises(InputError, match=r"^model.activation = 'tanh' would not act: there is no hidden layer"):
+    with pytest.raises(InputError, match=r"^model.activation = 'tanh' would not act"):
         config.check(config.override(settings, {"model.hidden": "()"}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "idle"),
+    [
+        ({"model.channels": "16"}, "channels"),
+        ({"model.norm": "group"}, "norm"),
+        ({"model.upsampling": "nearest"}, "upsampling"),
+        ({"model.network": "resnet", "model.hidden": "(64,)"}, "hidden"),
+    ],
+)
+def test_another_networks_settings_are_refused(changes, idle):
+    with pytest.raises(InputError, match=f"^model.{idle} = .* would not act"):
+        config.check(config.override(config.default("vae"), changes))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import BATCH, CASES, SHAPE, N, build, case, images, small_config, spec_of
+from cases import BATCH, CASES, DCGAN, SHAPE, N, build, case, images, small_config, spec_of
 
 from genjax import config as configs
 from genjax import mesh
@@ -19,6 +19,7 @@ RNG = jax.random.key(0)
 every_case = pytest.mark.parametrize("name", CASES)
 RICHEST = {"autoencoder": "autoencoder", "vae": "vae_binarised", "gan": "gan_critic"}  # one case a family
 every_family = pytest.mark.parametrize("name", RICHEST.values())
+every_family_and_convolutions = pytest.mark.parametrize("name", [*RICHEST.values(), "gan_dcgan"])
 
 
 def batch_of(c):
@@ -73,7 +74,7 @@ def test_losses_are_pure_and_their_gradients_finite(name):
             assert max(float(jnp.max(jnp.abs(leaf))) for leaf in jax.tree.leaves(grads[part])) > 0
 
 
-@every_family
+@every_family_and_convolutions
 def test_scan_is_single_steps_to_the_bit(name):
     c = case(name)
     state = c.init(c.hparams, RNG)
@@ -102,7 +103,7 @@ def rates(c, values):
     return stacked | {key: jnp.array(values) for key in stacked if key.endswith("learning_rate")}
 
 
-@every_family
+@every_family_and_convolutions
 def test_vmap_over_hyperparameters_is_a_loop(name):
     c = case(name)
     many = rates(c, [1e-3, 1e-2])
@@ -198,20 +199,27 @@ STATIC = {
     "autoencoder": {
         "model.hidden": (7,),
         "model.latent": 4,
-        "model.activation": "tanh",
         "model.phi": "tanh",
         "model.likelihood": "gaussian",
     },
-    "vae": {"model.hidden": (7,), "model.latent": 4, "model.activation": "tanh", "model.likelihood": "gaussian_pixel"},
+    "vae": {"model.hidden": (7,), "model.latent": 4, "model.likelihood": "gaussian_pixel"},
     "gan": {
         "model.generator_hidden": (7,),
         "model.discriminator_hidden": (7,),
         "model.latent": 4,
-        "model.activation": "tanh",
         "model.loss": "minimax",
         "model.critic_steps": 2,
         "model.penalty": "r1",
     },
+}
+MLP = {"model.network": "dcgan", "model.activation": "tanh", "model.precision": "bfloat16"}
+CONVOLUTIONAL = {
+    "model.network": "resnet",
+    "model.channels": 5,
+    "model.norm": "layer",
+    "model.upsampling": "nearest",
+    "model.activation": "tanh",
+    "model.precision": "bfloat16",
 }
 SHARED = {"train.batch_size": 6, "data.dynamic_binarisation": True}
 OPTIM = {"optimiser": "sgd", "schedule": "exponential", "clip": True}
@@ -220,14 +228,17 @@ OPTIM = {"optimiser": "sgd", "schedule": "exponential", "clip": True}
 def static_changes():
     for family, kind in FAMILIES.items():
         optim = {f"optim.{o}.{name}": value for o in kind.objectives for name, value in OPTIM.items()}
-        for name, value in {**STATIC[family], **SHARED, **optim}.items():
-            yield pytest.param(family, name, value, id=f"{family}-{name}")
+        for name, value in {**STATIC[family], **MLP, **SHARED, **optim}.items():
+            yield pytest.param(family, "mlp", name, value, id=f"{family}-{name}")
+        for name, value in CONVOLUTIONAL.items():
+            yield pytest.param(family, "dcgan", name, value, id=f"{family}-dcgan-{name}")
 
 
 @cache
-def program(family, name=None, value=None):
+def program(family, network, name=None, value=None):
     """The whole of a training chunk as JAX traces it: a setting that nothing reads leaves it as it is."""
-    c = build(small_config(family, {} if name is None else {name: value}))
+    base = DCGAN if network == "dcgan" else {}
+    c = build(small_config(family, {**base, **({} if name is None else {name: value})}))
 
     def train(hparams, rng):
         indices = c.functions.indices(hparams, rng, jnp.int32(0), 2, N)
@@ -236,20 +247,21 @@ def program(family, name=None, value=None):
     return str(jax.make_jaxpr(train)(configs.default(family).hparams.to_dict(), RNG))
 
 
-@pytest.mark.parametrize(("family", "name", "value"), list(static_changes()))
-def test_every_static_setting_acts(family, name, value):
-    assert program(family, name, value) != program(family), f"{name} does not act"
+@pytest.mark.parametrize(("family", "network", "name", "value"), list(static_changes()))
+def test_every_static_setting_acts(family, network, name, value):
+    assert program(family, network, name, value) != program(family, network), f"{name} does not act"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_program_depends_on_its_settings_alone(family):
-    same = program(family, "train.batch_size", BATCH)
-    assert same == program(family)
+    same = program(family, "mlp", "train.batch_size", BATCH)
+    assert same == program(family, "mlp")
 
 
 def test_every_static_setting_is_tested():
     for family, kind in FAMILIES.items():
-        assert {f"model.{name}" for name in kind.settings} <= STATIC[family].keys() | {"model.psi"}
+        tested = STATIC[family].keys() | MLP.keys() | CONVOLUTIONAL.keys() | {"model.psi"}
+        assert {f"model.{name}" for name in kind.settings} <= tested
 
 
 def test_psi_acts():

@@ -11,7 +11,8 @@ ROOT = Path(genjax.__file__).parent
 FLOORS = [
     {"types"},
     {"rng"},
-    {"likelihoods", "divergences", "adversarial", "layers"},
+    {"likelihoods", "divergences", "adversarial", "convolution"},
+    {"layers"},
     {"networks"},
     {"models"},
     {"optim", "metrics"},
@@ -26,7 +27,7 @@ FLOORS = [
     {"run"},
     {"commands"},
 ]
-PURE = set().union(*FLOORS[:9])
+PURE = set().union(*FLOORS[:10])
 INPUT_AND_OUTPUT = {"pathlib", "os", "io", "sys", "shutil", "tempfile", "orbax", "matplotlib", "tensorboardX", "tqdm"}
 
 

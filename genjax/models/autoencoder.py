@@ -8,21 +8,22 @@ before the code and, mirrored, after it; without any, this is the one-layer mode
 from functools import partial
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import likelihoods
+from genjax import likelihoods, networks
 from genjax.layers import ACTIVATIONS, kernel_norm
-from genjax.networks import Decoder, Encoder, forward, initial, logit, start_at
+from genjax.networks import forward, initial, logit, start_at
 from genjax.types import Array, DataSpec, Family, Hparams, InputError, Key, Model, Objective, Params, Settings
 
 
 class Autoencoder(NamedTuple):
     """The networks and what binds them; `phi` and `psi` are names of `layers.ACTIVATIONS`."""
 
-    encoder: Encoder
-    decoder: Decoder
+    encoder: nn.Module
+    decoder: nn.Module
     latent: int
     phi: str
     psi: str
@@ -34,7 +35,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     """Binds the autoencoder to its data and hyperparameters.
 
     Args:
-      settings: `hidden`, `latent`, `activation` (hidden layers), `phi` (code), `psi` (output), and `likelihood`:
+      settings: `hidden`, `latent`, those of `networks.SETTINGS`, `phi` (code), `psi` (output), and `likelihood`:
         'bernoulli' (cross-entropy) or 'gaussian' (squared error).
       spec: of the data.
       hparams: `lambda_w`, the weight of ||w||^2.
@@ -43,10 +44,10 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
       InputError: a Bernoulli likelihood without a sigmoid output or with data outside [0, 1].
     """
     _check(settings, spec)
-    hidden, activation = tuple(settings["hidden"]), settings["activation"]
+    hidden, start = settings["hidden"], start_at(_bias(settings["psi"], spec.mean))
     auto = Autoencoder(
-        encoder=Encoder(hidden, settings["latent"], activation),
-        decoder=Decoder(hidden[::-1], spec.shape, activation, start_at(_bias(settings["psi"], spec.mean))),
+        encoder=networks.encoder(settings, hidden, spec.shape, settings["latent"]),
+        decoder=networks.decoder(settings, hidden[::-1], spec.shape, start),
         latent=settings["latent"],
         phi=settings["phi"],
         psi=settings["psi"],
@@ -117,15 +118,15 @@ def _check(settings: Settings, spec: DataSpec) -> None:
 
 FAMILY = Family(
     settings={
+        **networks.SETTINGS,
         "hidden": (128,),
         "latent": 16,
-        "activation": "relu",
         "phi": "identity",
         "psi": "sigmoid",
         "likelihood": "bernoulli",
     },
     choices={
-        "activation": ACTIVATIONS,
+        **networks.CHOICES,
         "phi": ACTIVATIONS,
         "psi": ACTIVATIONS,
         "likelihood": ("bernoulli", "gaussian"),
@@ -134,4 +135,5 @@ FAMILY = Family(
     objectives=("autoencoder",),
     reads=lambda settings: {"lambda_w"},
     make=make,
+    idle=lambda settings: networks.idle(settings, "hidden"),
 )

@@ -7,20 +7,21 @@ x^ = G(h) with h ~ N(0, I); gamma(x) = sigmoid(D(x)) is the probability that x i
 from functools import partial
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from genjax import networks
 from genjax.adversarial import LOSSES, AdversarialLoss, r1_penalty
-from genjax.layers import ACTIVATIONS
-from genjax.networks import Decoder, Encoder, forward, initial
+from genjax.networks import forward, initial
 from genjax.types import Array, DataSpec, Family, Hparams, Key, Model, Objective, Params, Settings
 
 
 class Gan(NamedTuple):
     """The two networks and what binds them."""
 
-    generator: Decoder
-    discriminator: Encoder
+    generator: nn.Module
+    discriminator: nn.Module
     latent: int
     game: AdversarialLoss
     penalty: str
@@ -32,15 +33,15 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     """Binds the GAN to its data and hyperparameters.
 
     Args:
-      settings: `generator_hidden`, `discriminator_hidden`, `latent`, `activation`, `loss` (a name of
+      settings: `generator_hidden`, `discriminator_hidden`, `latent`, those of `networks.SETTINGS`, `loss` (a name of
         `adversarial.LOSSES`), `critic_steps` (discriminator updates per generator update) and `penalty` ('none', 'r1').
       spec: of the data.
       hparams: `r1_weight`, the penalty's weight gamma in gamma/2 ||grad D||^2, where there is one. The gradient is by x
         as stored, in [0, 1] for images: one by images in [-1, 1], as many papers have it, is half as long.
     """
     gan = Gan(
-        generator=Decoder(tuple(settings["generator_hidden"]), spec.shape, settings["activation"]),
-        discriminator=Encoder(tuple(settings["discriminator_hidden"]), 1, settings["activation"]),
+        generator=networks.decoder(settings, settings["generator_hidden"], spec.shape),
+        discriminator=networks.encoder(settings, settings["discriminator_hidden"], spec.shape, 1),
         latent=settings["latent"],
         game=LOSSES[settings["loss"]],
         penalty=settings["penalty"],
@@ -127,15 +128,16 @@ def evaluate(gan: Gan, params: Params, batch: Array, rng: Key) -> dict[str, Arra
 
 FAMILY = Family(
     settings={
+        **networks.SETTINGS,
+        "activation": "leaky_relu",
         "generator_hidden": (256, 256),
         "discriminator_hidden": (256, 256),
         "latent": 64,
-        "activation": "leaky_relu",
         "loss": "nonsaturating",
         "critic_steps": 1,
         "penalty": "none",
     },
-    choices={"activation": ACTIVATIONS, "loss": LOSSES, "penalty": ("none", "r1")},
+    choices={**networks.CHOICES, "loss": LOSSES, "penalty": ("none", "r1")},
     hparams={
         "discriminator_learning_rate": 2e-4,
         "generator_learning_rate": 2e-4,
@@ -146,4 +148,5 @@ FAMILY = Family(
     objectives=("discriminator", "generator"),
     reads=lambda settings: {"ema_decay"} | ({"r1_weight"} if settings["penalty"] == "r1" else set()),
     make=make,
+    idle=lambda settings: networks.idle(settings, "generator_hidden", "discriminator_hidden"),
 )

@@ -13,14 +13,14 @@ import math
 from functools import partial
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import likelihoods
+from genjax import likelihoods, networks
 from genjax.divergences import standard_normal_kl
-from genjax.layers import ACTIVATIONS
-from genjax.networks import Decoder, Encoder, forward, initial, logit, start_at
+from genjax.networks import forward, initial, logit, start_at
 from genjax.types import Array, DataSpec, Family, Hparams, InputError, Key, Model, Objective, Params, Settings
 
 # A learned variance cannot fall below that of rounding to one of 256 grey levels, 1 / (12 * 255^2), or for points below
@@ -35,8 +35,8 @@ VARIANCE_START = 0.1
 class Vae(NamedTuple):
     """The networks and what binds them."""
 
-    encoder: Encoder
-    decoder: Decoder
+    encoder: nn.Module
+    decoder: nn.Module
     latent: int
     likelihood: str
     bounded: bool
@@ -49,8 +49,9 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     """Binds the VAE to its data and hyperparameters.
 
     Args:
-      settings: `hidden`, `latent`, `activation`, and `likelihood`: 'bernoulli', or a Gaussian whose variance is
-        each dimension's function of z ('gaussian_pixel'), one learned scalar ('gaussian_shared') or 'gaussian_fixed'.
+      settings: `hidden`, `latent`, those of `networks.SETTINGS`, and `likelihood`: 'bernoulli', or a Gaussian whose
+        variance is each dimension's function of z ('gaussian_pixel'), one learned scalar ('gaussian_shared') or
+        'gaussian_fixed'.
       spec: of the data.
       hparams: `beta`, `beta_warmup` (steps over which beta rises linearly), `step`, and `decoder_variance` where
         the variance is fixed.
@@ -61,7 +62,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     if settings["likelihood"] == "bernoulli" and not spec.bounded:
         raise InputError("model.likelihood 'bernoulli' needs data in [0, 1]; use a Gaussian for points")
     vae = Vae(
-        encoder=Encoder(tuple(settings["hidden"]), 2 * settings["latent"], settings["activation"]),
+        encoder=networks.encoder(settings, settings["hidden"], spec.shape, 2 * settings["latent"]),
         decoder=_decoder(settings, spec),
         latent=settings["latent"],
         likelihood=settings["likelihood"],
@@ -164,13 +165,13 @@ def sample(vae: Vae, params: Params, rng: Key, n: int) -> Array:
     return mean + jnp.exp(0.5 * log_var) * jax.random.normal(x_key, mean.shape)
 
 
-def _decoder(settings: Settings, spec: DataSpec) -> Decoder:
+def _decoder(settings: Settings, spec: DataSpec) -> nn.Module:
     """A decoder whose output starts at the training mean; with a variance per pixel it ends in pairs, `[*shape, 2]`."""
     start = logit(spec.mean) if settings["likelihood"] == "bernoulli" else spec.mean
     shape = spec.shape
     if settings["likelihood"] == "gaussian_pixel":
         start, shape = np.stack([start, np.full_like(start, _log_var_start(spec))], axis=-1), (*shape, 2)
-    return Decoder(tuple(settings["hidden"])[::-1], shape, settings["activation"], start_at(start))
+    return networks.decoder(settings, settings["hidden"][::-1], shape, start_at(start))
 
 
 def _log_var_floor(spec: DataSpec) -> float:
@@ -193,17 +194,18 @@ def _reads(settings: Settings) -> set[str]:
 
 FAMILY = Family(
     settings={
+        **networks.SETTINGS,
         "hidden": (512,),
         "latent": 20,
-        "activation": "relu",
         "likelihood": "bernoulli",
     },
     choices={
-        "activation": ACTIVATIONS,
+        **networks.CHOICES,
         "likelihood": ("bernoulli", "gaussian_pixel", "gaussian_shared", "gaussian_fixed"),
     },
     hparams={"beta": 1.0, "beta_warmup": 0.0, "decoder_variance": 0.1},
     objectives=("elbo",),
     reads=_reads,
     make=make,
+    idle=lambda settings: networks.idle(settings, "hidden"),
 )

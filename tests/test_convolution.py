@@ -1,0 +1,151 @@
+"""`layers.Conv` and `layers.ConvTranspose` against XLA's own convolutions, whose form they do not share on a CPU."""
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from genjax.convolution import LAYOUT, conv, conv_transpose
+from genjax.layers import UPSAMPLINGS, Conv, ConvTranspose
+
+CASES = [  # height, width, c, kernel, o, strides, padding, dilation
+    (8, 8, 1, (4, 4), 3, (2, 2), "SAME", (1, 1)),
+    (7, 7, 3, (4, 4), 2, (2, 2), "SAME", (1, 1)),
+    (9, 6, 2, (3, 3), 3, (1, 1), "SAME", (1, 1)),
+    (9, 7, 2, (3, 2), 3, (2, 1), "SAME", (1, 1)),
+    (8, 9, 2, (5, 5), 2, (3, 3), "VALID", (1, 1)),
+    (6, 5, 4, (1, 1), 3, (1, 1), "VALID", (1, 1)),
+    (7, 8, 2, (2, 2), 3, (3, 3), "VALID", (1, 1)),
+    (10, 9, 2, (3, 3), 2, (2, 2), "SAME", (2, 2)),
+    (8, 8, 2, (3, 3), 2, (1, 1), "VALID", (1, 3)),
+    (7, 6, 2, (3, 4), 3, (2, 1), ((2, 0), (1, 3)), (1, 1)),
+]
+TRANSPOSED = [case for case in CASES if case[-1] == (1, 1)]
+
+
+def ids(case):
+    return "-".join(str(value).replace(" ", "") for value in case)
+
+
+def native(strides, padding, dilation):
+    return lambda x, kernel: lax.conv_general_dilated(
+        x, kernel, strides, padding, rhs_dilation=dilation, dimension_numbers=LAYOUT
+    )
+
+
+def arrays(case):
+    height, width, c, window, o = case[:5]
+    rng = np.random.default_rng(0)
+    x, kernel = rng.standard_normal((2, height, width, c)), rng.standard_normal((*window, c, o))
+    return jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32)
+
+
+def check_alike(ours, theirs, x, kernel):
+    """Forward, both gradients, mapped over inputs and over kernels, in a scan, and a gradient's gradient."""
+
+    def both(f):
+        def loss(x, kernel):
+            return jnp.sum(jnp.sin(f(x, kernel)))
+
+        def slope(x, kernel):
+            return jnp.sum(jnp.square(jax.grad(loss)(x, kernel)))
+
+        def carried(x, kernel):
+            return lax.scan(lambda c, k: (c + jnp.mean(f(x, k + c)), None), 0.0, jnp.stack([kernel, -kernel]))[0]
+
+        gradients = jax.grad(loss, (0, 1))
+        xs, kernels = jnp.stack([x, 2 * x, -x]), jnp.stack([kernel, 0.5 * kernel])
+        return (
+            f(x, kernel),
+            gradients(x, kernel),
+            jax.vmap(gradients, (0, None))(xs, kernel),
+            jax.vmap(gradients, (None, 0))(x, kernels),
+            jax.grad(carried, 1)(x, kernel),
+            jax.grad(slope, 1)(x, kernel),
+        )
+
+    with jax.default_matmul_precision("float32"):  # a GPU would round products to fewer bits
+        found, expected = jax.jit(lambda: both(ours))(), jax.jit(lambda: both(theirs))()
+    scaled = jax.tree.map(
+        lambda a, b: a / jnp.maximum(1.0, jnp.max(jnp.abs(b))), (found, expected), (expected, expected)
+    )
+    chex.assert_trees_all_close(*scaled, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES, ids=ids)
+def test_conv_is_xlas(case):
+    *_, strides, padding, dilation = case
+    check_alike(lambda x, k: conv(x, k, strides, padding, dilation), native(strides, padding, dilation), *arrays(case))
+
+
+@pytest.mark.parametrize("case", TRANSPOSED, ids=ids)
+def test_conv_transpose_is_xlas(case):
+    *_, strides, padding, _ = case
+    check_alike(
+        lambda x, k: conv_transpose(x, k, strides, padding),
+        lambda x, k: lax.conv_transpose(x, k, strides, padding, dimension_numbers=LAYOUT),
+        *arrays(case),
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=ids)
+def test_layers_have_flax_parameters(case):
+    _, _, _, window, o, strides, padding, dilation = case
+    x, _ = arrays(case)
+    pairs = [
+        (
+            Conv(o, window, strides, padding, dilation),
+            nn.Conv(o, window, strides, padding, kernel_dilation=dilation),
+        ),
+        (ConvTranspose(o, window, strides, padding), nn.ConvTranspose(o, window, strides, padding)),
+        (Conv(o, window, use_bias=False), nn.Conv(o, window, use_bias=False)),
+    ]
+    for ours, theirs in pairs:
+        variables = theirs.init(jax.random.key(1), x)
+        variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)  # biases that are not zero
+        chex.assert_trees_all_equal_shapes_and_dtypes(ours.init(jax.random.key(1), x), variables)
+        chex.assert_trees_all_close(ours.apply(variables, x), theirs.apply(variables, x), rtol=1e-5, atol=1e-5)
+
+
+def test_a_cpu_multiplies_matrices():
+    """No convolution is left in the program for a CPU, forward or backward; the other platforms' keeps it."""
+    x, kernel = arrays(CASES[0])
+    gradient = jax.jit(jax.grad(lambda kernel: jnp.sum(jnp.square(conv(x, kernel, (2, 2), "SAME")))))
+    lowered = {p: gradient.trace(kernel).lower(lowering_platforms=(p,)).as_text() for p in ("cpu", "cuda", "tpu")}
+    assert {p: "stablehlo.convolution" in text for p, text in lowered.items()} == {
+        "cpu": False,
+        "cuda": True,
+        "tpu": True,
+    }
+
+
+class Doubled(nn.Module):
+    how: str
+
+    @nn.compact
+    def __call__(self, x):
+        return UPSAMPLINGS[self.how](x, 5, True, jnp.float32)
+
+
+@pytest.mark.parametrize("how", UPSAMPLINGS)
+def test_upsampling_doubles_the_size(how):
+    x = jnp.ones((2, 3, 4, 6))
+    y, _ = Doubled(how).init_with_output(jax.random.key(0), x)
+    chex.assert_shape(y, (2, 6, 8, 5))
+
+
+def test_nearest_repeats_pixels():
+    x = jax.random.normal(jax.random.key(0), (1, 3, 3, 1))
+    centre = jnp.zeros((3, 3, 1, 5)).at[1, 1].set(1.0)  # a kernel that copies
+    y = Doubled("nearest").apply({"params": {"Conv_0": {"kernel": centre, "bias": jnp.zeros(5)}}}, x)
+    np.testing.assert_array_equal(y[0, :, :, 0], np.kron(x[0, :, :, 0], np.ones((2, 2))))
+
+
+def test_subpixel_puts_channels_side_by_side():
+    x = jnp.ones((1, 1, 1, 1))
+    kernel = jnp.zeros((3, 3, 1, 20)).at[1, 1, 0].set(jnp.arange(20.0))
+    y = Doubled("subpixel").apply({"params": {"Conv_0": {"kernel": kernel, "bias": jnp.zeros(20)}}}, x)
+    np.testing.assert_array_equal(y[0], np.arange(20).reshape(2, 2, 5))

@@ -1,0 +1,92 @@
+"""Networks by name: shapes at every size, residual blocks that start as nothing, and half precision."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+from genjax import networks
+from genjax.networks.convolutional import sizes
+from genjax.types import InputError
+
+KEY = jax.random.key(0)
+
+
+def settings(**changes):
+    return {**networks.SETTINGS, "network": "dcgan", "channels": 4, **changes}
+
+
+@pytest.mark.parametrize(
+    ("size", "sides"), [(8, [8, 4]), (27, [27, 14, 7]), (28, [28, 14, 7]), (64, [64, 32, 16, 8, 4])]
+)
+def test_an_image_is_halved_down_to_seven(size, sides):
+    assert sizes(size) == sides
+
+
+@pytest.mark.parametrize("size", [*range(8, 18), 27, 28, 31, 32, 33, 63, 64])
+@pytest.mark.parametrize("network", ["dcgan", "resnet"])
+def test_shapes_of_every_size(network, size):
+    for upsampling, norm, channels in (("transposed", "none", 1), ("nearest", "group", 3), ("subpixel", "layer", 3)):
+        chosen, shape = settings(network=network, upsampling=upsampling, norm=norm), (size, size, channels)
+        encoder, decoder = networks.encoder(chosen, (), shape, 5), networks.decoder(chosen, (), shape)
+        x, z = jax.ShapeDtypeStruct((2, *shape), jnp.float32), jax.ShapeDtypeStruct((2, 3), jnp.float32)
+        chex.assert_shape(jax.eval_shape(encoder.init_with_output, KEY, x)[0], (2, 5))
+        chex.assert_shape(jax.eval_shape(decoder.init_with_output, KEY, z)[0], (2, *shape))
+
+
+@pytest.mark.parametrize("shape", [(2,), (7, 7, 1), (8, 9, 1)])
+def test_convolutions_need_square_images(shape):
+    for build in (lambda: networks.encoder(settings(), (), shape, 5), lambda: networks.decoder(settings(), (), shape)):
+        with pytest.raises(InputError, match="needs square images of 8 pixels a side or more"):
+            build()
+
+
+def test_a_residual_network_starts_without_its_blocks():
+    x = jax.random.normal(KEY, (2, 16, 16, 1))
+    residual = networks.encoder(settings(network="resnet"), (), (16, 16, 1), 5)
+    params = residual.init(KEY, x)["params"]
+    named = [name for name in sorted(params) if name.startswith("Conv")]  # a halving, then a block's two, and again
+    plain = {f"Conv_{i}": params[f"Conv_{3 * i}"] for i in range(len(named) // 3)} | {"Dense_0": params["Dense_0"]}
+    expected = networks.encoder(settings(), (), (16, 16, 1), 5).apply({"params": plain}, x)
+    chex.assert_trees_all_close(residual.apply({"params": params}, x), expected, rtol=1e-6)
+
+
+def test_the_outputs_bias_is_given_per_value():
+    shape = (8, 8, 1)
+    values = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    decoder = networks.decoder(settings(), (), shape, networks.start_at(values))
+    out, _ = decoder.init_with_output(KEY, jnp.zeros((2, 3)))
+    np.testing.assert_allclose(out, np.stack([values, values]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("norm", ["group", "layer"])
+def test_norms_leave_each_example_to_itself(norm):
+    encoder = networks.encoder(settings(norm=norm), (), (8, 8, 1), 5)
+    x = jax.random.normal(KEY, (3, 8, 8, 1))
+    params = encoder.init(KEY, x)
+    alone = jnp.concatenate([encoder.apply(params, example[None]) for example in x])
+    chex.assert_trees_all_close(encoder.apply(params, x), alone, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("network", networks.NETWORKS)
+def test_bfloat16_is_close_and_keeps_float32_around_it(network):
+    shape, x = (16, 16, 1), jax.random.uniform(KEY, (4, 16, 16, 1))
+    made = {
+        precision: networks.encoder(settings(network=network, precision=precision), (32,), shape, 5)
+        for precision in ("float32", "bfloat16")
+    }
+    params = made["bfloat16"].init(KEY, x)["params"]
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
+
+    def loss(module, params):
+        return jnp.mean(jnp.square(networks.forward(module, params, x)))
+
+    half, full = (jax.value_and_grad(loss, argnums=1)(made[p], params) for p in ("bfloat16", "float32"))
+    assert networks.forward(made["bfloat16"], params, x).dtype == jnp.float32
+    assert {leaf.dtype for leaf in jax.tree.leaves(half)} == {jnp.dtype("float32")}
+    assert half[0] != full[0]  # it does compute in fewer bits, of which there are 8
+    np.testing.assert_allclose(half[0], full[0], rtol=0.03)
+    a, b = (ravel_pytree(gradient)[0] for gradient in (half[1], full[1]))
+    assert jnp.linalg.norm(a - b) <= 0.03 * jnp.linalg.norm(b)
