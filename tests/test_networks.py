@@ -73,8 +73,9 @@ def test_norms_leave_each_example_to_itself(norm):
 @pytest.mark.parametrize("network", networks.NETWORKS)
 def test_bfloat16_is_close_and_keeps_float32_around_it(network):
     shape, x = (16, 16, 1), jax.random.uniform(KEY, (4, 16, 16, 1))
+    smooth = settings(network=network, activation="tanh")  # a rounded input may lie on the other side of a ReLU's kink
     made = {
-        precision: networks.encoder(settings(network=network, precision=precision), (32,), shape, 5)
+        precision: networks.encoder({**smooth, "precision": precision}, (32,), shape, 5)
         for precision in ("float32", "bfloat16")
     }
     params = made["bfloat16"].init(KEY, x)["params"]
@@ -86,7 +87,6 @@ def test_bfloat16_is_close_and_keeps_float32_around_it(network):
     half, full = (jax.value_and_grad(loss, argnums=1)(made[p], params) for p in ("bfloat16", "float32"))
     assert networks.forward(made["bfloat16"], params, x).dtype == jnp.float32
     assert {leaf.dtype for leaf in jax.tree.leaves(half)} == {jnp.dtype("float32")}
-    assert half[0] != full[0]  # it does compute in fewer bits, of which there are 8
-    np.testing.assert_allclose(half[0], full[0], rtol=0.03)
+    np.testing.assert_allclose(half[0], full[0], rtol=0.01)
     a, b = (ravel_pytree(gradient)[0] for gradient in (half[1], full[1]))
-    assert jnp.linalg.norm(a - b) <= 0.03 * jnp.linalg.norm(b)
+    assert 0 < jnp.linalg.norm(a - b) <= 0.02 * jnp.linalg.norm(b)
