@@ -86,7 +86,7 @@ def conv_transpose(x: Array, kernel: Array, strides: Pair, padding: Padding) -> 
     Returns:
       `[b, h', w', o]`.
     """
-    (_, _, c, o), taps = kernel.shape, kernel.shape[:2]
+    taps, c = kernel.shape[:2], kernel.shape[2]
     pads = (
         [_spread_pads(k, s, padding) for k, s in zip(taps, strides, strict=True)]
         if isinstance(padding, str)
@@ -124,7 +124,7 @@ def patches(x: Array, windows: Windows) -> Array:
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def overlap_add(columns: Array, windows: Windows) -> Array:
-    """The transpose of `patches`: each value is added where its tap lies. `[b, h', w', k_h k_w c]` -> `[b, h, w, c]`."""
+    """The transpose of `patches`: `[b, h', w', k_h k_w c]` -> `[b, h, w, c]`, each value added where its tap lies."""
     b, _, w, depth = columns.shape
     (h_taps, w_taps), c = windows.taps, depth // (windows.taps[0] * windows.taps[1])
     values = columns.reshape(b, -1, c)
