@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from genjax.compiler import compiled
 from genjax.train import Train
 from genjax.types import Array, Hparams, Key, TrainState
 
@@ -26,7 +27,7 @@ def resident(functions: Train, x: np.ndarray, hparams: Hparams, rng: Key, spread
     """
     data = spread(jnp.asarray(x))
 
-    @partial(jax.jit, static_argnames="length", donate_argnames="state")
+    @partial(compiled, static_argnames="length", donate_argnames="state")
     def chunk(state: TrainState, data: Array, hparams: Hparams, rng: Key, length: int):
         indices = functions.indices(hparams, rng, state.step, length, len(x))
         return functions.chunk(state, data, indices, hparams, rng)
@@ -41,7 +42,7 @@ def streamed(functions: Train, x: np.ndarray, hparams: Hparams, rng: Key, spread
     def order(step: Array, hparams: Hparams, rng: Key, length: int) -> Array:
         return functions.indices(hparams, rng, step, length, len(x))
 
-    chunk = jax.jit(functions.chunk, donate_argnames="state")
+    chunk = compiled(functions.chunk, donate_argnames="state")
 
     def advance(state: TrainState, length: int) -> tuple[TrainState, dict[str, Array]]:
         indices = np.asarray(order(state.step, hparams, rng, length))  # [length, repeats, b]

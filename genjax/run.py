@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from ml_collections import ConfigDict
 
-from genjax import checkpoint, data, feed, logs, report
+from genjax import checkpoint, compiler, data, feed, logs, report
 from genjax import config as configs
 from genjax.interrupts import stopping
 from genjax.programs import Programs, make_programs
@@ -43,6 +43,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int
     configs.check(config)
     if config.train.deterministic:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
+    compiler.keep_programs()
     with claim(workdir, config), stopping(say) as signals:
         if (workdir / "evaluation.json").exists():
             say(f"{workdir} is finished: {config.train.steps:,} steps")

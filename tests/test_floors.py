@@ -20,7 +20,7 @@ FLOORS = [
     {"train"},
     {"mesh"},
     {"atomic", "data", "interrupts"},
-    {"plots"},
+    {"compiler", "plots"},
     {"checkpoint", "logs", "config", "feed"},
     {"report", "workdir"},
     {"programs"},

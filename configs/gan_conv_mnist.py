@@ -1,0 +1,22 @@
+"""A DCGAN on MNIST: `scripts/train.py --config configs/gan_conv_mnist.py`.
+
+Reached (seed 0, JAX 0.10.2, CPU): RESULT
+"""
+
+from ml_collections import ConfigDict
+
+from genjax.config import default
+
+
+def get_config() -> ConfigDict:
+    config = default("gan")
+    config.data.source = "tfds:mnist"
+    config.model.network = "dcgan"
+    config.model.latent = 64
+    config.model.penalty = "r1"
+    config.hparams.r1_weight = 1.0
+    config.hparams.discriminator_learning_rate = 5e-4
+    config.hparams.generator_learning_rate = 5e-4
+    config.train.batch_size = 64
+    config.train.steps = 6000
+    return config
