@@ -7,8 +7,8 @@ import jax
 
 from genjax.data import cache
 
-# A step that may be frozen reads the old state after the new one is known. XLA's default on a CPU copies the whole state
-# first; with its analysis of regions it sees that there is nothing to copy. It changes no bits (docs/performance.md).
+# A step that may be frozen reads the old state after the new one is known. On a CPU XLA copies the whole state first,
+# unless its analysis of regions shows it that there is nothing to copy. It changes no bits (docs/performance.md).
 OPTIONS = {"cpu": {"xla_cpu_copy_insertion_use_region_analysis": True}}
 
 # Most of a start is a handful of programs; the many small ones would cost more to look up than to compile.
@@ -26,6 +26,6 @@ def keep_programs() -> None:
     `JAX_COMPILATION_CACHE_DIR` moves the folder, `GENJAX_CACHE` it and the data's; `JAX_ENABLE_COMPILATION_CACHE=false`
     keeps nothing.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
         jax.config.update("jax_compilation_cache_dir", str(cache.root() / "programs"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", LEAST_SECONDS)

@@ -9,7 +9,7 @@ On a CPU the two differentiate in reverse mode, to any order; `jax.jvp` does not
 
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -62,10 +62,10 @@ def conv(x: Array, kernel: Array, strides: Pair, padding: Padding, dilation: Pai
     """
     reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[:2], dilation, strict=True)]
     pads = lax.padtype_to_pads(x.shape[1:3], reach, strides, padding) if isinstance(padding, str) else padding
-    windows = Windows(x.shape[1:3], kernel.shape[:2], tuple(strides), _pairs(pads), tuple(dilation))
+    windows = Windows(_pair(x.shape[1:3]), _pair(kernel.shape[:2]), _pair(strides), _pairs(pads), _pair(dilation))
 
     def multiplied(x: Array, kernel: Array) -> Array:
-        columns = patches(x, windows)  # [b, h', w', k_h k_w c]
+        columns = cast(Array, patches(x, windows))  # [b, h', w', k_h k_w c]
         return _times(columns, kernel.reshape(columns.shape[-1], -1))
 
     def native(x: Array, kernel: Array) -> Array:
@@ -92,10 +92,10 @@ def conv_transpose(x: Array, kernel: Array, strides: Pair, padding: Padding) -> 
         if isinstance(padding, str)
         else padding
     )
-    sizes = tuple((n - 1) * s + 2 + sum(p) - k for n, s, p, k in zip(x.shape[1:3], strides, pads, taps, strict=True))
+    sizes = [(n - 1) * s + 2 + sum(p) - k for n, s, p, k in zip(x.shape[1:3], strides, pads, taps, strict=True)]
     # Value i reaches the outputs s i + u, less the k - 1 - p that are cut off: the windows of the adjoint convolution.
     cut = [(k - 1 - before, k - 1 - after) for k, (before, after) in zip(taps, pads, strict=True)]
-    windows = Windows(sizes, taps, tuple(strides), _pairs(cut))
+    windows = Windows(_pair(sizes), _pair(taps), _pair(strides), _pairs(cut))
 
     def multiplied(x: Array, kernel: Array) -> Array:
         turned = kernel[::-1, ::-1].transpose(2, 0, 1, 3)  # [c, k_h, k_w, o]
@@ -157,7 +157,7 @@ def _reaching(windows: Windows, axis: int) -> list[tuple[np.ndarray, np.ndarray,
 def _times(columns: Array, kernel: Array) -> Array:
     """`[b, h, w, k] [k, o] -> [b, h, w, o]`."""
     b, h, w, k = columns.shape
-    return product(columns.reshape(-1, k), kernel).reshape(b, h, w, -1)
+    return cast(Array, product(columns.reshape(-1, k), kernel)).reshape(b, h, w, -1)
 
 
 @jax.custom_vjp
@@ -178,9 +178,14 @@ def _product_gradients(saved: tuple[Array, Array], g: Array) -> tuple[Array, Arr
 product.defvjp(lambda rows, kernel: (rows @ kernel, (rows, kernel)), _product_gradients)
 
 
-def _pairs(pads: Sequence[Pair]) -> tuple[Pair, Pair]:
-    (top, bottom), (left, right) = pads
-    return (top, bottom), (left, right)
+def _pair(values: Sequence[int]) -> Pair:
+    first, second = values
+    return first, second
+
+
+def _pairs(pads: Sequence[Sequence[int]]) -> tuple[Pair, Pair]:
+    top_bottom, left_right = pads
+    return _pair(top_bottom), _pair(left_right)
 
 
 def _spread_pads(k: int, s: int, padding: str) -> Pair:

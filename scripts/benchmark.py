@@ -1,0 +1,14 @@
+"""Measures genjax's speed against PyTorch, pythae, a plain Flax loop and the machine's own limit, side by side.
+
+Every contestant is a process of its own, and they take turns. `uv sync --group benchmark` adds PyTorch and pythae.
+On an idle machine, for docs/benchmarks.md:
+
+  scripts/benchmark.py --json docs/benchmarks.json --markdown docs/benchmarks.md
+"""
+
+import sys
+
+from benchmarks.command import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], __doc__ or ""))

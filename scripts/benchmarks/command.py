@@ -1,0 +1,87 @@
+"""The command line of `scripts/benchmark.py`: measures what was asked for, and writes it."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import duels, report, whole_runs
+from benchmarks.cases import CASES, Case, dataset
+from benchmarks.limit import size, state_of
+
+RUNS = "runs"  # what is measured beside the cases: starts, imports, the loop around the scan
+
+
+def main(arguments: Sequence[str], description: str) -> int:
+    """Measures and reports; 0."""
+    known = _parser(description).parse_args(arguments)
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    results: dict[str, Any] = {"machine": report.machine(), "rounds": known.rounds, "cases": {}}
+    for name in known.only or [*CASES, RUNS]:
+        if name == RUNS:
+            results[RUNS] = _runs(known.rounds, say)
+        else:
+            results["cases"][name] = _case(name, CASES[name], known.rounds, say)
+    text = report.markdown(results)
+    print(text, end="")
+    if known.json:
+        known.json.write_text(json.dumps(results, indent=1) + "\n")
+    if known.markdown:
+        known.markdown.write_text(report.page(text, f"scripts/benchmark.py {' '.join(arguments)}"))
+    return 0
+
+
+def _parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=[*CASES, RUNS], metavar="CASE", help=f"of {', '.join(CASES)}, {RUNS}"
+    )
+    parser.add_argument("--rounds", type=_rounds, default=9, help="turns of each contestant, 5 or more (default 9)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
+    return parser
+
+
+def _rounds(text: str) -> int:
+    if int(text) < 5:
+        raise argparse.ArgumentTypeError("a median and its spread need 5 rounds at least")
+    return int(text)
+
+
+def _case(name: str, case: Case, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
+    found = duels.duel(name, case.contestants, rounds, say)
+    batch = case.config().train.batch_size
+    rows: dict[str, Any] = {}
+    for contestant, times in found.items():
+        if times.missing:
+            rows[contestant] = {"missing": times.missing}
+            continue
+        seconds = duels.summary(times.seconds)
+        rows[contestant] = {
+            "seconds": seconds,
+            "examples_per_second": batch / seconds["median"],
+            "over_genjax": duels.summary(duels.ratio(found["genjax"], times)),
+        }
+    rows["genjax"]["memory"] = {
+        "peak_bytes": found["genjax"].peak_bytes,
+        "data_bytes": dataset(case.config()).train.x.nbytes,
+        "state_bytes": size(state_of(case)),
+    }
+    return rows
+
+
+def _runs(rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
+    say("runs: starts and imports")
+    started = whole_runs.starts(rounds)
+    beyond = whole_runs.imports(rounds)
+    say("runs: the loop around the scan")
+    share = whole_runs.share_of_bare_scan(rounds)
+    measured = {**started, "imports": beyond, "share_of_bare_scan": share}
+    return {name: duels.summary(values) for name, values in measured.items()}

@@ -1,0 +1,81 @@
+"""genjax as `train.py` runs it, and the plain loop that most JAX code has: one jitted step per batch."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from benchmarks.cases import Case, dataset
+from genjax import config as configs
+from genjax.data import describe
+from genjax.models import FAMILIES
+from genjax.programs import make_programs
+from genjax.step import prepare
+
+Steps = Callable[[int], None]
+
+
+def genjax(case: Case) -> Steps:
+    """Chunks of the compiled scan, the state donated, the data on the device as bytes."""
+    config = case.config()
+    programs = make_programs(config, dataset(config))
+    state = programs.init()
+
+    def steps(n: int) -> None:
+        nonlocal state
+        state, _ = programs.advance(state, n)
+        jax.block_until_ready(state)
+
+    return steps
+
+
+def flax_loop(case: Case) -> Steps:
+    """Flax modules, `optax.adam`, a batch gathered by NumPy for each call of a jitted step."""
+    config = case.config()
+    images = dataset(config)
+    spec = describe(images, config.data.dynamic_binarisation)
+    hparams = configs.active(config)
+    model = FAMILIES[config.model.family].make(config.model, spec, {**hparams, "step": 0})
+    batch_size, order = config.train.batch_size, np.random.default_rng(0)
+    optimisers = {
+        name: optax.adam(hparams.get(f"{name}_learning_rate", hparams.get("learning_rate")), hparams["b1"])
+        for name in model.objectives
+    }
+    params: Any = model.init(jax.random.key(0), jnp.zeros((1, *spec.shape)))
+    states = {
+        name: optimisers[name].init({part: params[part] for part in objective.trains})
+        for name, objective in model.objectives.items()
+    }
+
+    @partial(jax.jit, donate_argnums=(0, 1))
+    def step(params, states, batch, key):
+        x = prepare(spec, key, batch)
+        for number, (name, objective) in enumerate(model.objectives.items()):
+            trained = {part: params[part] for part in objective.trains}
+            noise = jax.random.fold_in(key, number)
+            loss = partial(_loss, objective, params, x, noise)
+            grads = jax.grad(loss)(trained)
+            updates, moments = optimisers[name].update(grads, states[name], trained)
+            params = {**params, **optax.apply_updates(trained, updates)}
+            states = {**states, name: moments}
+        return params, states
+
+    key = jax.random.key(1)
+
+    def steps(n: int) -> None:
+        nonlocal params, states, key
+        for _ in range(n):
+            key, noise = jax.random.split(key)
+            batch = images.train.x[order.integers(0, len(images.train.x), batch_size)]
+            params, states = step(params, states, batch, noise)
+        jax.block_until_ready(params)
+
+    return steps
+
+
+def _loss(objective, params, x, key, trained):
+    return objective.loss({**params, **trained}, x, key)[0]

@@ -1,0 +1,101 @@
+"""The tables: one entry per measurement, as JSON, and as Markdown for a page or a terminal."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from benchmarks.cases import CASES
+
+NAMES = {
+    "genjax": "genjax, as `train.py` runs it",
+    "limit": "the limit: BLAS products and the optimiser's bytes",
+    "flax_loop": "plain Flax loop, one jitted step a batch",
+    "torch_eager": "PyTorch, eager, data as one tensor",
+    "torch_tuned": "PyTorch, eager, Adam fused, channels last",
+    "torch_loader": "PyTorch, eager, DataLoader",
+    "torch_compile": "PyTorch, torch.compile",
+    "pythae": "pythae's trainer",
+}
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch", "pythae")
+
+
+def machine() -> dict[str, str]:
+    """What the figures were measured on."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = {line.partition(":")[2].strip() for line in lines if line.startswith("model name")}
+    devices = {f"{device.platform} ({device.device_kind})" for device in jax.devices()}
+    return {
+        "processor": ", ".join(sorted(models)) or platform.processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "devices": ", ".join(sorted(devices)),
+        "python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """All of a run's results as tables."""
+    parts = [_machine(results["machine"]), *(_case(name, rows) for name, rows in results["cases"].items())]
+    if "runs" in results:
+        parts.append(_runs(results["runs"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def page(tables: str, command: str) -> str:
+    """The tables as a page that says how to make it again."""
+    return f"# Speed\n\nWritten by `{command}`. What the figures mean: [performance.md](performance.md).\n\n{tables}"
+
+
+def _machine(found: dict[str, str]) -> str:
+    return "Measured on " + "; ".join(f"{name} {value}" for name, value in found.items()) + "."
+
+
+def _case(name: str, rows: dict[str, Any]) -> str:
+    lines = [
+        f"## {CASES[name].title} (`{name}`)",
+        "",
+        "| | ms a step, median [spread] | examples/s | its time over genjax's, median [spread] |",
+        "|---|---|---|---|",
+    ]
+    for contestant, row in rows.items():
+        if "missing" in row:
+            lines.append(f"| {NAMES[contestant]} | not measured: `{row['missing']}` is not installed | | |")
+            continue
+        milliseconds = _spread({key: 1e3 * value for key, value in row["seconds"].items()})
+        pace, over = f"{row['examples_per_second']:,.0f}", _spread(row["over_genjax"])
+        lines.append(f"| {NAMES[contestant]} | {milliseconds} | {pace} | {over} |")
+    memory = rows["genjax"]["memory"]
+    lines += ["", "genjax's process at its greatest: " + _memory(memory) + "."]
+    return "\n".join(lines)
+
+
+def _memory(memory: dict[str, int]) -> str:
+    data, state, peak = (memory[name] / 2**20 for name in ("data_bytes", "state_bytes", "peak_bytes"))
+    return f"{peak:,.0f} MiB, of which data {data:,.1f} and parameters with the optimiser's state {state:,.1f}"
+
+
+def _runs(runs: dict[str, Any]) -> str:
+    lines = ["## Beside the steps (MLP VAE 784-512-20, batch 128)", "", "| | median [spread] |", "|---|---|"]
+    titles = {
+        "cold": "process start to first step, nothing compiled before, s",
+        "warm": "process start to first step, compilation cache warm, s",
+        "imports": "importing genjax beyond importing jax, s",
+        "share_of_bare_scan": "a run with logs, checkpoints and evaluations: its speed over the bare scan's",
+    }
+    return "\n".join([*lines, *(f"| {titles[name]} | {_spread(row)} |" for name, row in runs.items())])
+
+
+def _spread(row: dict[str, float]) -> str:
+    return f"{row['median']:.3g} [{row['least']:.3g} to {row['greatest']:.3g}]"

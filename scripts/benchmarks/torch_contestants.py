@@ -1,0 +1,242 @@
+"""The same nets and losses in PyTorch, and pythae's trainer; imported where PyTorch is."""
+
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from benchmarks.cases import Case, dataset
+from genjax import config as configs
+
+Steps = Callable[[int], None]
+
+
+class Player(NamedTuple):
+    """What is trained, by which loss of a batch, and how fast."""
+
+    parameters: list
+    loss: Callable
+    learning_rate: float
+    b1: float
+
+
+def mlp(widths: list[int], activation: Callable[[], nn.Module]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for i, (a, b) in enumerate(itertools.pairwise(widths)):
+        layers += [nn.Linear(a, b)] + ([activation()] if i < len(widths) - 2 else [])
+    return nn.Sequential(*layers)
+
+
+def conv_encoder(channels: int, features: int, activation: Callable[[], nn.Module]) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, channels, 4, 2, 1),
+        activation(),
+        nn.Conv2d(channels, 2 * channels, 4, 2, 1),
+        activation(),
+        nn.Flatten(),
+        nn.Linear(49 * 2 * channels, features),
+    )
+
+
+def conv_decoder(channels: int, latent: int, activation: Callable[[], nn.Module]) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(latent, 49 * 2 * channels),
+        nn.Unflatten(1, (2 * channels, 7, 7)),
+        activation(),
+        nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1),
+        activation(),
+        nn.ConvTranspose2d(channels, 1, 4, 2, 1),
+    )
+
+
+def vae(config, widths: tuple[int, ...], binarise: bool) -> list[Player]:
+    model, latent = config.model, config.model.latent
+    activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[model.activation]
+    if model.network == "dcgan":
+        encoder = conv_encoder(model.channels, 2 * latent, activation)
+        decoder = conv_decoder(model.channels, latent, activation)
+    else:
+        encoder = nn.Sequential(nn.Flatten(), mlp([784, *widths, 2 * latent], activation))
+        decoder = nn.Sequential(mlp([latent, *widths[::-1], 784], activation), nn.Unflatten(1, (1, 28, 28)))
+
+    def loss(x):
+        x = torch.bernoulli(x) if binarise else x
+        mean, log_var = encoder(x).chunk(2, 1)
+        logits = decoder(mean + torch.exp(0.5 * log_var) * torch.randn_like(mean))
+        recon = F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
+        kl = 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum() / len(x)
+        return recon + kl
+
+    return [Player([encoder, decoder], loss, config.hparams.learning_rate, config.hparams.b1)]
+
+
+def one_layer(config) -> list[Player]:
+    encoder, decoder = nn.Linear(64, config.model.latent), nn.Linear(config.model.latent, 64)
+
+    def loss(x):
+        x = x.flatten(1)
+        error = F.binary_cross_entropy_with_logits(decoder(torch.sigmoid(encoder(x))), x, reduction="sum") / len(x)
+        return error + config.hparams.lambda_w * (encoder.weight.square().sum() + decoder.weight.square().sum())
+
+    return [Player([encoder, decoder], loss, config.hparams.learning_rate, config.hparams.b1)]
+
+
+def gan(config) -> list[Player]:
+    channels, latent, hparams = config.model.channels, config.model.latent, config.hparams
+    generator = conv_decoder(channels, latent, lambda: nn.LeakyReLU(0.2))
+    discriminator = conv_encoder(channels, 1, lambda: nn.LeakyReLU(0.2))
+
+    def judge(x):
+        return discriminator(2 * x - 1)
+
+    def critic(x):
+        with torch.no_grad():
+            fake = torch.sigmoid(generator(torch.randn(len(x), latent)))
+        real, fake = judge(torch.cat([x, fake])).chunk(2)
+        return (F.softplus(-real) + F.softplus(fake)).mean()
+
+    def forger(x):
+        return F.softplus(-judge(torch.sigmoid(generator(torch.randn(len(x), latent))))).mean()
+
+    return [
+        Player([discriminator], critic, hparams.discriminator_learning_rate, hparams.b1),
+        Player([generator], forger, hparams.generator_learning_rate, hparams.b1),
+    ]
+
+
+def players(config) -> list[Player]:
+    if config.model.family == "gan":
+        return gan(config)
+    if config.model.family == "autoencoder":
+        return one_layer(config)
+    return vae(config, config.model.hidden, config.data.dynamic_binarisation)
+
+
+def images(config) -> torch.Tensor:
+    """All examples as one float tensor, `[n, 1, h, w]`."""
+    found = dataset(config)
+    return torch.from_numpy(found.train.x.astype(np.float32) * found.scale).permute(0, 3, 1, 2).contiguous()
+
+
+def drawn(x: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
+    """Batches by index from the one tensor: the fastest there is."""
+    while True:
+        yield x[torch.randint(0, len(x), (batch,))]
+
+
+def loaded(x: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
+    loader = DataLoader(TensorDataset(x), batch, shuffle=True, drop_last=True)
+    while True:
+        for (found,) in loader:
+            yield found
+
+
+def run(config, batches: Iterator[torch.Tensor], competing: list[Player], fused: bool = False) -> Steps:
+    modules = [module for player in competing for module in player.parameters]
+    weights = [[w for module in player.parameters for w in module.parameters()] for player in competing]
+    hparams = configs.active(config)
+    optimisers = [
+        torch.optim.Adam(own, player.learning_rate, (player.b1, hparams["b2"]), hparams["eps"], fused=fused)
+        for own, player in zip(weights, competing, strict=True)
+    ]
+
+    def steps(n: int) -> None:
+        for _ in range(n):
+            x = next(batches)
+            for player, optimiser in zip(competing, optimisers, strict=True):
+                if len(competing) > 1:  # no gradient for whoever does not move
+                    for module in modules:
+                        module.requires_grad_(module in player.parameters)
+                optimiser.zero_grad()
+                player.loss(x).backward()
+                optimiser.step()
+
+    return steps
+
+
+def torch_eager(case: Case) -> Steps:
+    config = case.config()
+    return run(config, drawn(images(config), config.train.batch_size), players(config))
+
+
+def torch_loader(case: Case) -> Steps:
+    config = case.config()
+    return run(config, loaded(images(config), config.train.batch_size), players(config))
+
+
+def torch_tuned(case: Case) -> Steps:
+    """Eager with Adam fused and convolutions in PyTorch's faster layout."""
+    config = case.config()
+    competing = players(config)
+    for player in competing:
+        for module in player.parameters:
+            module.to(memory_format=torch.channels_last)
+    x = images(config).contiguous(memory_format=torch.channels_last)
+    return run(config, drawn(x, config.train.batch_size), competing, fused=True)
+
+
+def torch_compile(case: Case) -> Steps:
+    config = case.config()
+    compiled = [player._replace(loss=torch.compile(player.loss)) for player in players(config)]
+    return run(config, drawn(images(config), config.train.batch_size), compiled)
+
+
+def pythae(case: Case) -> Steps:
+    """pythae's own trainer over its own VAE, an epoch of as many batches as a round has steps."""
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    config = case.config()
+    (width,), latent, batch = config.model.hidden, config.model.latent, config.train.batch_size
+
+    class Encoder(BaseEncoder):
+        def __init__(self):
+            super().__init__()
+            self.hidden, self.mean, self.log_var = (
+                nn.Linear(784, width),
+                nn.Linear(width, latent),
+                nn.Linear(width, latent),
+            )
+
+        def forward(self, x):
+            h = F.relu(self.hidden(x.flatten(1)))
+            return ModelOutput(embedding=self.mean(h), log_covariance=self.log_var(h))
+
+    class Decoder(BaseDecoder):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(latent, width), nn.ReLU(), nn.Linear(width, 784), nn.Sigmoid())
+
+        def forward(self, z):
+            return ModelOutput(reconstruction=self.net(z).reshape(-1, 1, 28, 28))
+
+    settings = VAEConfig(input_dim=(1, 28, 28), latent_dim=latent, reconstruction_loss="bce")
+    x = images(config)[: case.steps * batch]
+    trainer = BaseTrainer(
+        VAE(settings, encoder=Encoder(), decoder=Decoder()),
+        train_dataset=BaseDataset(x, torch.zeros(len(x))),
+        training_config=BaseTrainerConfig(
+            output_dir=tempfile.mkdtemp(),
+            num_epochs=1,
+            per_device_train_batch_size=batch,
+            learning_rate=config.hparams.learning_rate,
+            optimizer_cls="Adam",
+            no_cuda=True,
+        ),
+    )
+    trainer.prepare_training()
+
+    def steps(n: int) -> None:
+        assert n == case.steps
+        trainer.train_step(1)
+
+    return steps

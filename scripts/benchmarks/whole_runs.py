@@ -1,0 +1,131 @@
+"""What a run costs beside its steps: the start, the imports, logs, checkpoints and evaluations, and memory."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cases import EXAMPLES
+
+ROOT = Path(__file__).parents[2]
+CONFIG = """
+from genjax.config import default
+
+def get_config():
+    config = default("vae")
+    config.data.source = "npz:{data}"
+    return config
+"""
+
+# Times the loop of `run.train` between two rows of the log, then the same steps as bare scans.
+LOOP = """
+import sys, time, tempfile
+from pathlib import Path
+import jax
+from genjax import config as configs, data, run
+from genjax.programs import make_programs
+
+class Clock:
+    def __init__(self):
+        self.at = {{}}
+    def write(self, text):
+        if text.startswith("step "):
+            self.at[int(text.split()[1].split("/")[0].replace(",", ""))] = time.perf_counter()
+    def flush(self):
+        pass
+
+config = configs.load(Path({config!r}))
+programs = make_programs(config, data.load(config.data.source))
+state, length = programs.init(), config.train.evaluate_every
+
+def bare(state, chunks):
+    began = time.perf_counter()
+    for _ in range(chunks):
+        state, _ = programs.advance(state, length)
+        jax.block_until_ready(state)
+    return state, (time.perf_counter() - began) / (chunks * length)
+
+state, _ = bare(state, 1)
+state, before = bare(state, 2)
+clock = Clock()
+assert run.train(config, Path(tempfile.mkdtemp()) / "run", clock) == 0
+whole = (clock.at[config.train.steps] - clock.at[length]) / (config.train.steps - length)
+state, after = bare(state, 2)
+print((before + after) / 2 / whole)
+"""
+
+
+def share_of_bare_scan(rounds: int) -> list[float]:
+    """The default VAE's run with its logs, evaluations and checkpoints: its speed over that of the scan alone."""
+    with _written() as (folder, environment):
+        code = LOOP.format(config=str(folder / "config.py"))
+        return [float(_python(environment, "-c", code).splitlines()[-1]) for _ in range(rounds)]
+
+
+def starts(rounds: int) -> dict[str, list[float]]:
+    """Seconds from the start of `train.py` to its first finished step, nothing compiled before and all of it."""
+    found: dict[str, list[float]] = {"cold": [], "warm": []}
+    with _written() as (folder, environment):
+        for _ in range(rounds):
+            cache = tempfile.mkdtemp(dir=folder)
+            for state in found:
+                found[state].append(_first_step(folder, environment | {"GENJAX_CACHE": cache}))
+    return found
+
+
+def imports(rounds: int) -> list[float]:
+    """Seconds that importing genjax takes beyond importing jax."""
+    beyond = []
+    for _ in range(rounds):
+        seconds = [
+            float(_python(_environment(), "-c", f"import time; t = time.time(); import {name}; print(time.time() - t)"))
+            for name in ("jax", "jax, genjax.run")
+        ]
+        beyond.append(seconds[1] - seconds[0])
+    return beyond
+
+
+def _first_step(folder: Path, environment: dict[str, str]) -> float:
+    arguments = [
+        "--config",
+        str(folder / "config.py"),
+        "--config.train.log_every=1",
+        "--workdir",
+        tempfile.mkdtemp(dir=folder),
+    ]
+    began = time.perf_counter()
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("step 1/"):
+                seconds = time.perf_counter() - began
+                process.kill()
+                return seconds
+    raise RuntimeError(f"{' '.join(command)} ended before its first step")
+
+
+@contextmanager
+def _written() -> Iterator[tuple[Path, dict[str, str]]]:
+    """A folder with a config of the default VAE and its data, as many images as the cases have; and an environment."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        x = np.random.default_rng(0).integers(0, 256, (EXAMPLES, 28, 28, 1)).astype(np.uint8)
+        np.savez(folder / "noise.npz", x=x)
+        (folder / "config.py").write_text(CONFIG.format(data=folder / "noise.npz"))
+        yield folder, _environment()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def _python(environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
