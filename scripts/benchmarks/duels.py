@@ -5,9 +5,10 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 SCRIPTS = Path(__file__).parents[1]
 
@@ -25,22 +26,22 @@ def duel(name: str, contestants: tuple[str, ...], rounds: int, say: Callable[[st
     running, found = {}, {}
     for contestant in contestants:
         say(f"{name}: {contestant} gets ready")
-        process = _start(contestant, name)
-        reply = _reply(process, contestant)
+        worker = _start(contestant, name)
+        reply = _reply(worker)
         if "missing" in reply:
             found[contestant] = Times([], missing=reply["missing"])
-            process.communicate()
+            worker.process.communicate()
         else:
-            running[contestant] = process
+            running[contestant] = worker
     seconds: dict[str, list[float]] = {contestant: [] for contestant in running}
     for _ in range(rounds):
-        for contestant, process in running.items():
-            print("go", file=process.stdin, flush=True)
-            seconds[contestant].append(_reply(process, contestant)["seconds"])
-    for contestant, process in running.items():
-        process.stdin.close()
-        found[contestant] = Times(seconds[contestant], _reply(process, contestant)["peak_bytes"])
-        process.wait()
+        for contestant, worker in running.items():
+            print("go", file=worker.process.stdin, flush=True)
+            seconds[contestant].append(_reply(worker)["seconds"])
+    for contestant, worker in running.items():
+        worker.process.stdin.close()
+        found[contestant] = Times(seconds[contestant], _reply(worker)["peak_bytes"])
+        worker.process.wait()
     return {contestant: found[contestant] for contestant in contestants}
 
 
@@ -54,16 +55,25 @@ def summary(values: list[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "least": min(values), "greatest": max(values)}
 
 
-def _start(contestant: str, name: str) -> subprocess.Popen:
+class _Worker(NamedTuple):
+    process: subprocess.Popen
+    said: IO[str]  # what its libraries print, shown if it fails
+
+
+def _start(contestant: str, name: str) -> _Worker:
     path = os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent)])
     environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.worker", contestant, name]
-    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (open as long as the worker)
+    pipe = subprocess.PIPE
+    return _Worker(subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=said, text=True), said)
 
 
-def _reply(process: subprocess.Popen, contestant: str) -> dict:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        raise RuntimeError(f"{contestant} ended with exit code {process.wait()}")
-    return json.loads(line)
+def _reply(worker: _Worker) -> dict:
+    assert worker.process.stdout is not None
+    line = worker.process.stdout.readline()
+    if line:
+        return json.loads(line)
+    worker.process.wait()
+    worker.said.seek(0)
+    raise RuntimeError(f"{' '.join(worker.process.args)} failed:\n{worker.said.read()}")
