@@ -27,12 +27,12 @@ def main(arguments: Sequence[str], description: str) -> int:
             results[RUNS] = _runs(known.rounds, say)
         else:
             results["cases"][name] = _case(name, CASES[name], known.rounds, say)
-    text = report.markdown(results)
+        text = report.markdown(results)  # after each measurement: a later one may fail
+        if known.json:
+            known.json.write_text(json.dumps(results, indent=1) + "\n")
+        if known.markdown:
+            known.markdown.write_text(report.page(text, f"scripts/benchmark.py {' '.join(arguments)}"))
     print(text, end="")
-    if known.json:
-        known.json.write_text(json.dumps(results, indent=1) + "\n")
-    if known.markdown:
-        known.markdown.write_text(report.page(text, f"scripts/benchmark.py {' '.join(arguments)}"))
     return 0
 
 

@@ -39,6 +39,7 @@ def duel(name: str, contestants: tuple[str, ...], rounds: int, say: Callable[[st
             print("go", file=worker.process.stdin, flush=True)
             seconds[contestant].append(_reply(worker)["seconds"])
     for contestant, worker in running.items():
+        assert worker.process.stdin is not None
         worker.process.stdin.close()
         found[contestant] = Times(seconds[contestant], _reply(worker)["peak_bytes"])
         worker.process.wait()
@@ -76,4 +77,4 @@ def _reply(worker: _Worker) -> dict:
         return json.loads(line)
     worker.process.wait()
     worker.said.seek(0)
-    raise RuntimeError(f"{' '.join(worker.process.args)} failed:\n{worker.said.read()}")
+    raise RuntimeError(f"{worker.process.args} failed:\n{worker.said.read()}")

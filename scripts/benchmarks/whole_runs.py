@@ -26,20 +26,18 @@ def get_config():
 
 # Times the loop of `run.train` between two rows of the log, then the same steps as bare scans.
 LOOP = """
-import sys, time, tempfile
+import io, tempfile, time
 from pathlib import Path
 import jax
 from genjax import config as configs, data, run
 from genjax.programs import make_programs
 
-class Clock:
-    def __init__(self):
-        self.at = {{}}
+class Clock(io.StringIO):
+    at = {{}}
     def write(self, text):
         if text.startswith("step "):
             self.at[int(text.split()[1].split("/")[0].replace(",", ""))] = time.perf_counter()
-    def flush(self):
-        pass
+        return len(text)
 
 config = configs.load(Path({config!r}))
 programs = make_programs(config, data.load(config.data.source))
@@ -128,5 +126,7 @@ def _environment() -> dict[str, str]:
 
 
 def _python(environment: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"a measurement failed:\n{done.stderr}")
     return done.stdout.strip()
