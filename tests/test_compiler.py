@@ -27,20 +27,22 @@ def test_the_options_change_no_bits(name):
 
 @pytest.fixture
 def jax_settings():
-    before = {name: jax.config.values[name] for name in SETTINGS}
-    yield jax.config.values
+    before = {name: getattr(jax.config, name) for name in SETTINGS}
+    yield
     for name, value in before.items():
         jax.config.update(name, value)
 
 
-def test_programs_are_kept_in_the_users_cache(jax_settings, monkeypatch, tmp_path):
+@pytest.mark.usefixtures("jax_settings")
+def test_programs_are_kept_in_the_users_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("GENJAX_CACHE", str(tmp_path))
     jax.config.update("jax_compilation_cache_dir", None)
     compiler.keep_programs()
-    assert jax_settings["jax_compilation_cache_dir"] == str(tmp_path / "programs")
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path / "programs")
 
 
-def test_jax_own_setting_of_the_cache_comes_first(jax_settings):
+@pytest.mark.usefixtures("jax_settings")
+def test_jax_own_setting_of_the_cache_comes_first():
     jax.config.update("jax_compilation_cache_dir", "elsewhere")
     compiler.keep_programs()
-    assert jax_settings["jax_compilation_cache_dir"] == "elsewhere"
+    assert jax.config.jax_compilation_cache_dir == "elsewhere"
