@@ -72,11 +72,15 @@ CASES = {
 }
 
 
+def noise() -> np.ndarray:
+    """Grey images without a content, `[EXAMPLES, 28, 28, 1]` uint8."""
+    return np.random.default_rng(0).integers(0, 256, (EXAMPLES, 28, 28, 1)).astype(np.uint8)
+
+
 def dataset(config: ConfigDict) -> Dataset:
     """The digits, or as many grey images of 28x28 as make memory matter: their values do not change a time."""
     digits = data.load("digits")
     if config.data.source == "digits" and config.model.family == "autoencoder":
         return digits
-    x = np.random.default_rng(0).integers(0, 256, (EXAMPLES, 28, 28, 1)).astype(np.uint8)
-    split = digits.train._replace(x=x, y=None)
+    split = digits.train._replace(x=noise(), y=None)
     return digits._replace(name="noise", shape=(28, 28, 1), scale=1 / 255, train=split, validation=split, test=split)

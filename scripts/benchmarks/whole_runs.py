@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cases import EXAMPLES
+from benchmarks.cases import noise
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
@@ -115,8 +115,7 @@ def _written() -> Iterator[tuple[Path, dict[str, str]]]:
     """A folder with a config of the default VAE and its data, as many images as the cases have; and an environment."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        x = np.random.default_rng(0).integers(0, 256, (EXAMPLES, 28, 28, 1)).astype(np.uint8)
-        np.savez(folder / "noise.npz", x=x)
+        np.savez(folder / "noise.npz", x=noise())
         (folder / "config.py").write_text(CONFIG.format(data=folder / "noise.npz"))
         yield folder, _environment()
 
