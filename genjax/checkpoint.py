@@ -1,4 +1,7 @@
-"""Checkpoints of a training state: the newest three and the best, written in the background, verified when read."""
+"""Checkpoints of a training state: the newest three and the best, written in the background, verified when read.
+
+The first process alone writes and reads them. The others call the same functions, to give and to be given the arrays.
+"""
 
 import hashlib
 import json
@@ -14,6 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from genjax import hosts
 from genjax.types import InputError, TrainState
 
 KEEP = 3
@@ -21,10 +25,14 @@ KEEP = 3
 
 @contextmanager
 def opened(directory: Path) -> Iterator[Any]:
-    """An orbax manager of a folder of checkpoints: asynchronous, keeping the newest three and the best.
+    """An orbax manager of a folder of checkpoints, or None where this is not the first process.
 
-    Leaving the block waits for what is still being written.
+    It is asynchronous and keeps the newest three and the best. Leaving the block waits for what is still being written.
     """
+    if not hosts.first():
+        yield None
+        return
+    directory.mkdir(parents=True, exist_ok=True)
     for path in directory.glob("*/metrics/metrics"):
         if _monitor(path) is None:  # orbax could not open the folder: this checkpoint is merely not the best
             path.unlink()
@@ -40,6 +48,8 @@ def opened(directory: Path) -> Iterator[Any]:
         best_mode="min",
         preservation_policy=managers.AnyPreservationPolicy([managers.LatestN(KEEP), best]),
         cleanup_tmp_directories=True,
+        create=False,  # orbax makes no folder for one process of several
+        multiprocessing_options=ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0}),
     )
     with _late_reads_unheard(), ocp.CheckpointManager(directory.absolute(), options=options) as manager:
         yield manager
@@ -53,9 +63,11 @@ def save(manager: Any, state: TrainState, monitor: float | None = None) -> None:
       state: the next chunk may be donated it at once: the values are copied before this returns.
       monitor: the validation metric by which the best checkpoint is the least, where it was measured.
     """
+    arrays = _to_host(state)
+    if manager is None:
+        return
     import orbax.checkpoint as ocp
 
-    arrays = _to_host(state)
     args = ocp.args.Composite(
         arrays=ocp.args.StandardSave(arrays), digest=ocp.args.JsonSave({"sha256": _digest(arrays)})
     )
@@ -74,6 +86,14 @@ def restore_newest(manager: Any, like: TrainState, report: Callable[[str], None]
     Raises:
       InputError: there are checkpoints, and none can be read: nothing is moved, and the run does not start again.
     """
+    found = None
+    with hosts.agreed():
+        if manager is not None:
+            found = _restore_newest(manager, like, report)
+    return hosts.share(found, like)
+
+
+def _restore_newest(manager: Any, like: TrainState, report: Callable[[str], None]) -> TrainState | None:
     damaged: dict[int, str] = {}
     for step in sorted(manager.all_steps(), reverse=True):
         try:
@@ -125,7 +145,7 @@ def _flat(state: TrainState) -> dict[str, Any]:
 
 
 def _to_host(state: TrainState) -> dict[str, np.ndarray]:
-    return {name: np.array(leaf) for name, leaf in _flat(state).items()}
+    return {name: np.array(leaf) for name, leaf in _flat(hosts.gather(state)).items()}
 
 
 def _digest(arrays: dict[str, np.ndarray]) -> str:

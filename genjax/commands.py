@@ -7,7 +7,7 @@ import argparse
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,9 +16,25 @@ BAD_INPUT, BROKEN_PIPE = 2, 141
 
 def train(arguments: Sequence[str], description: str) -> int:
     """Runs `scripts/train.py`; returns its exit code."""
+    return _quietly(lambda: _train(arguments, description))
+
+
+def sweep(arguments: Sequence[str], description: str) -> int:
+    """Runs `scripts/sweep.py`; returns its exit code."""
+    return _quietly(lambda: _sweep(arguments, description))
+
+
+def _quietly(command: Callable[[], int]) -> int:
+    """A command without tracebacks for Ctrl-C, for input that cannot be used, and for a reader who has left."""
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports make other errors of a KeyboardInterrupt
+    from genjax.types import InputError
+
+    logging.getLogger("absl").setLevel(logging.ERROR)  # libraries' advice would break the progress bar
     try:
-        return _train(arguments, description)
+        return command()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
     except BrokenPipeError:  # whoever read the progress has left
         return BROKEN_PIPE
     finally:
@@ -27,32 +43,61 @@ def train(arguments: Sequence[str], description: str) -> int:
 
 def _train(arguments: Sequence[str], description: str) -> int:
     from genjax import config as configs
-    from genjax.types import InputError
 
-    logging.getLogger("absl").setLevel(logging.ERROR)  # libraries' advice would break the progress bar
-    try:
-        known, rest = _parser(description).parse_known_args(arguments)
-        config = configs.override(configs.load(known.config), assignments(rest))
-        configs.check(config)
-        from genjax import run  # a mistake in the settings is told before this is imported
+    known, rest = _parser(description).parse_known_args(arguments)
+    config = configs.override(configs.load(known.config), assignments(rest))
+    configs.check(config)
+    from genjax import hosts, run  # a mistake in the settings is told before this is imported
 
-        return run.train(config, known.workdir or default_workdir(known.config, configs.digest(config)))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return BAD_INPUT
+    hosts.start(known.coordinator, known.num_processes, known.process_id)
+    code = run.train(config, known.workdir or default_workdir(known.config, configs.digest(config)))
+    hosts.finish()
+    return code
+
+
+def _sweep(arguments: Sequence[str], description: str) -> int:
+    from genjax import config as configs
+    from genjax.search import settings
+
+    parser = _parser(description)
+    parser.add_argument("--export-best", type=int, default=0, metavar="N", help="write the best N trials as workdirs")
+    known, rest = parser.parse_known_args(arguments)
+    config = settings.override(configs.load(known.config), assignments(rest))
+    settings.check(config)
+    from genjax import hosts
+    from genjax.trials import run
+
+    if known.export_best < 0:
+        _refuse(f"--export-best={known.export_best} must be at least 0")
+    hosts.start(known.coordinator, known.num_processes, known.process_id)
+    hosts.cores_as_devices()
+    workdir = known.workdir or default_workdir(known.config, configs.digest(config))
+    code = run.sweep(config, workdir, known.export_best)
+    hosts.finish()
+    return code
 
 
 def _parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        usage="%(prog)s --config FILE [--config.SETTING=VALUE ...] [--workdir FOLDER]",
+        usage="%(prog)s --config FILE [--config.SETTING=VALUE ...] [--workdir FOLDER]"
+        " [--coordinator HOST:PORT --num-processes N --process-id I]",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="a Python file with get_config()")
     parser.add_argument("--workdir", type=Path, metavar="FOLDER", help="default: runs/<config>-<hash of its settings>")
+    add_hosts(parser)
     parser.error = _refuse
     return parser
+
+
+def add_hosts(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `hosts.start`."""
+    group = parser.add_argument_group("many hosts", "one process on each; clusters that JAX knows need none of these")
+    group.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 listens")
+    group.add_argument("--num-processes", type=int, metavar="N", help="how many there are")
+    group.add_argument("--process-id", type=int, metavar="I", help="which of them this is, from 0")
 
 
 def assignments(arguments: Sequence[str]) -> dict[str, str]:

@@ -44,7 +44,7 @@ def default(family: str) -> ConfigDict:
     compiler for operations that give the same bits each time. Settings of `data`: a training split larger than
     `resident_bytes` stays on the host and is sent chunk by chunk.
     """
-    kind = FAMILIES[_nearest_name("model.family", family, FAMILIES)]
+    kind = FAMILIES[nearest_name("model.family", family, FAMILIES)]
     hparams = {**optim.HPARAMS, **kind.hparams}
     shared = {name for name in optim.HPARAMS if any(optim.own_name(o, name, hparams) == name for o in kind.objectives)}
     return ConfigDict(
@@ -85,10 +85,10 @@ def override(config: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
     Raises:
       InputError: an unknown setting, with the nearest right one, or a value of another type.
     """
-    known = _known(config) | flatten(config)
+    settings = known(config) | flatten(config)
     values = {}
     for name, text in assignments.items():
-        values[name] = _parse(name, text, known[_nearest_name("setting", name, known)])
+        values[name] = parse(name, text, settings[nearest_name("setting", name, settings)])
     changed = config.copy_and_resolve_references()
     changed.update_from_flattened_dict(values)
     return changed
@@ -100,9 +100,9 @@ def check(config: ConfigDict) -> None:
     Raises:
       InputError: what is wrong, in one line.
     """
-    values, known = flatten(config), _known(config)
+    values, settings = flatten(config), known(config)
     for name, value in values.items():
-        _same_type(name, value, known[_nearest_name("setting", name, known)])
+        same_type(name, value, settings[nearest_name("setting", name, settings)])
     base = flatten(default(values["model.family"]))
     for name in sorted(base.keys() - values.keys()):
         raise InputError(f"setting {name} is missing")
@@ -157,7 +157,7 @@ def differences(ours: str, theirs: str) -> list[str]:
     ]
 
 
-def _known(config: Mapping[str, Any]) -> dict[str, Any]:
+def known(config: Mapping[str, Any]) -> dict[str, Any]:
     """Every setting that a configuration of this family may hold, an objective's own included, and its default."""
     family = str(flatten(config).get("model.family", ""))
     base, kind = flatten(default(family)), FAMILIES[family]
@@ -178,7 +178,7 @@ def _one_line(error: Exception) -> str:
     return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
 
 
-def _nearest_name(what: str, name: str, names: Iterable[str]) -> str:
+def nearest_name(what: str, name: str, names: Iterable[str]) -> str:
     names = list(names)
     if name in names:
         return name
@@ -187,7 +187,7 @@ def _nearest_name(what: str, name: str, names: Iterable[str]) -> str:
     raise InputError(f"no {what} {name!r}: {hint}")
 
 
-def _parse(name: str, text: str, like: Any) -> Any:
+def parse(name: str, text: str, like: Any) -> Any:
     """A typed value from the command line, of the type of the setting that it replaces."""
     if isinstance(like, str):
         return text
@@ -199,11 +199,11 @@ def _parse(name: str, text: str, like: Any) -> Any:
         value = tuple(value) if isinstance(value, list) else (value,)
     if isinstance(like, float) and type(value) is int and abs(value) < 2**128:
         value = float(value)
-    _same_type(name, value, like)
+    same_type(name, value, like)
     return value
 
 
-def _same_type(name: str, value: Any, like: Any) -> None:
+def same_type(name: str, value: Any, like: Any) -> None:
     if type(value) is not type(like):
         raise InputError(f"{name} = {value!r} is not of type {type(like).__name__}")
     if isinstance(value, float) and not math.isfinite(value):
@@ -212,14 +212,14 @@ def _same_type(name: str, value: Any, like: Any) -> None:
 
 def _check_choices(config: ConfigDict, kind: Family) -> None:
     for name, names in kind.choices.items():
-        _nearest_name(f"model.{name}", config["model"][name], names)
+        nearest_name(f"model.{name}", config["model"][name], names)
     for name, value in config["model"].items():
         for number in value if isinstance(value, tuple) else (value,):
             if not isinstance(value, str | bool) and (type(number) is not int or number < 1):
                 raise InputError(f"model.{name} = {value!r} must hold whole numbers from 1 on")
     for objective, settings in config["optim"].items():
-        _nearest_name(f"optim.{objective}.optimiser", settings["optimiser"], optim.OPTIMISERS)
-        _nearest_name(f"optim.{objective}.schedule", settings["schedule"], optim.SCHEDULES)
+        nearest_name(f"optim.{objective}.optimiser", settings["optimiser"], optim.OPTIMISERS)
+        nearest_name(f"optim.{objective}.schedule", settings["schedule"], optim.SCHEDULES)
 
 
 def _check_hparams(hparams: Mapping[str, float]) -> None:

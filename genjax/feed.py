@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.compiler import compiled
-from genjax.train import Train
+from genjax.train import Train, advance
 from genjax.types import Array, Hparams, Key, TrainState
 
 Advance = Callable[[TrainState, int], tuple[TrainState, dict[str, Array]]]
@@ -29,8 +29,7 @@ def resident(functions: Train, x: np.ndarray, hparams: Hparams, rng: Key, spread
 
     @partial(compiled, static_argnames="length", donate_argnames="state")
     def chunk(state: TrainState, data: Array, hparams: Hparams, rng: Key, length: int):
-        indices = functions.indices(hparams, rng, state.step, length, len(x))
-        return functions.chunk(state, data, indices, hparams, rng)
+        return advance(functions, state, data, hparams, rng, length)
 
     return lambda state, length: chunk(state, data, hparams, rng, length)
 
@@ -44,13 +43,13 @@ def streamed(functions: Train, x: np.ndarray, hparams: Hparams, rng: Key, spread
 
     chunk = compiled(functions.chunk, donate_argnames="state")
 
-    def advance(state: TrainState, length: int) -> tuple[TrainState, dict[str, Array]]:
+    def step_on(state: TrainState, length: int) -> tuple[TrainState, dict[str, Array]]:
         indices = np.asarray(order(state.step, hparams, rng, length))  # [length, repeats, b]
         examples = spread(jnp.asarray(x[indices.reshape(-1)]))
         places = jnp.arange(indices.size, dtype=jnp.uint32).reshape(indices.shape)
         return chunk(state, examples, spread(places), hparams, rng)
 
-    return advance
+    return step_on
 
 
 def means(prefix: str, metrics: Mapping[str, Array]) -> dict[str, float]:

@@ -157,7 +157,8 @@ def lines(step: int, total_steps: int, stream: TextIO) -> Progress:
     return Progress(show, say, lambda: None)
 
 
-def _draws(stream: TextIO) -> bool:
+def draws(stream: TextIO) -> bool:
+    """Whether a bar can be drawn there."""
     try:
         columns, rows = os.get_terminal_size(stream.fileno())  # 0 in a container's terminal that nobody sized
     except (OSError, ValueError):
@@ -225,5 +226,5 @@ def open_logs(workdir: str | os.PathLike[str], step: int, total_steps: int, stre
         os.fspath(workdir), purge_step=step + 1 if step else 0, flush_secs=10, filename_suffix=suffix
     )
     out = sys.stderr if stream is None else stream
-    progress = (bar if _draws(out) else lines)(step, total_steps, out)
+    progress = (bar if draws(out) else lines)(step, total_steps, out)
     return Logs(metrics, tensorboard, progress, step or -1)  # a new run may have a row for step 0

@@ -1,12 +1,19 @@
-"""Devices: the batch axis of one run, split over all of them."""
+"""Devices: the batch axis of one run, split over all of them, whichever processes they belong to."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from genjax.types import Array
+
+
+def by_process(devices: Sequence[Any]) -> list[list[Any]]:
+    """The devices of each process, in the order of the processes."""
+    owners = sorted({device.process_index for device in devices})
+    return [[device for device in devices if device.process_index == owner] for owner in owners]
 
 
 def batch_mesh(devices: Sequence[Any]) -> Mesh:
@@ -24,5 +31,13 @@ def shard_batches(mesh: Mesh) -> Callable[[Array], Array]:
 
 
 def replicate(mesh: Mesh, tree):
-    """A tree of arrays, whole on every device of the mesh."""
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+    """A tree of arrays, whole on every device of the mesh; each process gives the same values to its own devices."""
+    whole = NamedSharding(mesh, PartitionSpec())
+    if whole.is_fully_addressable:
+        return jax.device_put(tree, whole)
+
+    def put(leaf: Any) -> Array:  # `device_put` would send every process's values to all the others, to compare them
+        here = np.asarray(leaf)
+        return jax.make_array_from_callback(here.shape, whole, lambda index: here[index])
+
+    return jax.tree.map(put, tree)

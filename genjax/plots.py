@@ -75,11 +75,12 @@ def image_grid(images: np.ndarray, columns: int = 8, gap: int = 1) -> np.ndarray
 
 def samples(path: StrPath, images: np.ndarray, columns: int = 8, width: int = 800) -> None:
     """Saves `[N, H, W, C]` images as a grid of enlarged tiles."""
-    tiles = enlarge(images, _factor(images.shape[-2], min(len(images), columns), width))
+    tiles = enlarge(images, enlargement(images.shape[-2], min(len(images), columns), width))
     _write_png(path, to_uint8(image_grid(tiles, columns, GAP)))
 
 
-def _factor(tile: int, columns: int, width: int = 800) -> int:
+def enlargement(tile: int, columns: int, width: int = 800) -> int:
+    """How many times tiles so wide may be enlarged, so that so many fill `width` pixels."""
     return max(1, width // (tile * columns))
 
 
@@ -95,7 +96,7 @@ def _write_png(path: StrPath, pixels: np.ndarray) -> None:
 
 
 @contextmanager
-def _figure(path: StrPath, width: float, height: float, layout: Any = "constrained") -> Iterator["Figure"]:
+def drawing(path: StrPath, width: float, height: float, layout: Any = "constrained") -> Iterator["Figure"]:
     """An empty figure of `width` by `height` inches; saved, cropped to what was drawn, when the block ends."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -115,11 +116,10 @@ def _figure(path: StrPath, width: float, height: float, layout: Any = "constrain
 
 
 @contextmanager
-def _picture(path: StrPath, image: np.ndarray) -> Iterator["Axes"]:
-    """Axes that show an image `[H, W, C]` pixel for pixel, with room for labels around it."""
-    room = 180
+def picture(path: StrPath, image: np.ndarray, room: int = 180) -> Iterator["Axes"]:
+    """Axes that show an image `[H, W, C]` pixel for pixel, with `room` pixels for labels on each side."""
     height, width = image.shape[0] + 2 * room, image.shape[1] + 2 * room
-    with _figure(path, (width + 0.5) / DPI, (height + 0.5) / DPI, layout="none") as figure:
+    with drawing(path, (width + 0.5) / DPI, (height + 0.5) / DPI, layout="none") as figure:
         box = np.array([room, room, image.shape[1], image.shape[0]]) / np.tile(figure.bbox.size, 2)
         axes = figure.add_axes(tuple(box))
         axes.imshow(to_uint8(np.broadcast_to(image, (*image.shape[:2], 3))), interpolation="none", aspect="auto")
@@ -129,7 +129,7 @@ def _picture(path: StrPath, image: np.ndarray) -> Iterator["Axes"]:
         yield axes
 
 
-def _centres(count: int, tile: int, gap: int) -> np.ndarray:
+def centres_of(count: int, tile: int, gap: int) -> np.ndarray:
     """Where the middles of so many tiles lie, in pixels, along one side of a grid."""
     return np.arange(count) * (tile + gap) + (tile - 1) / 2
 
@@ -141,13 +141,13 @@ def _numbers(values: np.ndarray) -> list[str]:
 def reconstructions(path: StrPath, inputs: np.ndarray, outputs: np.ndarray, columns: int = 12) -> None:
     """Saves `[N, H, W, C]` inputs, each over its reconstruction."""
     columns = min(columns, len(inputs))
-    factor = _factor(inputs.shape[2], columns)
+    factor = enlargement(inputs.shape[2], columns)
     inputs, outputs = enlarge(inputs, factor), enlarge(outputs, factor)
     height = inputs.shape[1]
     pairs = np.concatenate([inputs, np.ones_like(inputs[:, :GAP]), outputs], axis=1)  # [N, 2H + GAP, W, C]
     rows = math.ceil(len(pairs) / columns)
-    first = _centres(rows, 2 * height + GAP, 3 * GAP) - (height + GAP) / 2
-    with _picture(path, image_grid(pairs, columns, 3 * GAP)) as axes:
+    first = centres_of(rows, 2 * height + GAP, 3 * GAP) - (height + GAP) / 2
+    with picture(path, image_grid(pairs, columns, 3 * GAP)) as axes:
         axes.set_yticks([*first, *(first + height + GAP)], ["input"] * rows + ["reconstruction"] * rows)
 
 
@@ -161,15 +161,15 @@ def traversal(path: StrPath, images: np.ndarray, values: np.ndarray, labels: Seq
       labels: D names of the rows; by default z with the dimension's number, from 1.
     """
     d, k, height, width, channels = images.shape
-    tiles = enlarge(images.reshape(d * k, height, width, channels), _factor(width, k))
+    tiles = enlarge(images.reshape(d * k, height, width, channels), enlargement(width, k))
     height, width = tiles.shape[1:3]
     labels = [f"$z_{{{i + 1}}}$" for i in range(d)] if labels is None else labels
     every = math.ceil(44 / (width + GAP))  # a number needs about 44 pixels
-    with _picture(path, image_grid(tiles, k, GAP)) as axes:
+    with picture(path, image_grid(tiles, k, GAP)) as axes:
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
-        axes.set_xticks(_centres(k, width, GAP)[::every], _numbers(values[::every]))
-        axes.set_yticks(_centres(d, height, GAP), labels)
+        axes.set_xticks(centres_of(k, width, GAP)[::every], _numbers(values[::every]))
+        axes.set_yticks(centres_of(d, height, GAP), labels)
 
 
 def latent_grid(path: StrPath, images: np.ndarray, extent: tuple[float, float, float, float]) -> None:
@@ -181,14 +181,14 @@ def latent_grid(path: StrPath, images: np.ndarray, extent: tuple[float, float, f
       extent: least and greatest z1, least and greatest z2, at the middles of the outermost tiles.
     """
     rows, columns, height, width, channels = images.shape
-    tiles = enlarge(images.reshape(rows * columns, height, width, channels), _factor(width, columns))
+    tiles = enlarge(images.reshape(rows * columns, height, width, channels), enlargement(width, columns))
     height, width = tiles.shape[1:3]
     left, right, bottom, top = extent
-    with _picture(path, image_grid(tiles, columns, GAP // 2)) as axes:
+    with picture(path, image_grid(tiles, columns, GAP // 2)) as axes:
         axes.tick_params(length=3)
         for axis, ends, middles in (
-            (axes.xaxis, (left, right), _centres(columns, width, GAP // 2)),
-            (axes.yaxis, (top, bottom), _centres(rows, height, GAP // 2)),
+            (axes.xaxis, (left, right), centres_of(columns, width, GAP // 2)),
+            (axes.yaxis, (top, bottom), centres_of(rows, height, GAP // 2)),
         ):
             axis.set_ticks(np.linspace(middles[0], middles[-1], 5), _numbers(np.linspace(*ends, 5)))
         axes.set(xlabel="$z_1$", ylabel="$z_2$")
@@ -212,7 +212,7 @@ def latent_plane(
     palette = np.array([BLUE] if labels is None else CLASSES)
     colours = palette[classes % len(palette)]  # [N]
     size = float(np.clip(12_000 / max(1, len(codes)), 2, 14))
-    with _figure(path, 6.2, 5.4) as figure:
+    with drawing(path, 6.2, 5.4) as figure:
         axes = figure.subplots()
         axes.scatter(*codes[order].T, s=size, c=colours[order], alpha=0.75, linewidths=0)
         axes.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
@@ -232,7 +232,7 @@ def curves(path: StrPath, rows: Sequence[Mapping[str, Any]]) -> None:
     names = list(dict.fromkeys(k.split("/", 1)[1] for row in rows for k in row if "/" in k))
     columns = min(3, max(1, len(names)))
     height = math.ceil(len(names) / columns)
-    with _figure(path, max(4, 2.9 * columns), 0.4 + 2.1 * max(1, height)) as figure:
+    with drawing(path, max(4, 2.9 * columns), 0.4 + 2.1 * max(1, height)) as figure:
         for i, name in enumerate(names):
             axes = figure.add_subplot(height, columns, i + 1)
             axes.set_title(name)
@@ -282,7 +282,7 @@ def points(path: StrPath, data: np.ndarray, samples: np.ndarray, centres: np.nda
     box = np.stack([middle - half, middle + half], axis=1)  # [2, 2]: x and y from, to
     outside = int((~((samples >= box[:, 0]) & (samples <= box[:, 1])).all(axis=1)).sum())
     density, *_ = np.histogram2d(*samples.T, bins=200, range=box)
-    with _figure(path, 9, 3.3) as figure:
+    with drawing(path, 9, 3.3) as figure:
         left, centre, right = figure.subplots(1, 3, sharex=True, sharey=True)
         for axes, title, xy, colour in ((left, "data", data, INK), (centre, "samples", samples, BLUE)):
             axes.scatter(*xy.T, s=float(np.clip(6_000 / max(1, len(xy)), 1.5, 12)), c=colour, alpha=0.4, linewidths=0)

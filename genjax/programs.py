@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from genjax import config as configs
 from genjax import feed, mesh
 from genjax.data import Dataset, describe
-from genjax.train import make_train
+from genjax.train import Train, make_train
 from genjax.types import Array, DataSpec, InputError, Key, Model, TrainState
 
 
@@ -46,18 +46,14 @@ def make_programs(config: ConfigDict, dataset: Dataset) -> Programs:
     Raises:
       InputError: the configuration does not fit the data or the devices.
     """
-    _check_fit(config, dataset)
     spec = describe(dataset, config.data.dynamic_binarisation)
     hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
     rng = jax.random.key(config.seed)
     place, spread = _placement(config)
     functions = make_train(config, spec, place=place)
+    examples = check_fit(config, dataset, functions)
     source = feed.resident if dataset.train.x.nbytes <= config.data.resident_bytes else feed.streamed
     init, evaluate = jax.jit(functions.init), jax.jit(functions.evaluate)
-    objectives = functions.model(hparams, jnp.int32(0)).objectives.values()
-    examples = config.train.batch_size * max(objective.repeats for objective in objectives)
-    if examples * (len(dataset.train.x) + 1) > 2**32:
-        raise InputError(f"{examples} examples a step from {len(dataset.train.x)}: their product must stay below 2**32")
     return Programs(
         init=lambda: spread(init(hparams, rng)),
         advance=source(functions, dataset.train.x, hparams, rng, spread),
@@ -70,7 +66,12 @@ def make_programs(config: ConfigDict, dataset: Dataset) -> Programs:
     )
 
 
-def _check_fit(config: ConfigDict, dataset: Dataset) -> None:
+def check_fit(config: ConfigDict, dataset: Dataset, functions: Train) -> int:
+    """How many examples a step sees.
+
+    Raises:
+      InputError: the configuration does not fit the data.
+    """
     n, batch = len(dataset.train.x), config.train.batch_size
     if batch > n:
         raise InputError(
@@ -78,18 +79,31 @@ def _check_fit(config: ConfigDict, dataset: Dataset) -> None:
         )
     if config.data.dynamic_binarisation and not dataset.bounded:
         raise InputError(f"data.dynamic_binarisation needs images, and {dataset.name} holds points")
+    objectives = functions.model(configs.active(config), jnp.int32(0)).objectives.values()
+    examples = batch * max(objective.repeats for objective in objectives)
+    if examples * (n + 1) > 2**32:
+        raise InputError(f"{examples} examples a step from {n}: their product must stay below 2**32")
+    return examples
 
 
 def _placement(config: ConfigDict) -> tuple[Callable[[Array], Array], Callable[[Any], Any]]:
     """How a batch and how everything else lie on the devices: on one as they are, on several split and repeated."""
-    devices, wanted = jax.devices(), config.train.devices
-    if wanted > len(devices):
-        raise InputError(f"train.devices = {wanted}, but this machine has {len(devices)}")
-    batch = config.train.batch_size
-    if wanted and batch % wanted:
-        raise InputError(f"train.batch_size = {batch} cannot be split over {wanted} devices")
-    used = devices[: wanted or max(n for n in range(1, len(devices) + 1) if batch % n == 0)]
+    used = _used(mesh.by_process(jax.devices()), config.train.devices, config.train.batch_size)
     if len(used) == 1:
         return lambda batches: batches, lambda tree: tree
     grid = mesh.batch_mesh(used)
     return mesh.shard_batches(grid), partial(mesh.replicate, grid)
+
+
+def _used(processes: list[list[Any]], wanted: int, batch: int) -> list[Any]:
+    """As many devices of each process as are wanted, or as the batch can be split over."""
+    many, most = len(processes), min(map(len, processes))
+    owners = "this machine has" if many == 1 else f"{many} processes have"
+    if wanted > many * most:
+        raise InputError(f"train.devices = {wanted}, but {owners} {many * most}")
+    if wanted % many:
+        raise InputError(f"train.devices = {wanted} cannot be shared out among {many} processes")
+    if batch % (wanted or many):
+        raise InputError(f"train.batch_size = {batch} cannot be split over {wanted or many} devices")
+    each = wanted // many or max(n for n in range(1, most + 1) if batch % (n * many) == 0)
+    return [device for devices in processes for device in devices[:each]]

@@ -1,22 +1,28 @@
-"""A run from its configuration to its pictures: the host's loop around compiled chunks, and all of its side effects."""
+"""A run from its configuration to its pictures: the host's loop around compiled chunks, and all of its side effects.
+
+Where several processes train together, all go through the same loop, and the first alone writes.
+"""
 
 import math
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TextIO
 
+import jax
 from ml_collections import ConfigDict
 
-from genjax import checkpoint, compiler, data, feed, logs, report
+from genjax import checkpoint, compiler, data, feed, hosts, logs, report
 from genjax import config as configs
 from genjax.interrupts import stopping
 from genjax.programs import Programs, make_programs
 from genjax.step import averaged_params
-from genjax.types import TrainState
+from genjax.types import Model, Params, TrainState
 from genjax.workdir import claim, write_json
 
 FINISHED, DIVERGED, STOPPED = 0, 3, 4  # exit codes; 2 is for input that cannot be used
@@ -38,23 +44,25 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int
     """
 
     def say(line: str) -> None:
-        print(line, file=stream, flush=True)
+        if hosts.first():
+            print(line, file=stream, flush=True)
 
     configs.check(config)
     if config.train.deterministic:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
     compiler.keep_programs()
     with claim(workdir, config), stopping(say) as signals:
-        if (workdir / "evaluation.json").exists():
+        if hosts.any_of(hosts.first() and (workdir / "evaluation.json").exists()):
             say(f"{workdir} is finished: {config.train.steps:,} steps")
             return FINISHED
-        dataset = data.load(config.data.source)
-        programs = make_programs(config, dataset)
+        with hosts.agreed():
+            dataset = data.load(config.data.source)
+            programs = make_programs(config, dataset)
         with checkpoint.opened(workdir / "checkpoints") as manager:
             state = _start(programs, manager, workdir, say)
-            with logs.open_logs(workdir, int(state.step), config.train.steps, stream) as log:
+            with _logs(workdir, int(state.step), config.train.steps, stream) as log:
                 code, state = _loop(config, programs, dataset, state, manager, log, signals)
-        if code == DIVERGED:
+        if code == DIVERGED and hosts.first():
             write_json(workdir / "diverged.json", {"diverged_at": int(state.diverged_at)})
         if code == FINISHED:
             _finish(programs, dataset, state, workdir)
@@ -72,13 +80,24 @@ def _start(programs: Programs, manager: Any, workdir: Path, say: Callable[[str],
     return programs.spread(restored)
 
 
+@contextmanager
+def _logs(workdir: Path, step: int, total_steps: int, stream: TextIO) -> Iterator[Any]:
+    """The run's logs, and for the other processes something that keeps nothing."""
+    with ExitStack() as opened:
+        log = SimpleNamespace(write=lambda row: None, images=lambda step, pictures: None, say=lambda message: None)
+        with hosts.agreed():
+            if hosts.first():
+                log = opened.enter_context(logs.open_logs(workdir, step, total_steps, stream))
+        yield log
+
+
 def _loop(
     config: ConfigDict,
     programs: Programs,
     dataset: data.Dataset,
     state: TrainState,
     manager: Any,
-    log: logs.Logs,
+    log: Any,
     signals: list[int],
 ) -> tuple[int, TrainState]:
     """Chunk after chunk to the last step. The exit code, and the state there."""
@@ -87,43 +106,55 @@ def _loop(
         length = min(every.log_every - step % every.log_every, every.steps - step)
         began = time.perf_counter()
         state, metrics = programs.advance(state, length)
-        row = feed.means("train", metrics)
+        row = feed.means("train", hosts.gather(metrics))
         seconds = time.perf_counter() - began
         if (failed := int(state.diverged_at)) >= 0:
-            kept = manager.latest_step()
+            kept = None if manager is None else manager.latest_step()
             where = "before the first checkpoint" if kept is None else f"the checkpoint of step {kept:,} is kept"
             log.say(f"step {failed:,}: gradients are not finite; stopped ({where})")
             return DIVERGED, state
         step += length
         evaluated = step % every.evaluate_every == 0 or step == every.steps
         if evaluated:
-            row |= feed.means("validation", programs.evaluate(state, dataset.validation.x))
+            row |= _figures("validation", programs, dataset, state)
             log.images(step, _snapshots(programs, dataset, state))
         log.write(
             {"step": step, **row, "seconds": seconds, "examples_per_second": length * programs.examples / seconds}
         )
-        stop = bool(signals)  # read once: a signal after the save is the next chunk's
+        stop = hosts.any_of(bool(signals))  # read once: a signal after the save is the next chunk's
         if evaluated or stop or step % every.checkpoint_every == 0:
             checkpoint.save(manager, state, row.get(f"validation/{monitor}"))
         if stop and step < every.steps:
-            log.say(f"stopped by {signal.Signals(signals[0]).name} after step {step:,}; run again to go on")
+            by = signal.Signals(signals[0]).name if signals else "a signal to another process"
+            log.say(f"stopped by {by} after step {step:,}; run again to go on")
             return STOPPED, state
     return FINISHED, state
 
 
+def _figures(split: str, programs: Programs, dataset: data.Dataset, state: TrainState) -> dict[str, float]:
+    return feed.means(split, hosts.gather(programs.evaluate(state, getattr(dataset, split).x)))
+
+
+def _here(programs: Programs, state: TrainState) -> tuple[Model, Params]:
+    """The model and its parameters on this process's own device: what the first draws needs no other's help."""
+    whole = state if hosts.alone() else jax.device_put(hosts.gather(state))
+    return programs.model(whole), averaged_params(whole)
+
+
 def _snapshots(programs: Programs, dataset: data.Dataset, state: TrainState) -> dict:
-    model, params = programs.model(state), averaged_params(state)
+    model, params = _here(programs, state)
+    if not hosts.first():
+        return {}
     return report.snapshots(model, params, programs.spec, dataset.validation.x, programs.rng)
 
 
 def _finish(programs: Programs, dataset: data.Dataset, state: TrainState, workdir: Path) -> None:
     """The pictures, and last of all the figures on the test split, whose file marks a run as complete."""
+    figures = _figures("validation", programs, dataset, state) | _figures("test", programs, dataset, state)
+    model, params = _here(programs, state)
+    if not hosts.first():
+        return
     rows = logs.read_metrics(workdir / "metrics.jsonl")
-    model, params = programs.model(state), averaged_params(state)
     report.draw(workdir, model, params, programs.spec, dataset, rows, programs.rng)
-    figures = {
-        **feed.means("validation", programs.evaluate(state, dataset.validation.x)),
-        **feed.means("test", programs.evaluate(state, dataset.test.x)),
-    }
     finite = {name: value if math.isfinite(value) else str(value) for name, value in figures.items()}
     write_json(workdir / "evaluation.json", {"step": int(state.step), **finite})

@@ -92,6 +92,14 @@ def make_train(
     return Train(init, indices, chunk, evaluate, model)
 
 
+def advance(
+    train: Train, state: TrainState, data: Array, hparams: Hparams, rng: Key, length: int
+) -> tuple[TrainState, dict[str, Array]]:
+    """The next `length` steps (static) on data that is whole on the device: the state after them, `{name: [length]}`."""
+    indices = train.indices(hparams, rng, state.step, length, data.shape[0])
+    return train.chunk(state, data, indices, hparams, rng)
+
+
 def _evaluate(model: Model, spec: DataSpec, state: TrainState, data: Array, batch: int, rng: Key) -> dict[str, Array]:
     """The means of the model's per-example values over all of the data, and what its samples tell."""
     params = steps.averaged_params(state)

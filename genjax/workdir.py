@@ -3,24 +3,39 @@
 import fcntl
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from genjax import config as configs
+from genjax import hosts
 from genjax.atomic import write_atomically
 from genjax.types import InputError
 
 
 @contextmanager
 def claim(workdir: Path, config: Mapping[str, Any]) -> Iterator[None]:
-    """Makes the folder this configuration's and this process's own for the length of the block.
+    """Makes the folder this configuration's and this run's own for the length of the block.
 
-    The lock is the kernel's, so a killed process leaves none behind.
+    Of several processes that were started together the first holds it, and all are told what is in the way.
 
     Raises:
-      InputError: another process holds it, or it belongs to another configuration.
+      InputError: another run holds it, it belongs to another configuration, or the processes were given several.
     """
+    ours = configs.to_json(config)
+    theirs = hosts.from_first(ours.encode()).decode()
+    with ExitStack() as held:
+        with hosts.agreed():
+            if differing := configs.differences(ours, theirs):
+                raise InputError(f"the processes have different settings; the first has {'; '.join(differing)}")
+            if hosts.first():
+                held.enter_context(_hold(workdir, ours))
+        yield
+
+
+@contextmanager
+def _hold(workdir: Path, ours: str) -> Iterator[None]:
+    """The lock is the kernel's, so a killed process leaves none behind."""
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         lock = (workdir / ".lock").open("w")
@@ -31,7 +46,7 @@ def claim(workdir: Path, config: Mapping[str, Any]) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(f"{workdir} is in use by another process") from error
-        _match(workdir / "config.json", configs.to_json(config))
+        _match(workdir / "config.json", ours)
         yield
 
 

@@ -19,7 +19,7 @@ FLOORS = [
     {"step"},
     {"train"},
     {"mesh"},
-    {"atomic", "data", "interrupts"},
+    {"atomic", "data", "hosts", "interrupts"},
     {"compiler", "plots"},
     {"checkpoint", "logs", "config", "feed"},
     {"report", "workdir"},

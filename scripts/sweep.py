@@ -1,0 +1,12 @@
+"""Trains a whole sweep as one program for each static shape: `scripts/sweep.py --config configs/sweeps/vae_digits.py`.
+
+Run again, it goes on where it stopped, or says that it is finished. Exit codes: 0 finished; 2 input that cannot be
+used; 4 stopped by SIGINT or SIGTERM after saving. A trial that diverges is a row of the table, not a failure.
+"""
+
+import sys
+
+from genjax.commands import sweep
+
+if __name__ == "__main__":
+    sys.exit(sweep(sys.argv[1:], description=__doc__ or ""))
