@@ -45,7 +45,10 @@ def _train(arguments: Sequence[str], description: str) -> int:
     from genjax import config as configs
 
     known, rest = _parser(description).parse_known_args(arguments)
-    config = configs.override(configs.load(known.config), assignments(rest))
+    loaded = configs.load(known.config)
+    if "base" in loaded:
+        _refuse(f"{known.config} is a sweep: start it with scripts/sweep.py")
+    config = configs.override(loaded, assignments(rest))
     configs.check(config)
     from genjax import hosts, run  # a mistake in the settings is told before this is imported
 
@@ -85,7 +88,9 @@ def _parser(description: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="a Python file with get_config()")
+    parser.add_argument(
+        "--config", required=True, type=Path, metavar="FILE", help="a file with get_config(), or a run's config.json"
+    )
     parser.add_argument("--workdir", type=Path, metavar="FOLDER", help="default: runs/<config>-<hash of its settings>")
     add_hosts(parser)
     parser.error = _refuse
@@ -118,8 +123,11 @@ def assignments(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def default_workdir(path: Path, digest: str) -> Path:
-    """`runs/<config name>-<8 hex digits>`: other settings are another folder, the same settings resume."""
-    return Path("runs") / f"{path.stem}-{digest}"
+    """`runs/<config name>-<8 hex digits>`: other settings are another folder, the same settings resume.
+
+    A run's own `config.json` stands for the folder that it lies in.
+    """
+    return path.parent if path.name == "config.json" else Path("runs") / f"{path.stem}-{digest}"
 
 
 def _refuse(message: str) -> NoReturn:

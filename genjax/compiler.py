@@ -1,5 +1,6 @@
 """How XLA is asked to compile a run's programs, and where it keeps them for the next run."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,12 @@ LEAST_SECONDS = 0.2
 def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """`jax.jit(function, **options)` with the options of the platform that it will run on."""
     return jax.jit(function, compiler_options=OPTIONS.get(jax.default_backend()), **options)
+
+
+def ask_for_determinism(wanted: bool) -> None:
+    """Asks a GPU's compiler for operations that give the same bits each time; before the first program is compiled."""
+    if wanted:
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
 
 
 def keep_programs() -> None:

@@ -62,7 +62,7 @@ def default(family: str) -> ConfigDict:
 
 
 def load(path: Path) -> ConfigDict:
-    """The configuration that a file's `get_config()` returns.
+    """The configuration that a file's `get_config()` returns, or that a run's `config.json` holds.
 
     Raises:
       InputError: no such file, no `get_config`, or an error in it, with its line.
@@ -70,6 +70,8 @@ def load(path: Path) -> ConfigDict:
     try:
         if not path.is_file():
             raise InputError("no such config file")
+        if path.suffix == ".json":
+            return from_json(path.read_text())
         get_config = runpy.run_path(str(path)).get("get_config")
         config = get_config() if callable(get_config) else None
     except Exception as error:  # whatever the user's own code raises
@@ -142,6 +144,17 @@ def to_json(config: Mapping[str, Any]) -> str:
     return json.dumps(flatten(config), sort_keys=True, indent=2)
 
 
+def from_json(text: str) -> ConfigDict:
+    """The configuration that `to_json` wrote."""
+    flat = json.loads(text)
+    if not isinstance(flat, dict) or "model.family" not in flat:
+        raise InputError("not the configuration of a run")
+    config = default(flat["model.family"])
+    with config.unlocked():  # an objective's own hyperparameters are not among the defaults
+        config.update_from_flattened_dict({k: tuple(v) if isinstance(v, list) else v for k, v in flat.items()})
+    return config
+
+
 def digest(config: Mapping[str, Any]) -> str:
     """Eight hexadecimal digits that name a configuration's values."""
     return hashlib.sha256(to_json(config).encode()).hexdigest()[:8]
@@ -179,6 +192,7 @@ def _one_line(error: Exception) -> str:
 
 
 def nearest_name(what: str, name: str, names: Iterable[str]) -> str:
+    """The name itself where it is one of the names; else an InputError tells of the nearest."""
     names = list(names)
     if name in names:
         return name
@@ -204,6 +218,7 @@ def parse(name: str, text: str, like: Any) -> Any:
 
 
 def same_type(name: str, value: Any, like: Any) -> None:
+    """Refuses a value of another type than `like`, and one that is not finite."""
     if type(value) is not type(like):
         raise InputError(f"{name} = {value!r} is not of type {type(like).__name__}")
     if isinstance(value, float) and not math.isfinite(value):

@@ -30,6 +30,15 @@ def shard_batches(mesh: Mesh) -> Callable[[Array], Array]:
     return lambda batches: jax.lax.with_sharding_constraint(batches, sharding)
 
 
+def repeat_indices(mesh: Mesh) -> Callable[[Array], Array]:
+    """A function that has every device compute all of `[length, repeats, b]`: shared out, they would have to talk.
+
+    Talk beside the training loop's own is also what XLA does not order on a CPU: processes waited for one another.
+    """
+    sharding = NamedSharding(mesh, PartitionSpec())
+    return lambda indices: jax.lax.with_sharding_constraint(indices, sharding)
+
+
 def replicate(mesh: Mesh, tree):
     """A tree of arrays, whole on every device of the mesh; each process gives the same values to its own devices."""
     whole = NamedSharding(mesh, PartitionSpec())

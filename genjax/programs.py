@@ -49,8 +49,9 @@ def make_programs(config: ConfigDict, dataset: Dataset) -> Programs:
     spec = describe(dataset, config.data.dynamic_binarisation)
     hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
     rng = jax.random.key(config.seed)
-    place, spread = _placement(config)
-    functions = make_train(config, spec, place=place)
+    place, repeat, spread = _placement(config)
+    train = make_train(config, spec, place=place)
+    functions = train._replace(indices=lambda *drawn: repeat(train.indices(*drawn)))
     examples = check_fit(config, dataset, functions)
     source = feed.resident if dataset.train.x.nbytes <= config.data.resident_bytes else feed.streamed
     init, evaluate = jax.jit(functions.init), jax.jit(functions.evaluate)
@@ -86,16 +87,16 @@ def check_fit(config: ConfigDict, dataset: Dataset, functions: Train) -> int:
     return examples
 
 
-def _placement(config: ConfigDict) -> tuple[Callable[[Array], Array], Callable[[Any], Any]]:
-    """How a batch and how everything else lie on the devices: on one as they are, on several split and repeated."""
-    used = _used(mesh.by_process(jax.devices()), config.train.devices, config.train.batch_size)
+def _placement(config: ConfigDict) -> tuple[Callable[[Array], Array], Callable[[Array], Array], Callable[[Any], Any]]:
+    """How batches, indices and all the rest lie on the devices: as they are on one; on several split, or repeated."""
+    used = share_out(mesh.by_process(jax.devices()), config.train.devices, config.train.batch_size)
     if len(used) == 1:
-        return lambda batches: batches, lambda tree: tree
+        return lambda batches: batches, lambda indices: indices, lambda tree: tree
     grid = mesh.batch_mesh(used)
-    return mesh.shard_batches(grid), partial(mesh.replicate, grid)
+    return mesh.shard_batches(grid), mesh.repeat_indices(grid), partial(mesh.replicate, grid)
 
 
-def _used(processes: list[list[Any]], wanted: int, batch: int) -> list[Any]:
+def share_out(processes: list[list[Any]], wanted: int, batch: int) -> list[Any]:
     """As many devices of each process as are wanted, or as the batch can be split over."""
     many, most = len(processes), min(map(len, processes))
     owners = "this machine has" if many == 1 else f"{many} processes have"

@@ -3,8 +3,8 @@
 Where several processes train together, all go through the same loop, and the first alone writes.
 """
 
+import json
 import math
-import os
 import signal
 import sys
 import time
@@ -48,11 +48,10 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int
             print(line, file=stream, flush=True)
 
     configs.check(config)
-    if config.train.deterministic:
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
+    compiler.ask_for_determinism(config.train.deterministic)
     compiler.keep_programs()
     with claim(workdir, config), stopping(say) as signals:
-        if hosts.any_of(hosts.first() and (workdir / "evaluation.json").exists()):
+        if hosts.any_of(hosts.first() and _evaluated(workdir) >= config.train.steps):
             say(f"{workdir} is finished: {config.train.steps:,} steps")
             return FINISHED
         with hosts.agreed():
@@ -68,6 +67,12 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int
             _finish(programs, dataset, state, workdir)
             say(f"pictures and evaluation.json are in {workdir}")
     return code
+
+
+def _evaluated(workdir: Path) -> int:
+    """The steps after which the folder's run was finished; 0 if it was not."""
+    path = workdir / "evaluation.json"
+    return json.loads(path.read_text())["step"] if path.exists() else 0
 
 
 def _start(programs: Programs, manager: Any, workdir: Path, say: Callable[[str], None]) -> TrainState:

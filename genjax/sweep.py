@@ -65,8 +65,9 @@ def trial_mesh(devices: Any) -> Mesh:
 
 
 def placed(mesh: Mesh, tree: Any) -> Any:
-    """A tree of `[T, ...]`, each device with its own trials."""
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec(TRIALS)))
+    """A tree of NumPy arrays `[T, ...]`, each device with its own trials, whichever process it belongs to."""
+    share = NamedSharding(mesh, PartitionSpec(TRIALS))
+    return jax.tree.map(lambda leaf: jax.make_array_from_callback(leaf.shape, share, leaf.__getitem__), tree)
 
 
 def sweep(

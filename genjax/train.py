@@ -95,7 +95,7 @@ def make_train(
 def advance(
     train: Train, state: TrainState, data: Array, hparams: Hparams, rng: Key, length: int
 ) -> tuple[TrainState, dict[str, Array]]:
-    """The next `length` steps (static) on data that is whole on the device: the state after them, `{name: [length]}`."""
+    """The next `length` steps (static) on data that lies on the device: the state after, and `{name: [length]}`."""
     indices = train.indices(hparams, rng, state.step, length, data.shape[0])
     return train.chunk(state, data, indices, hparams, rng)
 

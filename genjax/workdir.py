@@ -51,7 +51,8 @@ def _hold(workdir: Path, ours: str) -> Iterator[None]:
 
 
 def _match(path: Path, ours: str) -> None:
-    if not path.exists():
+    """The folder's configuration is ours, or the same with fewer steps: then it has ours from now on."""
+    if not path.exists() or _goes_on(path, ours):
         write_atomically(path, ours.encode())
         return
     try:
@@ -60,6 +61,15 @@ def _match(path: Path, ours: str) -> None:
         raise InputError(f"{path} is not a configuration; delete it or choose another folder") from error
     if differing:
         raise InputError(f"{path.parent} belongs to another configuration; it has {'; '.join(differing)}")
+
+
+def _goes_on(path: Path, ours: str) -> bool:
+    before, after = path.read_bytes(), json.loads(ours)
+    try:
+        steps = json.loads(before)["train.steps"]
+        return steps < after["train.steps"] and json.loads(before) == {**after, "train.steps": steps}
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Runs `scripts/train.py` as a user does: in a process of its own, from a folder of its own."""
+"""Runs a script as a user does: in a process of its own, from a folder of its own."""
 
 import json
 import os
@@ -50,10 +50,10 @@ def environment(cache):
     return env
 
 
-def start(env, folder, *arguments, **streams):
-    """Starts the script in a folder; its progress is read from `stderr`."""
+def start(env, folder, *arguments, script="train.py", **streams):
+    """Starts a script in a folder; its progress is read from `stderr`."""
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *arguments]
+    command = [sys.executable, str(ROOT / "scripts" / script), *arguments]
     return subprocess.Popen(command, cwd=folder, env=env, text=True, **streams)
 
 

@@ -1,11 +1,15 @@
 """What `scripts/benchmark.py` counts and prints; its contestants' times are measured by running it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
+
+from genjax import config as configs
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -49,7 +53,93 @@ def test_a_missing_package_is_a_row_that_says_so():
     text = markdown({"machine": {"processor": "one"}, "cases": {"mlp_vae_128": rows}})
     assert "| genjax, as `train.py` runs it | 2 [1 to 3] | 64,000 | 1 [1 to 1] |" in text
     assert "| pythae's trainer | not measured: `torch` is not installed | | |" in text
-    assert "1,024 MiB, of which data 1.0 and parameters with the optimiser's state 2.0" in text
+    assert "1,024 MiB, of which data 1.0 on each device and parameters with the optimiser's state 2.0" in text
+
+
+def test_the_trials_of_a_case_differ_in_learning_rate_and_seed_alone():
+    from benchmarks.cases import CASES, planned
+
+    for case in CASES.values():
+        first, *others = [configs.flatten(trial.config) for trial in planned(case)]
+        assert first == configs.flatten(case.config())
+        assert len(others) == case.trials - 1
+        for other in others:
+            assert {name for name in first if first[name] != other[name]} == {"seed", "hparams.learning_rate"}
+        seen = {(one["seed"], one.get("hparams.learning_rate")) for one in (first, *others)}
+        assert len({seed for seed, _ in seen}) == len({rate for _, rate in seen}) == case.trials
+
+
+def test_a_sweep_and_single_runs_in_a_row_train_the_same_trials():
+    from benchmarks.cases import CASES
+    from benchmarks.jax_contestants import genjax_in_a_row, genjax_sweep
+
+    case = CASES["sweep_digits_vae"]._replace(config=CASES["one_layer"].config)  # which compiles soonest
+    together, in_a_row = genjax_sweep(case), genjax_in_a_row(case)
+    for _ in range(2):  # a round goes on from the one before
+        states, alone = together(2), in_a_row(2)
+    assert len(alone) == case.trials == 16
+    assert {int(state.step) for state in alone} == set(states.step.tolist()) == {4}
+    leaves = zip(*(jax.tree.leaves(state.params) for state in alone), strict=True)
+    for ours, theirs in zip(jax.tree.leaves(states.params), leaves, strict=True):
+        np.testing.assert_allclose(ours, np.stack(theirs), rtol=1e-4, atol=1e-6)
+        assert len(np.unique(np.reshape(ours, (16, -1)), axis=0)) == 16
+
+
+def test_a_sweep_s_figures_are_those_of_all_its_trials(monkeypatch, tmp_path, capsys):
+    from benchmarks import command, duels
+    from benchmarks.cases import CASES
+    from benchmarks.limit import size, state_of
+
+    def duel(name, contestants, rounds, say):
+        times = [0.04, 0.06, 0.08, 0.08]  # genjax_sweep's first
+        return {c: duels.Times([s] * rounds, 2**30) for c, s in zip(contestants, times, strict=True)}
+
+    monkeypatch.setattr(duels, "duel", duel)
+    path = tmp_path / "measured.json"
+    assert command.main(["--only", "sweep_mlp_vae", "--rounds", "5", "--json", str(path)], "") == 0
+    case, rows = CASES["sweep_mlp_vae"], json.loads(path.read_text())["cases"]["sweep_mlp_vae"]
+    assert list(rows) == ["genjax_sweep", "genjax_in_a_row", "torch_eager", "torch_tuned"]
+    assert rows["genjax_sweep"]["memory"]["state_bytes"] == 16 * size(state_of(case))
+    text = capsys.readouterr().out
+    assert f"A round is 16 trials x {case.steps} steps" in text
+    assert "ms for 16 steps, one of each trial" in text
+    assert "| genjax, all trials as one program, as `sweep.py` runs it | 40 [40 to 40] | 51,200 | 1 [1 to 1] |" in text
+    assert "| PyTorch, eager, data as one tensor | 80 [80 to 80] | 25,600 | 2 [2 to 2] |" in text
+
+
+def test_the_starts_have_the_settings_of_the_sweep_s_trials(tmp_path):
+    from benchmarks import whole_runs
+    from genjax.commands import assignments
+    from genjax.search import plan, settings
+
+    (tmp_path / "sweep.py").write_text(whole_runs.SWEEP)
+    sweep = configs.load(tmp_path / "sweep.py")
+    settings.check(sweep)
+    trials = plan.trials(sweep, plan.points(sweep))
+    started = []
+    for script, flag, path, *rest in whole_runs.starts_of_sweep():
+        assert (script, flag) == ("train.py", "--config")
+        started.append(configs.override(configs.load(Path(path)), assignments(rest)))
+    assert [configs.to_json(config) for config in started] == [configs.to_json(trial.config) for trial in trials]
+    assert len(plan.groups(trials)) == 1
+    assert len({configs.digest(config) for config in started}) == 16
+
+
+def test_a_sweep_and_its_starts_take_turns(monkeypatch, capsys):
+    from benchmarks import command, whole_runs
+
+    ran = []
+
+    def in_a_row(commands, folder, environment):
+        ran.append([script for script, *_ in commands])
+        return 10.0 if ran[-1] == ["sweep.py"] else 25.0
+
+    monkeypatch.setattr(whole_runs, "_in_a_row", in_a_row)
+    assert command.main(["--only", "sweep_runs"], "") == 0
+    assert ran == [["sweep.py"], ["train.py"], *[["sweep.py"], ["train.py"] * 16] * 3]
+    text = capsys.readouterr().out
+    assert "16 trials x 1,000 steps, 3 rounds" in text
+    assert "| the starts' time over the sweep's | 2.5 [2.5 to 2.5] |" in text
 
 
 @pytest.mark.parametrize(

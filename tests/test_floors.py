@@ -18,13 +18,14 @@ FLOORS = [
     {"optim", "metrics"},
     {"step"},
     {"train"},
-    {"mesh"},
+    {"mesh", "sweep"},
     {"atomic", "data", "hosts", "interrupts"},
     {"compiler", "plots"},
-    {"checkpoint", "logs", "config", "feed"},
-    {"report", "workdir"},
+    {"checkpoint", "logs", "config", "feed", "sweep_plots"},
+    {"report", "workdir", "search"},
     {"programs"},
     {"run"},
+    {"trials"},
     {"commands"},
 ]
 PURE = set().union(*FLOORS[:10])

@@ -1,5 +1,6 @@
 """A sweep's configuration: its defaults, and the checks that turn a mistake into one line."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,24 @@ from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax.search import axes
-from genjax.search.axes import CONTINUOUS, LISTED
+from genjax.search.axes import CONTINUOUS, KINDS, LISTED, Axis
 from genjax.types import InputError
 
 STRATEGIES = ("grid", "zip", "random", "sobol", "optuna")
 DRAWN = ("random", "sobol", "optuna")
 EXECUTIONS = ("auto", "vmap", "map")
 STOPPINGS = ("none", "halving", "population")
+LARGEST = 100_000  # trials
 
 # Settings that belong to a whole sweep: a trial's results do not depend on them, or another would be another model.
-FIXED = ("model.family", "train.log_every", "train.checkpoint_every", "train.devices", "train.deterministic")
+FIXED = (
+    "model.family",
+    "data.resident_bytes",
+    "train.log_every",
+    "train.checkpoint_every",
+    "train.devices",
+    "train.deterministic",
+)
 
 SWEEP = {
     "axes": (),
@@ -58,16 +67,19 @@ def override(sweep: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
     Raises:
       InputError: an unknown setting, with the nearest right one, or a value of another type.
     """
-    inner = {name.removeprefix("base."): text for name, text in assignments.items() if name.startswith("base.")}
-    known = {name: value for name, value in configs.flatten(SWEEP).items() if name != "axes"}
-    outer = {
-        name: configs.parse(name, text, known[configs.nearest_name("setting of a sweep", name, known)])
-        for name, text in assignments.items()
-        if not name.startswith("base.")
-    }
+    _check_is_a_sweep(sweep)
+    known = configs.flatten(SWEEP) | {f"base.{name}": value for name, value in configs.known(sweep.base).items()}
+    swept = {f"base.{axis.setting}" for axis in sweep.get("axes") or () if isinstance(axis, Axis)}
+    values = {}
+    for name, text in assignments.items():
+        like = known[configs.nearest_name("setting of a sweep", name, known)]
+        if name == "axes":
+            raise InputError("axes are written in the config file, not on the command line")
+        if name in swept:
+            raise InputError(f"{name} = {text} would not act: an axis says what it is")
+        values[name] = configs.parse(name, text, like)
     changed = sweep.copy_and_resolve_references()
-    changed.update_from_flattened_dict(outer)
-    changed.base = configs.override(changed.base, inner)
+    changed.update_from_flattened_dict(values)
     return changed
 
 
@@ -77,8 +89,7 @@ def check(sweep: ConfigDict) -> None:
     Raises:
       InputError: what is wrong, in one line.
     """
-    if "base" not in sweep:
-        raise InputError("this configuration is a single run's: start it with scripts/train.py")
+    _check_is_a_sweep(sweep)
     configs.check(sweep.base)
     known = configs.flatten(SWEEP)
     values = {name: value for name, value in configs.flatten(sweep).items() if not name.startswith("base.")}
@@ -96,33 +107,65 @@ def check(sweep: ConfigDict) -> None:
         configs.nearest_name(name, values[name], names)
     _check_axes(sweep)
     _check_numbers(sweep, values)
+    _check_combination(sweep)
     for name in sorted(_idle(sweep)):
         if values[name] != known[name]:
             raise InputError(f"{name} = {values[name]!r} would not act: nothing under these settings reads it")
 
 
+def _check_is_a_sweep(sweep: ConfigDict) -> None:
+    if not isinstance(sweep.get("base"), ConfigDict):
+        raise InputError("this configuration is a single run's: start it with scripts/train.py")
+
+
 def _check_axes(sweep: ConfigDict) -> None:
     if not sweep.axes:
         raise InputError("the sweep has no axes")
-    known = configs.known(sweep.base)
-    for i, axis in enumerate(sweep.axes):
-        axes.check(axis)
-        configs.nearest_name("setting", axis.setting, known)
-        if axis.setting in [other.setting for other in sweep.axes[:i]]:
+    known, seen = configs.known(sweep.base), set[str]()
+    for axis in sweep.axes:
+        if not (isinstance(axis, Axis) and isinstance(axis.setting, str) and isinstance(axis.of, tuple)):
+            raise InputError(f"axes hold a {type(axis).__name__}: an axis is made by {', '.join(KINDS)}")
+        like = known[configs.nearest_name("setting", axis.setting, known)]
+        if axis.setting in seen:
             raise InputError(f"there are two axes over {axis.setting}")
         if axis.setting in FIXED:
             raise InputError(f"there is no axis over {axis.setting}: all trials of a sweep share it")
-        traced = axis.setting.startswith("hparams.")
-        if axis.kind in CONTINUOUS and not traced:
-            raise InputError(f"{axis.setting} is static, a program for each value: list its values instead of a range")
-        if axis.kind not in LISTED and sweep.strategy == "zip":
-            raise InputError(f"axis {axis.setting} is a range, and a zip needs lists")
-        if axis.kind in CONTINUOUS and sweep.strategy == "grid":
-            raise InputError(f"axis {axis.setting} is a range, and a grid needs lists")
-        if axis.setting == "seed" and axis.kind not in ("values", "integers"):
+        axes.check(axis)
+        _check_kind(axis, sweep.strategy)
+        values = [axes.typed(axis.setting, value, like) for value in axis.of]
+        if len(set(values)) < len(values) and (sweep.strategy != "zip" or axis.setting == "seed"):
+            raise InputError(f"axis {axis.setting} lists a value twice")
+        seen.add(axis.setting)
+
+
+def _check_kind(axis: Axis, strategy: str) -> None:
+    """Refuses an axis of a kind that its setting or the strategy cannot have."""
+    if axis.setting == "seed":
+        if axis.kind not in ("values", "integers"):
             raise InputError("axis seed needs `values` or `integers`: every point is trained with each seed")
-        if axis.kind == "values" and axis.setting != "seed" and sweep.strategy == "optuna":
-            raise InputError(f"axis {axis.setting} lists values: with optuna, which picks them, write `choice`")
+        return
+    if axis.kind in CONTINUOUS and not axis.setting.startswith("hparams."):
+        raise InputError(f"{axis.setting} is static, a program for each value: list its values instead of a range")
+    if (axis.kind not in LISTED and strategy == "zip") or (axis.kind in CONTINUOUS and strategy == "grid"):
+        raise InputError(f"axis {axis.setting} is a range, and a {strategy} needs lists")
+    if axis.kind == "values" and strategy == "optuna":
+        raise InputError(f"axis {axis.setting} lists values: with optuna, which picks them, write `choice`")
+
+
+def _check_combination(sweep: ConfigDict) -> None:
+    """Refuses axes that do not combine as the strategy says, or that make too many trials."""
+    drawn = sweep.strategy in DRAWN
+    listed = [axis for axis in sweep.axes if not drawn or axis.kind == "values" or axis.setting == "seed"]
+    if drawn and len(listed) == len(sweep.axes):
+        raise InputError(f"strategy {sweep.strategy!r} has nothing to draw: every axis lists its values")
+    lengths = {axis.setting: len(axes.options(axis)) for axis in listed}
+    seeds = lengths.pop("seed", 1)
+    if sweep.strategy == "zip" and len(set(lengths.values())) > 1:
+        raise InputError(f"a zip needs lists of one length, and there are {lengths}")
+    points = max(lengths.values(), default=1) if sweep.strategy == "zip" else math.prod(lengths.values())
+    count = seeds * points * (sweep.points if drawn else 1)
+    if count > LARGEST:
+        raise InputError(f"the axes make {count:,} trials: more than {LARGEST:,}")
 
 
 def _check_numbers(sweep: ConfigDict, values: Mapping[str, Any]) -> None:
@@ -146,6 +189,8 @@ def _check_numbers(sweep: ConfigDict, values: Mapping[str, Any]) -> None:
     every = {"halving": "halving.first", "population": "population.every"}.get(sweep.stopping)
     if every and (values[every] < 1 or values[every] % sweep.base.train.log_every):
         raise InputError(f"{every} = {values[every]} must be a multiple of base.train.log_every")
+    if every and values[every] >= sweep.base.train.steps:
+        raise InputError(f"{every} = {values[every]} would not act: base.train.steps = {sweep.base.train.steps}")
     if every and "train.steps" in [axis.setting for axis in sweep.axes]:
         raise InputError(f"stopping {sweep.stopping!r} compares trials at the same step: no axis over train.steps")
     if sweep.stopping == "population" and not any(a.setting.startswith("hparams.") for a in sweep.axes):

@@ -23,6 +23,8 @@ from genjax.workdir import write_json
 
 # The points of batch i and a study's own numbers for them; none where there is nothing more to try.
 Ask = Callable[[int], tuple[list[Point], list[int]]]
+# A point's number there, its value or None, and the step at which it was stopped, or None.
+Tell = Callable[[int, float | None, int | None], None]
 
 
 class Job(NamedTuple):

@@ -2,8 +2,9 @@
 
 import csv
 import io
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -34,6 +35,44 @@ def leader(config: ConfigDict, ended: list[Ended]) -> str:
     first = ranking.order(values, config.objective.goal)[0]
     trials = [trial for one in ended for trial in one.cohort.trials]
     return f"best {config.objective.metric} {values[first]:.4g} ({plan.told(trials[first].settings)})"
+
+
+class Place(NamedTuple):
+    """What the seeds of a point say together.
+
+    Attributes:
+      trials: their rows.
+      mean, spread: of their objectives, of those that did not diverge; None where there is none, or one alone.
+      diverged: how many did.
+      stopped_at: the step at which the point was stopped early, or None.
+      best: the number of its best trial.
+    """
+
+    trials: list[dict[str, Any]]
+    mean: float | None
+    spread: float | None
+    diverged: int
+    stopped_at: int | None
+    best: int
+
+
+def places(config: ConfigDict, trials: list[dict[str, Any]]) -> list[Place]:
+    """Every point, in the order of their numbers."""
+    values = np.array([row["objective"] for row in trials], float)
+    point = np.array([row["point"] for row in trials])
+    means, found = ranking.over_seeds(values, point), []
+    for number, mean, spread in zip(means["point"], means["mean"], means["spread"], strict=True):
+        mine = [row for row in trials if row["point"] == number]
+        stopped = [row["steps"] for row in mine if row["state"] == "stopped"]
+        first = ranking.order(values[point == number], config.objective.goal)[0]
+        diverged = sum(row["state"] == "diverged" for row in mine)
+        best = mine[int(first)]["trial"]
+        found.append(Place(mine, _known(mean), _known(spread), diverged, max(stopped, default=None), best))
+    return found
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def write(job: Job, ended: list[Ended]) -> None:
@@ -97,10 +136,10 @@ def _save_curves(path: Path, ended: list[Ended]) -> None:
     number = {trial.number: i for i, trial in enumerate(sorted(trials, key=lambda trial: trial.number))}
     for one in ended:
         where = np.searchsorted(steps, one.standing.rows["step"])
-        mine = [number[trial.number] for trial in one.cohort.trials]
+        mine = np.array([number[trial.number] for trial in one.cohort.trials])[:, None]
         for name, values in one.standing.rows.items():
             if name != "step":
-                curves[name][np.ix_(mine, where)] = values.T
+                curves[name][mine, where] = values.T
     moves = {
         f"population/{one.cohort.number}/{name}": values
         for one in ended
@@ -112,31 +151,28 @@ def _save_curves(path: Path, ended: list[Ended]) -> None:
 
 
 def leaderboard(config: ConfigDict, trials: list[dict[str, Any]]) -> str:
-    """The points from the best to the worst, as Markdown: mean and spread over seeds, and how many diverged."""
+    """The points from the best to the worst, as Markdown; those that were stopped early after those that were not."""
     goal, metric = config.objective.goal, config.objective.metric
-    values = np.array([row["objective"] for row in trials], float)
-    means = ranking.over_seeds(values, np.array([row["point"] for row in trials]))
     names = [axis.setting for axis in config.axes if axis.setting != "seed"]
+    found = places(config, trials)
+    best_first = ranking.order(np.array([place.mean for place in found], float), goal)
+    ranked = sorted((found[i] for i in best_first), key=lambda place: -(place.stopped_at or math.inf))
     which = "lowest" if goal == "min" else "highest"
     lines = [
         f"# Ranking by the {which} {config.objective.of} validation {metric}",
         "",
-        f"{len(trials)} trials, {len(means['point'])} points. Mean and standard deviation over the seeds that did not diverge.",
+        f"{len(trials)} trials, {len(found)} points: mean and standard deviation over the seeds that did not diverge.",
         "",
-        f"| rank | {' | '.join([*names, metric, 'spread', 'seeds', 'diverged', 'stopped at', 'best trial'])} |",
+        _cells(["rank", *names, metric, "spread", "seeds", "diverged", "stopped at", "best trial"]),
         "|" + "---|" * (len(names) + 7),
     ]
-    for rank, i in enumerate(ranking.order(means["mean"], goal), 1):
-        mine = [row for row in trials if row["point"] == means["point"][i]]
-        best = mine[int(ranking.order(np.array([row["objective"] for row in mine], float), goal)[0])]
-        diverged = sum(row["state"] == "diverged" for row in mine)
-        stopped = max(row["steps"] for row in mine) if any(row["state"] == "stopped" for row in mine) else ""
-        cells = [*(plan.short(mine[0][name]) for name in names), _number(means["mean"][i]), _number(means["spread"][i])]
-        lines.append(
-            f"| {rank} | " + " | ".join(map(str, [*cells, len(mine), diverged, stopped, best["trial"]])) + " |"
-        )
+    for rank, place in enumerate(ranked, 1):
+        numbers = ["" if value is None else f"{value:.5g}" for value in (place.mean, place.spread)]
+        stopped = "" if place.stopped_at is None else place.stopped_at
+        swept = [plan.short(place.trials[0][name]) for name in names]
+        lines.append(_cells([rank, *swept, *numbers, len(place.trials), place.diverged, stopped, place.best]))
     return "\n".join(lines) + "\n"
 
 
-def _number(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.5g}"
+def _cells(values: list[Any]) -> str:
+    return f"| {' | '.join(map(str, values))} |"

@@ -4,12 +4,11 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
@@ -20,7 +19,7 @@ from genjax.compiler import compiled
 from genjax.data import Dataset, describe
 from genjax.programs import check_fit
 from genjax.search.plan import Trial
-from genjax.train import make_train
+from genjax.train import Train, make_train
 from genjax.types import Array, DataSpec, Hparams, InputError, Model, TrainState
 
 MODES: dict[str, sweep.Over] = {"map": sweep.in_turn, "vmap": sweep.side_by_side}
@@ -38,7 +37,9 @@ class Programs(NamedTuple):
 
     Attributes:
       count: how many trials the programs are for.
+      devices: how many share them.
       put: `[T, ...]` from the host to the devices, filled up to a multiple of them with copies of the last trial.
+      keys: `(seeds) -> [T]`, each trial's root key, on the devices.
       initial: `(hparams, rngs) -> states`.
       advance: `(states, hparams, rngs, length) -> (states, {name: [T, length]})`; the states are donated.
       take: `(states, trials) -> states`: the trials of these numbers, in the places of all.
@@ -53,7 +54,9 @@ class Programs(NamedTuple):
     """
 
     count: int
+    devices: int
     put: Callable[[Any], Any]
+    keys: Callable[[np.ndarray], Array]
     initial: Callable[[Hparams, Array], TrainState]
     advance: Callable[[TrainState, Hparams, Array, int], tuple[TrainState, dict[str, Array]]]
     take: Callable[[TrainState, np.ndarray], TrainState]
@@ -74,25 +77,58 @@ def traced(trials: list[Trial]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     return hparams, np.array([trial.config.seed for trial in trials], np.uint32)
 
 
-def keys(seeds: np.ndarray) -> Array:
-    """Each trial's root key, `[T]`: the one that a single run with its seed would have."""
-    return jax.vmap(jax.random.key)(jnp.asarray(seeds))
+def _keys(seeds: Array) -> Array:
+    """The keys that single runs with these seeds would have, `[T]`."""
+    return jax.vmap(jax.random.key)(seeds)
 
 
 def make_programs(config: ConfigDict, dataset: Dataset, count: int, mode: str, resident: Resident) -> Programs:
     """The programs of a group for so many trials; each compiles when it is first asked for.
 
     Raises:
-      InputError: the configuration does not fit the data.
+      InputError: the configuration does not fit the data or the devices.
     """
     spec = describe(dataset, config.data.dynamic_binarisation)
     train = make_train(config, spec)
     check_fit(config, dataset, train)
     if dataset.train.x.nbytes > config.data.resident_bytes:
         raise InputError(f"a sweep keeps its data on the device, and {dataset.name} is larger than data.resident_bytes")
-    grid = sweep.trial_mesh(_devices(count))
+    grid = sweep.trial_mesh(devices(config, count))
     width = -(-count // grid.size) * grid.size
-    over = sweep.shared_out(grid, MODES[mode])
+    over, share = sweep.shared_out(grid, MODES[mode]), NamedSharding(grid, PartitionSpec(sweep.TRIALS))
+
+    def split(name: str) -> Array:
+        return resident(getattr(dataset, name).x, grid)
+
+    def put(tree: Any) -> Any:
+        return sweep.placed(grid, jax.tree.map(lambda leaf: _filled(leaf, width), tree))
+
+    like = _like(train, configs.active(config), width, share)
+    initial = jax.jit(partial(sweep.initial, train, over=over))
+    rooted, taken = jax.jit(_keys, out_shardings=share), jax.jit(sweep.take, out_shardings=share)
+    chunk, evaluation = _compiled(train, over, like, split)
+    return Programs(
+        count=count,
+        devices=grid.size,
+        put=put,
+        keys=lambda seeds: rooted(put(seeds)),
+        initial=initial,
+        advance=lambda states, hparams, rngs, length: chunk(length)(states, split("train"), hparams, rngs),
+        take=lambda states, trials: taken(states, _filled(trials, width)),
+        evaluate=lambda states, hparams, rngs, name: evaluation(name)(states, split(name), hparams, rngs),
+        metrics=lambda: list(jax.eval_shape(partial(sweep.evaluate, train), like[0], split("validation"), *like[1:])),
+        like=like[0],
+        needs=lambda length: _needs(chunk(length)),
+        needs_to_evaluate=lambda: _needs(evaluation("validation")),
+        model=train.model,
+        spec=spec,
+        dataset=dataset,
+    )
+
+
+def _compiled(train: Train, over: sweep.Over, like: tuple[Any, ...], split: Callable[[str], Array]) -> tuple[Any, Any]:
+    """`(length) -> program` that trains, and `(split) -> program` that evaluates, each compiled once."""
+    states, *rest = like
 
     def run(states: TrainState, data: Array, hparams: Hparams, rngs: Array, length: int) -> Any:
         return sweep.sweep(train, hparams, rngs, data, length, states, over)
@@ -100,30 +136,19 @@ def make_programs(config: ConfigDict, dataset: Dataset, count: int, mode: str, r
     def measure(states: TrainState, data: Array, hparams: Hparams, rngs: Array) -> dict[str, Array]:
         return sweep.evaluate(train, states, data, hparams, rngs, over)
 
-    def split(name: str) -> Array:
-        return resident(getattr(dataset, name).x, grid)
-
-    rest = _shapes(grid, ({n: np.zeros(width, np.float32) for n in configs.active(config)}, keys(np.zeros(width, int))))
-    states = _shapes(grid, jax.eval_shape(partial(sweep.initial, train), *rest))
-    taken = jax.jit(sweep.take, out_shardings=NamedSharding(grid, PartitionSpec(sweep.TRIALS)))
     step_on = compiled(run, donate_argnums=0, static_argnums=4)
     chunk = cache(lambda length: step_on.lower(states, split("train"), *rest, length).compile())
     evaluation = cache(lambda name: jax.jit(measure).lower(states, split(name), *rest).compile())
-    return Programs(
-        count=count,
-        put=lambda tree: sweep.placed(grid, jax.tree.map(lambda leaf: _filled(leaf, width), tree)),
-        initial=jax.jit(partial(sweep.initial, train, over=over)),
-        advance=lambda states, hparams, rngs, length: chunk(length)(states, split("train"), hparams, rngs),
-        take=lambda states, trials: taken(states, _filled(trials, width)),
-        evaluate=lambda states, hparams, rngs, name: evaluation(name)(states, split(name), hparams, rngs),
-        metrics=lambda: list(jax.eval_shape(measure, states, split("validation"), *rest)),
-        like=states,
-        needs=lambda length: _needs(chunk(length)),
-        needs_to_evaluate=lambda: _needs(evaluation("validation")),
-        model=train.model,
-        spec=spec,
-        dataset=dataset,
-    )
+    return chunk, evaluation
+
+
+def _like(train: Train, names: Iterable[str], width: int, share: NamedSharding) -> tuple[Any, ...]:
+    """The shapes of states, hyperparameters and keys, and where they lie."""
+    hparams = {name: jax.ShapeDtypeStruct((width,), np.float32) for name in names}
+    rngs = jax.eval_shape(_keys, jax.ShapeDtypeStruct((width,), np.uint32))
+    states = jax.eval_shape(partial(sweep.initial, train), hparams, rngs)
+    everything = (states, hparams, rngs)
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=share), everything)
 
 
 def residence() -> Resident:
@@ -138,22 +163,24 @@ def residence() -> Resident:
     return resident
 
 
-def _devices(count: int) -> list[Any]:
-    """As many devices as share the trials evenly: 48 trials are 2 on each of 24 of 32. All of them on many hosts."""
-    devices = jax.devices()
+def devices(config: ConfigDict, count: int) -> list[Any]:
+    """As many devices as share the trials evenly: 48 trials are 2 on each of 24 of 32. All of them on many hosts.
+
+    Raises:
+      InputError: `train.devices` asks for more than there are.
+    """
+    every, wanted = jax.devices(), config.train.devices
+    if wanted > len(every):
+        raise InputError(f"train.devices = {wanted}, but this machine has {len(every)}")
     if jax.process_count() > 1:
-        return devices
-    return devices[: math.ceil(count / math.ceil(count / len(devices)))]
+        return every
+    limit = wanted or len(every)
+    return every[: math.ceil(count / math.ceil(count / limit))]
 
 
 def _filled(leaf: Any, width: int) -> Any:
     missing = width - leaf.shape[0]
     return leaf if missing == 0 else leaf[np.minimum(np.arange(width), leaf.shape[0] - 1)]
-
-
-def _shapes(grid: Any, tree: Any) -> Any:
-    share = NamedSharding(grid, PartitionSpec(sweep.TRIALS))
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=share), tree)
 
 
 def _needs(program: Any) -> int:
@@ -180,8 +207,8 @@ def memory(limit: int) -> int:
 def fitting(make: Callable[[int], Programs], count: int, limit: int, needs: Callable[[Programs], int]) -> Programs:
     """Programs of as many of `count` trials as stay within `limit` bytes a device, at least one on each device."""
     while True:
-        programs, least = make(count), len(_devices(count))
-        needed = needs(programs)
+        programs = make(count)
+        needed, least = needs(programs), programs.devices
         if needed <= limit or count <= least:
             return programs
         count = max(least, min(count - 1, int(count * limit / needed)))
@@ -189,16 +216,16 @@ def fitting(make: Callable[[int], Programs], count: int, limit: int, needs: Call
 
 def fastest(make: Callable[[int, str], Programs], trials: list[Trial], limit: int) -> tuple[str, str]:
     """The mode in which the group's program trains most steps a second, and a line that says why."""
-    count, devices = len(trials), len(_devices(len(trials)))
-    if count <= devices:
-        return "map", f"map: one trial on each of {devices} device(s)"
+    count, shared = len(trials), make(len(trials), "map").devices
+    if count <= shared:
+        return "map", f"map: one trial on each of {shared} device(s)"
     paces = {}
     for mode in MODES:
         programs = fitting(lambda n, mode=mode: make(n, mode), count, limit, lambda p: p.needs(MEASURED_STEPS))
         paces[mode] = _pace(programs, trials[: programs.count])
     best = max(paces, key=lambda mode: paces[mode])
     told = ", ".join(f"{mode} {pace:,.0f}" for mode, pace in paces.items())
-    answer = json.dumps([best, f"{best}: measured {told} steps/s on {devices} device(s)"])
+    answer = json.dumps([best, f"{best}: measured {told} steps/s on {shared} device(s)"])
     best, why = json.loads(hosts.from_first(answer.encode()))  # processes time differently
     return best, why
 
@@ -206,7 +233,7 @@ def fastest(make: Callable[[int, str], Programs], trials: list[Trial], limit: in
 def _pace(programs: Programs, trials: list[Trial]) -> float:
     """Steps a second, summed over the trials."""
     hparams, seeds = traced(trials)
-    hparams, rngs = programs.put(hparams), programs.put(keys(seeds))
+    hparams, rngs = programs.put(hparams), programs.keys(seeds)
     states, _ = programs.advance(programs.initial(hparams, rngs), hparams, rngs, MEASURED_STEPS)
     jax.block_until_ready(states)
     quickest, began = math.inf, time.perf_counter()

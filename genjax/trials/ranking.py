@@ -15,26 +15,19 @@ def objective(curve: np.ndarray, diverged: np.ndarray, of: str, goal: str) -> np
       of: 'last' or 'best' of what was measured.
       goal: 'min' or 'max'.
     """
+    curve = np.vstack([np.full(curve.shape[1], np.nan), curve])  # where there is no row, nothing was measured
     finite = np.where(np.isfinite(curve), curve, np.nan)
     if of == "best":
-        worst = np.inf if goal == "min" else -np.inf
-        filled = np.where(np.isnan(finite), worst, finite)
-        extreme = (filled.min if goal == "min" else filled.max)(axis=0, initial=worst)
-        value = np.where(np.isinf(extreme), np.nan, extreme)
+        value = (np.fmin if goal == "min" else np.fmax).reduce(finite)
     else:
-        measured = ~np.isnan(curve)
-        last = len(curve) - 1 - measured[::-1].argmax(axis=0) if len(curve) else np.zeros(curve.shape[1], int)
-        value = (
-            np.where(measured.any(axis=0), finite[last, np.arange(curve.shape[1])], np.nan)
-            if len(curve)
-            else np.full(curve.shape[1], np.nan)
-        )
+        backwards = ~np.isnan(curve[::-1])
+        value = np.take_along_axis(finite[::-1], backwards.argmax(axis=0)[None], axis=0)[0]
     return np.where(diverged, np.nan, value)
 
 
 def order(values: np.ndarray, goal: str) -> np.ndarray:
     """Indices from the best to the worst; what is not a number comes last, and equals keep their order."""
-    return np.argsort(np.nan_to_num(values if goal == "min" else -values, nan=np.inf), kind="stable")
+    return np.argsort(values if goal == "min" else -values, kind="stable")
 
 
 def over_seeds(values: np.ndarray, point: np.ndarray) -> dict[str, np.ndarray]:
@@ -47,17 +40,14 @@ def over_seeds(values: np.ndarray, point: np.ndarray) -> dict[str, np.ndarray]:
     Returns:
       `[P]` each: `point`, `mean` and `spread` (the standard deviation) of the values there are, and `seeds`.
     """
-    points, inverse = np.unique(point, return_inverse=True)
+    points, place = np.unique(point, return_inverse=True)
     there = ~np.isnan(values)
-    count = np.bincount(inverse, weights=there, minlength=len(points))
-    filled = np.where(there, values, 0.0)
+    count = np.bincount(place[there], minlength=len(points))
     with np.errstate(invalid="ignore"):
-        mean = np.bincount(inverse, weights=filled, minlength=len(points)) / count
-        square = np.bincount(
-            inverse, weights=np.where(there, (values - mean[inverse]) ** 2, 0.0), minlength=len(points)
-        )
-        spread = np.sqrt(square / (count - 1)) if len(values) else square
-    return {"point": points, "mean": mean, "spread": np.where(count > 1, spread, np.nan), "seeds": np.bincount(inverse)}
+        mean = np.bincount(place[there], values[there], len(points)) / count
+        square = np.bincount(place[there], (values - mean[place])[there] ** 2, len(points))
+        spread = np.sqrt(square / np.where(count > 1, count - 1, np.nan))
+    return {"point": points, "mean": mean, "spread": spread, "seeds": np.bincount(place)}
 
 
 def survivors(values: np.ndarray, point: np.ndarray, goal: str, eta: int) -> np.ndarray:
@@ -84,13 +74,13 @@ def exploited(values: np.ndarray, goal: str, share: float, rng: np.random.Genera
     Args:
       values: `[A]`, NaN where a trial diverged.
       goal: 'min' or 'max'.
-      share: of the trials that is replaced, and from which is copied.
+      share: of the trials that is replaced, and from which is copied; at least one.
       rng: which of the best.
 
     Returns:
       `[A]`, trials' indices.
     """
-    ranked, count = order(values, goal), int(share * len(values))
+    ranked, count = order(values, goal), max(1, int(share * len(values)))
     best = ranked[:count][~np.isnan(values[ranked[:count]])]
     source = np.arange(len(values))
     if len(best):

@@ -1,5 +1,6 @@
 """A sweep from its configuration to its table: the host's loop around programs of many trials, and its side effects."""
 
+import json
 import signal
 import sys
 import time
@@ -13,8 +14,9 @@ from genjax import compiler, hosts
 from genjax.interrupts import stopping
 from genjax.run import FINISHED, STOPPED
 from genjax.search import plan, settings
+from genjax.search.study import open_study
 from genjax.trials import batches, export, outcome, pictures, programs, ranking, standing
-from genjax.trials.batches import Ask, Batch, Job
+from genjax.trials.batches import Ask, Batch, Job, Tell
 from genjax.trials.standing import Cohort, Ended, Move, Standing
 from genjax.trials.watch import watch
 from genjax.workdir import claim
@@ -38,6 +40,9 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO = sys
       InputError: the configuration, the data or the folder cannot be used.
     """
     settings.check(config)
+    if config.strategy != "optuna":
+        plan.trials(config, plan.points(config))  # a mistake in one trial is told before anything is written
+    compiler.ask_for_determinism(config.base.train.deterministic)
     compiler.keep_programs()
     shown = watch(stream)
     with claim(workdir, config), stopping(shown.say) as signals:
@@ -46,7 +51,7 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO = sys
             shown.say(f"{workdir} is finished")
         job = Job(config, workdir, batches.maker(), signals, shown, programs.memory(config.memory_bytes))
         try:
-            ended = _train(job, _asker(config, finished)) if best or not finished else []
+            ended = [] if finished and not best else _train(job, *_searcher(config, finished))
         finally:
             shown.close()
         if ended is None:
@@ -60,14 +65,25 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO = sys
     return FINISHED
 
 
-def _asker(config: ConfigDict, finished: bool) -> Ask:
-    """Who says what to try next."""
+def _searcher(config: ConfigDict, finished: bool) -> tuple[Ask, Tell]:
+    """Who says what to try next, and hears what became of it."""
+
+    def unheard(number: int, value: float | None, stopped_at: int | None) -> None:
+        pass
+
     if finished:
-        return lambda number: ([], [])
-    return lambda number: ([] if number else plan.points(config), [])
+        return lambda number: ([], []), unheard
+    if config.strategy != "optuna":
+        return lambda number: ([] if number else plan.points(config), []), unheard
+    study = open_study(config) if hosts.first() else None
+
+    def ask(number: int) -> tuple[list[plan.Point], list[int]]:
+        return json.loads(hosts.from_first(json.dumps(study.ask()).encode() if study else b""))
+
+    return ask, study.tell if study else unheard
 
 
-def _train(job: Job, ask: Ask) -> list[Ended] | None:
+def _train(job: Job, ask: Ask, tell: Tell) -> list[Ended] | None:
     """What became of every cohort, batch after batch; None if a signal stopped it."""
     ended: list[Ended] = []
     for batch in batches.batches(job, ask):
@@ -75,6 +91,8 @@ def _train(job: Job, ask: Ask) -> list[Ended] | None:
         if found is None:
             return None
         ended += found
+        for asked, place in zip(batch.asked, outcome.places(job.config, outcome.rows(job.config, found)), strict=False):
+            tell(asked, place.mean, place.stopped_at)
     return ended
 
 
@@ -90,7 +108,8 @@ def _run(job: Job, batch: Batch, before: list[Ended]) -> list[Ended] | None:
                 return None
             found.append(Ended(cohort, here, _path(batch, cohort)))
         values = np.concatenate([outcome.objective(job.config, one) for one in found])
-        surviving = ranking.survivors(values, point, job.config.objective.goal, job.config.halving.eta)
+        among = np.isin(point, surviving)
+        surviving = ranking.survivors(values[among], point[among], job.config.objective.goal, job.config.halving.eta)
     return found
 
 
@@ -110,10 +129,10 @@ def _advanced(
     now = standing.load(path, made.like, job.watch.say)
     if now is not None and (len(mine) == 0 or now.step > end or (now.step == end and (end < steps or now.test))):
         return now._replace(states=None)
-    now = standing.begin(cohort, made) if now is None else standing.kept(made, now, mine)
+    now = start = standing.begin(cohort, made) if now is None else standing.kept(made, now, mine)
     every = job.config.population.every if job.config.stopping == "population" else 0
     saved, cost = time.monotonic(), 0.0
-    for now in standing.chunks(made, cohort, now, end, every, _move(job, cohort)):
+    for now in standing.chunks(made, cohort, start, end, every, _move(job, cohort)):
         stop = hosts.any_of(bool(job.signals)) and now.step < end
         _show(job, batch, cohort, now, before)
         if stop or hosts.any_of(time.monotonic() - saved > PATIENCE * cost):

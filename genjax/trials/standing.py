@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from genjax import hosts
 from genjax.atomic import write_atomically
 from genjax.search.plan import Trial
-from genjax.trials.programs import Programs, keys, traced
+from genjax.trials.programs import Programs, traced
 from genjax.types import TrainState
 
 Rows = dict[str, np.ndarray]
@@ -74,7 +74,7 @@ def begin(cohort: Cohort, programs: Programs) -> Standing:
     """Every trial before its first step."""
     hparams, seeds = traced(cohort.trials)
     count = len(cohort.trials)
-    states = programs.initial(programs.put(hparams), programs.put(keys(seeds)))
+    states = programs.initial(programs.put(hparams), programs.keys(seeds))
     rows, moves = {"step": np.zeros(0, np.int64)}, {"step": np.zeros(0, np.int64)}
     return Standing(
         0, np.arange(count), states, hparams, rows, np.zeros(count, int), np.zeros(count), np.full(count, -1), {}, moves
@@ -98,7 +98,7 @@ def chunks(
       move: `(standing) -> (whom each goes on from, hparams)`.
     """
     train, seeds = cohort.config.train, traced(cohort.trials)[1][standing.alive]
-    rngs = programs.put(keys(seeds))
+    rngs = programs.keys(seeds)
     while standing.step < until:
         began, hparams = time.perf_counter(), programs.put(standing.hparams)
         length = min(train.log_every - standing.step % train.log_every, until - standing.step)
@@ -174,7 +174,7 @@ def kept(programs: Programs, standing: Standing, alive: np.ndarray) -> Standing:
 
 def tested(programs: Programs, cohort: Cohort, standing: Standing) -> Standing:
     """With the metrics of the test split, of the trials that have not diverged."""
-    rngs = programs.put(keys(traced(cohort.trials)[1][standing.alive]))
+    rngs = programs.keys(traced(cohort.trials)[1][standing.alive])
     measured = hosts.gather(programs.evaluate(standing.states, programs.put(standing.hparams), rngs, "test"))
     test = {name: np.full(len(standing.seconds), np.nan) for name in measured}
     for name, values in measured.items():

@@ -10,7 +10,7 @@ SILENCE = 5.0  # seconds between two plain lines
 
 
 class Watch(NamedTuple):
-    """`show(steps done, of how many, what is said beside them)`, `say(message)`, `close()`; steps summed over trials."""
+    """`show(steps done, of how many, beside)`, steps summed over trials; `say(message)`; `close()`."""
 
     show: Callable[[int, int, str], None]
     say: Callable[[str], None]

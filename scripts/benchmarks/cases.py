@@ -1,39 +1,72 @@
-"""What is timed: a configuration, its data, and how many steps make one round."""
+"""What is timed: a configuration, its data, how many trials of it, and how many steps make one round."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from genjax import data
-from genjax.config import default
+from genjax.config import default, load
 from genjax.data import Dataset
+from genjax.search.plan import Trial
 
+CONFIGS = Path(__file__).parents[2] / "configs"
 EXAMPLES = 20_000
+NOISE = "noise"  # the source of what `noise` makes
+SWEPT = 16  # trials of a sweep
 
 
 class Case(NamedTuple):
-    """A title, the steps of a round, the configuration, and the contestants beside genjax and the limit."""
+    """A title, the steps of a round, the configuration, the contestants beside genjax's own, and how many trials."""
 
     title: str
     steps: int
     config: Callable[[], ConfigDict]
     against: tuple[str, ...] = ("flax_loop", "torch_eager", "torch_tuned", "torch_loader", "torch_compile")
+    trials: int = 1
 
     @property
     def contestants(self) -> tuple[str, ...]:
-        return ("genjax", "limit", *self.against)
+        own = ("genjax", "limit") if self.trials == 1 else ("genjax_sweep", "genjax_in_a_row")
+        return (*own, *self.against)
+
+    @property
+    def ours(self) -> str:
+        """The contestant by whose time the others' are divided."""
+        return self.contestants[0]
 
 
-def _mlp_vae(batch: int) -> ConfigDict:
-    config = default("vae")  # 784-512-20
+def planned(case: Case) -> list[Trial]:
+    """Its trials: the first has the case's configuration, each of the others a learning rate and a seed of its own."""
+    return [_trial(case, number, factor) for number, factor in enumerate(np.geomspace(1, 0.1, case.trials))]
+
+
+def _trial(case: Case, number: int, factor: float) -> Trial:
+    config = case.config()
+    config.seed += number
+    for name, value in config.hparams.items():
+        if name.endswith("learning_rate"):
+            config.hparams[name] = float(factor * value)
+    return Trial(number, number, {}, config)
+
+
+def _of_noise(family: str) -> ConfigDict:
+    config = default(family)
+    config.data.source = NOISE
+    return config
+
+
+def _mlp_vae(batch: int, hidden: int = 512) -> ConfigDict:
+    config = _of_noise("vae")
+    config.model.hidden = (hidden,)
     config.train.batch_size = batch
     return config
 
 
 def _burda() -> ConfigDict:
-    config = default("vae")
+    config = _of_noise("vae")
     config.model.hidden, config.model.latent, config.model.activation = (200, 200), 50, "tanh"
     config.data.dynamic_binarisation = True
     config.train.batch_size = 100
@@ -41,21 +74,20 @@ def _burda() -> ConfigDict:
 
 
 def _dcgan() -> ConfigDict:
-    config = default("gan")
+    config = _of_noise("gan")
     config.model.network = "dcgan"
     config.train.batch_size = 64
     return config
 
 
 def _conv_vae() -> ConfigDict:
-    config = default("vae")
+    config = _of_noise("vae")
     config.model.network = "dcgan"
     return config
 
 
 def _one_layer() -> ConfigDict:
-    config = default("autoencoder")
-    config.data.source = "digits"
+    config = default("autoencoder")  # of the digits
     config.model.hidden, config.model.latent, config.model.phi = (), 32, "sigmoid"
     return config
 
@@ -69,6 +101,19 @@ CASES = {
     "dcgan": Case("DCGAN-like pair at 28x28, 32 base channels, batch 64", 15, _dcgan),
     "conv_vae": Case("Convolutional VAE at 28x28, 32 base channels, batch 128", 15, _conv_vae),
     "one_layer": Case("One-layer autoencoder on digits, 64-32, batch 128", 1000, _one_layer),
+    "sweep_mlp_vae": Case(
+        "16 MLP VAEs 784-256-20, batch 128", 20, lambda: _mlp_vae(128, 256), ("torch_eager", "torch_tuned"), SWEPT
+    ),
+    "sweep_digits_vae": Case(
+        "16 VAEs on digits, 64-256-256-8, batch 128",
+        40,
+        lambda: load(CONFIGS / "vae_digits.py"),
+        ("torch_eager",),
+        SWEPT,
+    ),
+    "sweep_conv_vae": Case(
+        "16 convolutional VAEs at 28x28, 32 base channels, batch 128", 3, _conv_vae, ("torch_eager",), SWEPT
+    ),
 }
 
 
@@ -80,7 +125,7 @@ def noise() -> np.ndarray:
 def dataset(config: ConfigDict) -> Dataset:
     """The digits, or as many grey images of 28x28 as make memory matter: their values do not change a time."""
     digits = data.load("digits")
-    if config.data.source == "digits" and config.model.family == "autoencoder":
+    if config.data.source != NOISE:
         return digits
     split = digits.train._replace(x=noise(), y=None)
-    return digits._replace(name="noise", shape=(28, 28, 1), scale=1 / 255, train=split, validation=split, test=split)
+    return digits._replace(name=NOISE, shape=(28, 28, 1), scale=1 / 255, train=split, validation=split, test=split)

@@ -11,8 +11,6 @@ from benchmarks import duels, report, whole_runs
 from benchmarks.cases import CASES, Case, dataset
 from benchmarks.limit import size, state_of
 
-RUNS = "runs"  # what is measured beside the cases: starts, imports, the loop around the scan
-
 
 def main(arguments: Sequence[str], description: str) -> int:
     """Measures and reports; 0."""
@@ -22,11 +20,12 @@ def main(arguments: Sequence[str], description: str) -> int:
         print(line, file=sys.stderr, flush=True)
 
     results: dict[str, Any] = {"machine": report.machine(), "rounds": known.rounds, "cases": {}}
-    for name in known.only or [*CASES, RUNS]:
-        if name == RUNS:
-            results[RUNS] = _runs(known.rounds, say)
-        else:
+    for name in known.only or [*CASES, *report.BESIDE]:
+        if name in CASES:
             results["cases"][name] = _case(name, CASES[name], known.rounds, say)
+        else:
+            measured = _runs(known.rounds, say) if name == "runs" else _sweep_runs(say)
+            results[name] = {figure: duels.summary(values) for figure, values in measured.items()}
         text = report.markdown(results)  # after each measurement: a later one may fail
         if known.json:
             known.json.write_text(json.dumps(results, indent=1) + "\n")
@@ -40,9 +39,8 @@ def _parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument(
-        "--only", nargs="+", choices=[*CASES, RUNS], metavar="CASE", help=f"of {', '.join(CASES)}, {RUNS}"
-    )
+    names = [*CASES, *report.BESIDE]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="CASE", help=f"of {', '.join(names)}")
     parser.add_argument("--rounds", type=_rounds, default=9, help="turns of each contestant, 5 or more (default 9)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
@@ -57,7 +55,7 @@ def _rounds(text: str) -> int:
 
 def _case(name: str, case: Case, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
     found = duels.duel(name, case.contestants, rounds, say)
-    batch = case.config().train.batch_size
+    examples = case.trials * case.config().train.batch_size
     rows: dict[str, Any] = {}
     for contestant, times in found.items():
         if times.missing:
@@ -66,22 +64,26 @@ def _case(name: str, case: Case, rounds: int, say: Callable[[str], None]) -> dic
         seconds = duels.summary(times.seconds)
         rows[contestant] = {
             "seconds": seconds,
-            "examples_per_second": batch / seconds["median"],
-            "over_genjax": duels.summary(duels.ratio(found["genjax"], times)),
+            "examples_per_second": examples / seconds["median"],
+            "over_genjax": duels.summary(duels.ratio(found[case.ours], times)),
         }
-    rows["genjax"]["memory"] = {
-        "peak_bytes": found["genjax"].peak_bytes,
+    rows[case.ours]["memory"] = {
+        "peak_bytes": found[case.ours].peak_bytes,
         "data_bytes": dataset(case.config()).train.x.nbytes,
-        "state_bytes": size(state_of(case)),
+        "state_bytes": case.trials * size(state_of(case)),
     }
     return rows
 
 
-def _runs(rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
+def _runs(rounds: int, say: Callable[[str], None]) -> dict[str, list[float]]:
     say("runs: starts and imports")
     started = whole_runs.starts(rounds)
     beyond = whole_runs.imports(rounds)
     say("runs: the loop around the scan")
     share = whole_runs.share_of_bare_scan(rounds)
-    measured = {**started, "imports": beyond, "share_of_bare_scan": share}
-    return {name: duels.summary(values) for name, values in measured.items()}
+    return {**started, "imports": beyond, "share_of_bare_scan": share}
+
+
+def _sweep_runs(say: Callable[[str], None]) -> dict[str, list[float]]:
+    say("sweep_runs: a sweep, and a start for each of its trials")
+    return whole_runs.sweep_against_starts()

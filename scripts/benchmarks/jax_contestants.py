@@ -1,4 +1,4 @@
-"""genjax as `train.py` runs it, and the plain loop that most JAX code has: one jitted step per batch."""
+"""genjax as `train.py` and `sweep.py` run it, and the plain loop that most JAX code has: one jitted step per batch."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,14 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from benchmarks.cases import Case, dataset
+from benchmarks.cases import Case, dataset, planned
 from genjax import config as configs
+from genjax import hosts
+from genjax.compiler import compiled
 from genjax.data import describe
 from genjax.models import FAMILIES
 from genjax.programs import make_programs
 from genjax.step import prepare
+from genjax.train import advance, make_train
+from genjax.trials import programs as swept
 
-Steps = Callable[[int], None]
+Steps = Callable[[int], Any]  # goes on for so many steps of each trial; a sweep's return the states that they reach
 
 
 def genjax(case: Case) -> Steps:
@@ -29,6 +33,42 @@ def genjax(case: Case) -> Steps:
         nonlocal state
         state, _ = programs.advance(state, n)
         jax.block_until_ready(state)
+
+    return steps
+
+
+def genjax_sweep(case: Case) -> Steps:
+    """All trials as one program, each core with its share of them, one after another."""
+    hosts.cores_as_devices()
+    config, trials = case.config(), planned(case)
+    programs = swept.make_programs(config, dataset(config), len(trials), "map", swept.residence())
+    hparams, seeds = swept.traced(trials)
+    hparams, rngs = programs.put(hparams), programs.keys(seeds)
+    states = programs.initial(hparams, rngs)
+
+    def steps(n: int) -> Any:
+        nonlocal states
+        states, _ = programs.advance(states, hparams, rngs, n)
+        return jax.block_until_ready(states)
+
+    return steps
+
+
+def genjax_in_a_row(case: Case) -> Steps:
+    """The single run's program, compiled once, for one trial after another on all cores."""
+    config = case.config()
+    images = dataset(config)
+    train, data = make_train(config, describe(images, config.data.dynamic_binarisation)), jnp.asarray(images.train.x)
+    hparams, seeds = swept.traced(planned(case))
+    each = [({name: values[i] for name, values in hparams.items()}, jax.random.key(s)) for i, s in enumerate(seeds)]
+    init, chunk = jax.jit(train.init), compiled(partial(advance, train), donate_argnums=0, static_argnums=4)
+    states = [init(*one) for one in each]
+
+    def steps(n: int) -> Any:
+        for i, one in enumerate(each):
+            states[i], _ = chunk(states[i], data, *one, n)
+            jax.block_until_ready(states[i])  # the next run would not begin before this one's end
+        return states
 
     return steps
 

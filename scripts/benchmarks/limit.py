@@ -50,6 +50,8 @@ def _products(jaxpr: Jaxpr) -> Iterator[Product]:
         if equation.primitive.name == "dot_general":
             (left, right), batched = equation.params["dimension_numbers"]
             a, b = (getattr(variable.aval, "shape", ()) for variable in equation.invars)
+            if min(len(a), len(b)) < 2:
+                continue  # a sum, which `likelihoods` writes as a product with ones: there are other ways to add up
             if batched != ((), ()) or len(a) != 2 or len(b) != 2:
                 raise NotImplementedError(f"a product that is not of two matrices: {equation}")
             yield (a[0], a[1]), (b[0], b[1]), left[0], right[0]

@@ -8,10 +8,13 @@ from typing import Any
 
 import jax
 
-from benchmarks.cases import CASES
+from benchmarks import whole_runs
+from benchmarks.cases import CASES, Case
 
 NAMES = {
     "genjax": "genjax, as `train.py` runs it",
+    "genjax_sweep": "genjax, all trials as one program, as `sweep.py` runs it",
+    "genjax_in_a_row": "genjax, one trial after another, as `train.py` runs it",
     "limit": "the limit: BLAS products and the optimiser's bytes",
     "flax_loop": "plain Flax loop, one jitted step a batch",
     "torch_eager": "PyTorch, eager, data as one tensor",
@@ -19,6 +22,20 @@ NAMES = {
     "torch_loader": "PyTorch, eager, DataLoader",
     "torch_compile": "PyTorch, torch.compile",
     "pythae": "pythae's trainer",
+}
+BESIDE = {  # what is measured beside the cases
+    "runs": "Beside the steps (MLP VAE 784-512-20, batch 128)",
+    "sweep_runs": f"A sweep with everything (`configs/vae_digits.py`, {len(whole_runs.starts_of_sweep())} trials x"
+    f" {whole_runs.SWEPT_STEPS:,} steps, {whole_runs.SWEPT_ROUNDS} rounds, compilation cache warm)",
+}
+FIGURES = {
+    "cold": "process start to first step, nothing compiled before, s",
+    "warm": "process start to first step, compilation cache warm, s",
+    "imports": "importing genjax beyond importing jax, s",
+    "share_of_bare_scan": "a run with logs, checkpoints and evaluations: its speed over the bare scan's",
+    "sweep": "`sweep.py`, s",
+    "starts": "a start of `train.py` for each trial, one after another, s",
+    "sweep_against_starts": "the starts' time over the sweep's",
 }
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch", "pythae")
 
@@ -48,8 +65,7 @@ def _version(name: str) -> str:
 def markdown(results: dict[str, Any]) -> str:
     """All of a run's results as tables."""
     parts = [_machine(results["machine"]), *(_case(name, rows) for name, rows in results["cases"].items())]
-    if "runs" in results:
-        parts.append(_runs(results["runs"]))
+    parts += [_beside(title, results[name]) for name, title in BESIDE.items() if name in results]
     return "\n\n".join(parts) + "\n"
 
 
@@ -63,12 +79,8 @@ def _machine(found: dict[str, str]) -> str:
 
 
 def _case(name: str, rows: dict[str, Any]) -> str:
-    lines = [
-        f"## {CASES[name].title} (`{name}`)",
-        "",
-        "| | ms a step, median [spread] | examples/s | its time over genjax's, median [spread] |",
-        "|---|---|---|---|",
-    ]
+    case = CASES[name]
+    lines = [f"## {case.title} (`{name}`)", "", *_heads(case), "|---|---|---|---|"]
     for contestant, row in rows.items():
         if "missing" in row:
             lines.append(f"| {NAMES[contestant]} | not measured: `{row['missing']}` is not installed | | |")
@@ -76,25 +88,31 @@ def _case(name: str, rows: dict[str, Any]) -> str:
         milliseconds = _spread({key: 1e3 * value for key, value in row["seconds"].items()})
         pace, over = f"{row['examples_per_second']:,.0f}", _spread(row["over_genjax"])
         lines.append(f"| {NAMES[contestant]} | {milliseconds} | {pace} | {over} |")
-    memory = rows["genjax"]["memory"]
+    memory = rows[case.ours]["memory"]
     lines += ["", "genjax's process at its greatest: " + _memory(memory) + "."]
     return "\n".join(lines)
 
 
+def _heads(case: Case) -> list[str]:
+    if case.trials == 1:
+        return ["| | ms a step, median [spread] | examples/s | its time over genjax's, median [spread] |"]
+    return [
+        f"A round is {case.trials} trials x {case.steps} steps; all but the sweep train one trial after another.",
+        "",
+        f"| | ms for {case.trials} steps, one of each trial, median [spread] | examples/s over all trials"
+        " | its time over the sweep's, median [spread] |",
+    ]
+
+
 def _memory(memory: dict[str, int]) -> str:
     data, state, peak = (memory[name] / 2**20 for name in ("data_bytes", "state_bytes", "peak_bytes"))
-    return f"{peak:,.0f} MiB, of which data {data:,.1f} and parameters with the optimiser's state {state:,.1f}"
+    told = f"data {data:,.1f} on each device and parameters with the optimiser's state {state:,.1f}"
+    return f"{peak:,.0f} MiB, of which {told}"
 
 
-def _runs(runs: dict[str, Any]) -> str:
-    lines = ["## Beside the steps (MLP VAE 784-512-20, batch 128)", "", "| | median [spread] |", "|---|---|"]
-    titles = {
-        "cold": "process start to first step, nothing compiled before, s",
-        "warm": "process start to first step, compilation cache warm, s",
-        "imports": "importing genjax beyond importing jax, s",
-        "share_of_bare_scan": "a run with logs, checkpoints and evaluations: its speed over the bare scan's",
-    }
-    return "\n".join([*lines, *(f"| {titles[name]} | {_spread(row)} |" for name, row in runs.items())])
+def _beside(title: str, rows: dict[str, Any]) -> str:
+    lines = [f"## {title}", "", "| | median [spread] |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {FIGURES[name]} | {_spread(row)} |" for name, row in rows.items())])
 
 
 def _spread(row: dict[str, float]) -> str:

@@ -1,6 +1,7 @@
 """The same nets and losses in PyTorch, and pythae's trainer; imported where PyTorch is."""
 
 import itertools
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -8,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from ml_collections import ConfigDict
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.cases import Case, dataset
+from benchmarks.cases import Case, dataset, planned
 from genjax import config as configs
 
 Steps = Callable[[int], None]
@@ -55,18 +57,18 @@ def conv_decoder(channels: int, latent: int, activation: Callable[[], nn.Module]
     )
 
 
-def vae(config, widths: tuple[int, ...], binarise: bool) -> list[Player]:
-    model, latent = config.model, config.model.latent
+def vae(config, shape: tuple[int, ...]) -> list[Player]:
+    model, latent, pixels = config.model, config.model.latent, math.prod(shape)
     activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[model.activation]
     if model.network == "dcgan":
         encoder = conv_encoder(model.channels, 2 * latent, activation)
         decoder = conv_decoder(model.channels, latent, activation)
     else:
-        encoder = nn.Sequential(nn.Flatten(), mlp([784, *widths, 2 * latent], activation))
-        decoder = nn.Sequential(mlp([latent, *widths[::-1], 784], activation), nn.Unflatten(1, (1, 28, 28)))
+        encoder = nn.Sequential(nn.Flatten(), mlp([pixels, *model.hidden, 2 * latent], activation))
+        decoder = nn.Sequential(mlp([latent, *model.hidden[::-1], pixels], activation), nn.Unflatten(1, shape))
 
     def loss(x):
-        x = torch.bernoulli(x) if binarise else x
+        x = torch.bernoulli(x) if config.data.dynamic_binarisation else x
         mean, log_var = encoder(x).chunk(2, 1)
         logits = decoder(mean + torch.exp(0.5 * log_var) * torch.randn_like(mean))
         recon = F.binary_cross_entropy_with_logits(logits, x, reduction="sum") / len(x)
@@ -110,12 +112,13 @@ def gan(config) -> list[Player]:
     ]
 
 
-def players(config) -> list[Player]:
+def players(config, x: torch.Tensor) -> list[Player]:
+    """Who is trained on the images `x`."""
     if config.model.family == "gan":
         return gan(config)
     if config.model.family == "autoencoder":
         return one_layer(config)
-    return vae(config, config.model.hidden, config.data.dynamic_binarisation)
+    return vae(config, tuple(x.shape[1:]))
 
 
 def images(config) -> torch.Tensor:
@@ -160,31 +163,47 @@ def run(config, batches: Iterator[torch.Tensor], competing: list[Player], fused:
     return steps
 
 
+def in_a_row(case: Case, start: Callable[[ConfigDict], Steps]) -> Steps:
+    """Every trial of a case, one after another."""
+    started = [start(trial.config) for trial in planned(case)]
+
+    def steps(n: int) -> None:
+        for one in started:
+            one(n)
+
+    return steps
+
+
 def torch_eager(case: Case) -> Steps:
-    config = case.config()
-    return run(config, drawn(images(config), config.train.batch_size), players(config))
+    x = images(case.config())
+    return in_a_row(case, lambda config: run(config, drawn(x, config.train.batch_size), players(config, x)))
 
 
 def torch_loader(case: Case) -> Steps:
     config = case.config()
-    return run(config, loaded(images(config), config.train.batch_size), players(config))
+    x = images(config)
+    return run(config, loaded(x, config.train.batch_size), players(config, x))
 
 
 def torch_tuned(case: Case) -> Steps:
     """Eager with Adam fused and convolutions in PyTorch's faster layout."""
-    config = case.config()
-    competing = players(config)
-    for player in competing:
-        for module in player.parameters:
-            module.to(memory_format=torch.channels_last)
-    x = images(config).contiguous(memory_format=torch.channels_last)
-    return run(config, drawn(x, config.train.batch_size), competing, fused=True)
+    x = images(case.config()).contiguous(memory_format=torch.channels_last)
+
+    def start(config) -> Steps:
+        competing = players(config, x)
+        for player in competing:
+            for module in player.parameters:
+                module.to(memory_format=torch.channels_last)
+        return run(config, drawn(x, config.train.batch_size), competing, fused=True)
+
+    return in_a_row(case, start)
 
 
 def torch_compile(case: Case) -> Steps:
     config = case.config()
-    compiled = [player._replace(loss=torch.compile(player.loss)) for player in players(config)]
-    return run(config, drawn(images(config), config.train.batch_size), compiled)
+    x = images(config)
+    compiled = [player._replace(loss=torch.compile(player.loss)) for player in players(config, x)]
+    return run(config, drawn(x, config.train.batch_size), compiled)
 
 
 def pythae(case: Case) -> Steps:

@@ -1,4 +1,4 @@
-"""What a run costs beside its steps: the start, the imports, logs, checkpoints and evaluations, and memory."""
+"""What a run costs beside its steps: start, imports, logs, checkpoints, evaluations; and what a sweep saves of it."""
 
 import os
 import subprocess
@@ -22,6 +22,22 @@ def get_config():
     config.data.source = "npz:{data}"
     config.train.steps = 3000  # three evaluations, of which the loop's time has two
     return config
+"""
+
+SWEPT_ROUNDS = 3  # a round has sixteen starts, which take a minute or two: their sum varies less than a single one
+SWEPT_STEPS = 1000  # a short run, as in a search for hyperparameters
+RATES, SEEDS = (3e-4, 1e-3, 3e-3, 1e-2), (0, 1, 2, 3)
+BASE = ROOT / "configs" / "vae_digits.py"
+SWEEP = f"""
+from pathlib import Path
+from genjax.search import default, values
+
+def get_config():
+    sweep = default(Path({str(BASE)!r}))
+    sweep.base.train.steps = {SWEPT_STEPS}
+    sweep.axes = (values("hparams.learning_rate", *{RATES}), values("seed", *{SEEDS}))
+    sweep.objective.metric, sweep.objective.goal = "elbo", "max"
+    return sweep
 """
 
 # Times the loop of `run.train` between two rows of the log, then the same steps as bare scans.
@@ -88,6 +104,39 @@ def imports(rounds: int) -> list[float]:
         ]
         beyond.append(seconds[1] - seconds[0])
     return beyond
+
+
+def sweep_against_starts() -> dict[str, list[float]]:
+    """Seconds of a sweep and of a start for each of its trials, in turns and with their programs compiled before."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "sweep.py").write_text(SWEEP)
+        environment = _environment() | {"GENJAX_CACHE": str(folder / "cache")}
+        commands = {"sweep": [["sweep.py", "--config", str(folder / "sweep.py")]], "starts": starts_of_sweep()}
+        for several in commands.values():  # one start compiles what all of them need
+            _in_a_row(several[:1], folder, environment)
+        found: dict[str, list[float]] = {what: [] for what in commands}
+        for _ in range(SWEPT_ROUNDS):
+            for what, several in commands.items():
+                found[what].append(_in_a_row(several, folder, environment))
+    return found | {"sweep_against_starts": [b / a for a, b in zip(found["sweep"], found["starts"], strict=True)]}
+
+
+def starts_of_sweep() -> list[list[str]]:
+    """The command line of each trial of `SWEEP` as a single run."""
+    base = ["train.py", "--config", str(BASE), f"--config.train.steps={SWEPT_STEPS}"]
+    return [
+        [*base, f"--config.hparams.learning_rate={rate}", f"--config.seed={seed}"] for rate in RATES for seed in SEEDS
+    ]
+
+
+def _in_a_row(commands: list[list[str]], folder: Path, environment: dict[str, str]) -> float:
+    """Seconds of some scripts one after another, each with a folder of its own."""
+    began = time.perf_counter()
+    for script, *arguments in commands:
+        workdir = tempfile.mkdtemp(dir=folder)
+        _python(environment, str(ROOT / "scripts" / script), *arguments, "--workdir", workdir)
+    return time.perf_counter() - began
 
 
 def _first_step(folder: Path, environment: dict[str, str]) -> float:

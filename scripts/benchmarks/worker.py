@@ -19,7 +19,7 @@ def _contestant(name: str):
         return limit
     from benchmarks import jax_contestants as ours
 
-    own = {"genjax": ours.genjax, "flax_loop": ours.flax_loop}
+    own = {one.__name__: one for one in (ours.genjax, ours.genjax_sweep, ours.genjax_in_a_row, ours.flax_loop)}
     if name in own:
         return own[name]
     from benchmarks import torch_contestants as theirs

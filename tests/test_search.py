@@ -1,0 +1,401 @@
+"""What a sweep tries: points and their order, draws and how even they are, trials, groups, and what is refused."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+from scipy.stats import kstest, qmc
+
+from genjax import config
+from genjax.search import axes, choice, default, integers, log_uniform, plan, settings, uniform, values
+from genjax.search.axes import Axis
+from genjax.types import InputError
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+BETA, RATE, LATENT, HIDDEN = "hparams.beta", "hparams.learning_rate", "model.latent", "model.hidden"
+BETAS, RATES = values(BETA, 0.5, 1.0), values(RATE, 1e-3, 1e-2)
+RANDOM, SOBOL = {"strategy": "random", "points": 4}, {"strategy": "sobol", "points": 4}
+
+
+def sweep(*swept, base="vae_digits", **changes):
+    """A sweep whose settings are changed: `population__every` is `population.every`."""
+    made = default(CONFIGS / f"{base}.py")
+    made.axes = swept
+    made.update_from_flattened_dict({name.replace("__", "."): value for name, value in changes.items()})
+    return made
+
+
+def planned(made):
+    settings.check(made)
+    return plan.trials(made, plan.points(made))
+
+
+def points(*swept, **changes):
+    """The values of each point, in the order of the axes."""
+    made = sweep(*swept, **changes)
+    settings.check(made)
+    found = plan.points(made)
+    names = [axis.setting for axis in swept if axis.setting != "seed"]
+    assert all(list(point) == names for point in found)
+    return [tuple(point.values()) for point in found]
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.joinpath("sweeps").glob("*.py")), ids=lambda path: path.stem)
+def test_sweeps_that_ship_can_be_run(path):
+    settings.check(config.load(path))
+    assert f"scripts/sweep.py --config configs/sweeps/{path.name}" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "swept", "expected"),
+    [
+        ("grid", [BETAS, values(LATENT, 2, 4)], [(0.5, 2), (0.5, 4), (1.0, 2), (1.0, 4)]),
+        ("grid", [values(LATENT, 4, 2), BETAS], [(4, 0.5), (4, 1.0), (2, 0.5), (2, 1.0)]),
+        ("grid", [BETAS, values("seed", 3, 1)], [(0.5,), (1.0,)]),
+        ("grid", [integers(LATENT, 2, 4)], [(2,), (3,), (4,)]),
+        ("grid", [choice(HIDDEN, (), (8,), (8, 4))], [((),), ((8,),), ((8, 4),)]),
+        ("grid", [values("seed", 3, 1)], [()]),
+        ("zip", [BETAS, values(LATENT, 2, 4)], [(0.5, 2), (1.0, 4)]),
+        ("zip", [values(BETA, 1.0, 1.0, 2.0), choice(LATENT, 2, 4, 4)], [(1.0, 2), (1.0, 4), (2.0, 4)]),
+        ("zip", [BETAS, values(LATENT, 2, 4), integers("seed", 0, 4)], [(0.5, 2), (1.0, 4)]),
+        ("zip", [values("seed", 3, 1)], [()]),
+    ],
+)
+def test_points_by_hand(strategy, swept, expected):
+    assert points(*swept, strategy=strategy) == expected
+
+
+@pytest.mark.parametrize("strategy", ["random", "sobol"])
+def test_listed_values_meet_every_draw(strategy):
+    found = points(values(LATENT, 2, 4), uniform(BETA, 0, 1), BETAS._replace(setting=RATE), strategy=strategy, points=3)
+    draws = [beta for _, beta, _ in found[::4]]
+    assert len(set(draws)) == 3
+    assert found == [(latent, beta, rate) for beta in draws for latent in (2, 4) for rate in (0.5, 1.0)]
+
+
+NEARLY_ONE = math.nextafter(1, 0)
+
+
+@pytest.mark.parametrize(
+    ("axis", "table"),
+    [
+        (uniform(BETA, 2, 4), {0.0: 2.0, 0.25: 2.5, NEARLY_ONE: 4.0}),
+        (log_uniform(RATE, 1e-4, 1), {0.0: 1e-4, 0.25: 1e-3, 0.5: 1e-2, NEARLY_ONE: 1.0}),
+        (integers(LATENT, 3, 6), {0.0: 3, 0.249: 3, 0.25: 4, NEARLY_ONE: 6}),
+        (choice(HIDDEN, (), (8,)), {0.0: (), 0.499: (), 0.5: (8,), NEARLY_ONE: (8,)}),
+    ],
+    ids=lambda part: getattr(part, "kind", ""),
+)
+def test_values_along_an_axis_by_hand(axis, table):
+    for u, expected in table.items():
+        value = axes.at(axis, u)
+        assert value == (pytest.approx(expected, rel=1e-12) if isinstance(expected, float) else expected)
+        assert type(value) is type(expected)
+
+
+@pytest.mark.parametrize("low", [1e-7, 1e-3, 0.1, 0.3, 0.7])
+def test_a_draw_stays_in_its_range(low):
+    for make in (uniform, log_uniform):
+        for high in (0.9, 1.1, 3.3, 1e7):
+            drawn = [axes.at(make(BETA, low, high), u) for u in (0.0, 5e-324, 0.5, NEARLY_ONE)]
+            assert low <= min(drawn) <= max(drawn) <= high
+
+
+@pytest.mark.parametrize("strategy", ["random", "sobol"])
+def test_draws_are_spread_as_their_axes_say(strategy):
+    swept = [uniform(BETA, 2, 5), log_uniform(RATE, 1e-4, 1e-1), integers(LATENT, 3, 6), choice(HIDDEN, (), (8,))]
+    beta, rate, latent, hidden = zip(*points(*swept, strategy=strategy, points=4096), strict=True)
+    assert kstest(beta, "uniform", (2, 3)).statistic < 0.03  # of 4096 draws: p = 1e-3
+    assert kstest(np.log10(rate), "uniform", (-4, 3)).statistic < 0.03
+    assert np.abs(np.bincount(latent, minlength=7)[3:] - 1024).max() < 5 * 28  # five standard deviations
+    assert abs(hidden.count(()) - 2048) < 5 * 32
+    assert (set(latent), set(hidden)) == ({3, 4, 5, 6}, {(), (8,)})
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sobol_is_more_even_than_random(seed):
+    swept, both = [uniform(BETA, 0, 1), uniform(RATE, 0, 1), uniform("hparams.eps", 0, 1)], {}
+    for strategy in ("random", "sobol"):
+        both[strategy] = qmc.discrepancy(np.array(points(*swept, strategy=strategy, points=100, draw_seed=seed)))
+    assert both["sobol"] < 0.2 * both["random"]
+    cells = (64 * np.array(points(*swept, strategy="sobol", points=64, draw_seed=seed))).astype(int)
+    assert np.array_equal(np.sort(cells, axis=0), np.tile(np.arange(64)[:, None], 3))  # one point in each of 64 slices
+
+
+@pytest.mark.parametrize("strategy", ["random", "sobol"])
+def test_draws_depend_on_the_seed_and_more_points_begin_with_the_same(strategy):
+    swept = [uniform(BETA, 0, 1), choice(LATENT, 2, 4), log_uniform(RATE, 1e-4, 1)]
+    found = points(*swept, strategy=strategy, points=11)
+    assert len(set(found)) == 11
+    for count in (1, 2, 3, 8):
+        assert points(*swept, strategy=strategy, points=count) == found[:count]
+    assert not set(found) & set(points(*swept, strategy=strategy, points=11, draw_seed=1))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        ("random", [(0.6369616873214543, 0.2697867137638703), (0.04097352393619469, 0.016527635528529094)]),
+        ("sobol", [(0.40994958858937025, 0.9641202185302973), (0.7219116594642401, 0.10752477683126926)]),
+    ],
+)
+def test_draws_never_change(strategy, expected):
+    assert points(uniform(BETA, 0, 1), uniform(RATE, 0, 1), strategy=strategy, points=2) == expected
+
+
+def test_trials_are_points_with_each_seed():
+    made = sweep(values(BETA, 4, 2), values("seed", 7, 3), values(HIDDEN, (8, 4)))
+    before = config.digest(made)
+    trials = planned(made)
+    assert [(trial.number, trial.point) for trial in trials] == [(0, 0), (1, 0), (2, 1), (3, 1)]
+    for trial, (beta, seed) in zip(trials, [(4.0, 7), (4.0, 3), (2.0, 7), (2.0, 3)], strict=True):
+        assert trial.settings == {BETA: beta, HIDDEN: (8, 4), "seed": seed}
+        single = {BETA: str(beta), HIDDEN: "8,4", "seed": str(seed)}
+        assert config.to_json(trial.config) == config.to_json(config.override(made.base, single))
+    later = plan.trials(made, plan.points(made)[1:], 10, 5)
+    assert [(trial.number, trial.point, trial.settings[BETA]) for trial in later] == [(10, 5, 2.0), (11, 5, 2.0)]
+    assert config.digest(made) == before
+
+
+def test_without_an_axis_the_seed_is_the_bases():
+    trials = planned(sweep(BETAS, base__seed=5))
+    assert [(trial.settings["seed"], trial.config.seed) for trial in trials] == [(5, 5), (5, 5)]
+
+
+def test_numpys_numbers_are_numbers():
+    made = sweep(
+        values(BETA, *np.array([0.25, 4])), integers("seed", *np.arange(2)), uniform(RATE, *np.ones(2) / [4, 1])
+    )
+    assert made.axes == (values(BETA, 0.25, 4.0), integers("seed", 0, 1), uniform(RATE, 0.25, 1.0))
+    assert {type(value) for axis in made.axes for value in axis.of} == {int, float}
+
+
+@pytest.mark.parametrize(
+    ("base", "swept", "expected"),
+    [
+        ("vae_digits", [BETAS, RATES, values("seed", 0, 1)], [[0, 1, 2, 3, 4, 5, 6, 7]]),
+        ("vae_digits", [values(LATENT, 2, 4), BETAS], [[0, 1], [2, 3]]),
+        ("vae_digits", [BETAS, values(LATENT, 4, 2), values("seed", 0, 1)], [[0, 1, 4, 5], [2, 3, 6, 7]]),
+        (
+            "vae_digits",
+            [values("data.source", "digits", "npz:x.npz"), values(HIDDEN, (8,), (4, 2))],
+            [[0], [1], [2], [3]],
+        ),
+        ("gan_digits", [values("hparams.generator_b1", 0.0, 0.5), values("hparams.r1_weight", 1, 2)], [[0, 1, 2, 3]]),
+        ("gan_digits", [values("optim.generator.optimiser", "adam", "sgd", "adamw")], [[0], [1], [2]]),
+    ],
+)
+def test_static_settings_alone_part_the_trials(base, swept, expected):
+    groups = plan.groups(planned(sweep(*swept, base=base)))
+    assert [[trial.number for trial in group] for group in groups] == expected
+
+
+def test_an_objectives_own_hyperparameter_is_an_axis():
+    trials = planned(sweep(values("hparams.generator_b1", 0, 0.3), base="gan_digits"))
+    assert [config.active(trial.config)["generator_b1"] for trial in trials] == [0.0, 0.3]
+    assert [config.active(trial.config)["b1"] for trial in trials] == [0.5, 0.5]
+
+
+def test_a_point_in_short():
+    point = {BETA: 1 / 3, "optim.generator.optimiser": "sgd", HIDDEN: (8, 4), "seed": 2}
+    assert plan.told(point) == "beta=0.3333 generator.optimiser=sgd hidden=(8, 4) seed=2"
+
+
+AXES = [
+    ([], "the sweep has no axes"),
+    (["hparams.beta"], "axes hold a str: an axis is made by values, choice, uniform, log_uniform, integers"),
+    ([BETAS, None], "axes hold a NoneType"),
+    ([{BETA: (1, 2)}], "axes hold a dict"),
+    ([(BETA, "values", (1, 2))], "axes hold a tuple"),
+    ([Axis(3, "values", (1,))], "axes hold a Axis"),
+    ([Axis(BETA, "values", 1)], "axes hold a Axis"),
+    ([Axis(BETA, "normal", (0, 1))], "axis hparams.beta: no kind 'normal': there are values, choice, uniform"),
+    ([values("hparams.beat", 1, 2)], "no setting 'hparams.beat': the nearest is 'hparams.beta'"),
+    ([values("model.hiden", (8,))], "no setting 'model.hiden': the nearest is 'model.hidden'"),
+    ([values("hparams.generator_b1", 0.1)], "no setting 'hparams.generator_b1': the nearest is"),
+    ([BETAS, RATES, uniform(BETA, 0, 1)], "there are two axes over hparams.beta"),
+    ([values("model.family", "vae", "gan")], "there is no axis over model.family: all trials of a sweep share it"),
+    ([values("train.log_every", 10, 100)], "there is no axis over train.log_every"),
+    ([values("train.deterministic", False, True)], "there is no axis over train.deterministic"),
+    ([values(BETA)], "axis hparams.beta has no values"),
+    ([values(BETA, 1, 1.0)], "axis hparams.beta lists a value twice"),
+    ([values(HIDDEN, (8,), (4,), (8,))], "axis model.hidden lists a value twice"),
+    ([values(BETA, 1, "two")], "hparams.beta = 'two' is not of type float"),
+    ([values(BETA, True)], "hparams.beta = True is not of type float"),
+    ([values(BETA, None)], "hparams.beta = None is not of type float"),
+    ([values(BETA, [0.5, 1.0])], "hparams.beta = [0.5, 1.0] is not of type float"),
+    ([values(BETA, np.linspace(0, 9, 91))], "is not of type float"),
+    ([values(BETA, {})], "hparams.beta = {} is not of type float"),
+    ([values(BETA, 1.0, math.nan)], "hparams.beta = nan is not finite"),
+    ([values(BETA, 1.0, math.inf)], "hparams.beta = inf is not finite"),
+    ([values(BETA, 10**400)], "is not of type float"),
+    ([values(LATENT, 2.0)], "model.latent = 2.0 is not of type int"),
+    ([values(LATENT, True)], "model.latent = True is not of type int"),
+    ([values("seed", 0, 1.0)], "seed = 1.0 is not of type int"),
+    ([values(HIDDEN, 8)], "model.hidden = 8 is not of type tuple"),
+    ([values(HIDDEN, [8])], "model.hidden = [8] is not of type tuple"),
+    ([values(HIDDEN, ([8],))], "model.hidden = [8] is not of type int"),
+    ([integers("data.source", 1, 2)], "data.source = 1 is not of type str"),
+    ([choice("seed", 0, 1)], "axis seed needs `values` or `integers`"),
+    ([uniform("seed", 0, 1)], "axis seed needs `values` or `integers`"),
+    ([values("seed", 0, 0)], "axis seed lists a value twice"),
+    ([uniform(LATENT, 2, 4)], "model.latent is static, a program for each value: list its values instead of a range"),
+    ([log_uniform(BETA, 2, 1)], "axis hparams.beta goes from 2 to 1: the least must come first"),
+    ([uniform(BETA, 1, 1)], "axis hparams.beta goes from 1 to 1: the least must come first"),
+    ([uniform(BETA, math.nan, 1)], "axis hparams.beta goes from nan to 1: the least must come first"),
+    ([uniform(BETA, 0, math.inf)], "axis hparams.beta goes from 0 to inf: no setting is below 0 or beyond 2**53"),
+    ([uniform(BETA, 0, 10**400)], "no setting is below 0 or beyond 2**53"),
+    ([uniform(BETA, -1, 1)], "axis hparams.beta goes from -1 to 1: no setting is below 0"),
+    ([log_uniform(BETA, 0, 1)], "axis hparams.beta begins at 0: a logarithm needs positive numbers"),
+    ([uniform(BETA, "0", 1)], "axis hparams.beta needs the least and the greatest number, and has ('0', 1)"),
+    ([uniform(BETA, False, True)], "axis hparams.beta needs the least and the greatest number"),
+    (
+        [Axis(BETA, "uniform", (1, 2, 3))],
+        "axis hparams.beta needs the least and the greatest number, and has (1, 2, 3)",
+    ),
+    ([integers(LATENT, 2, 4.0)], "axis model.latent needs the least and the greatest whole number, and has (2, 4.0)"),
+    ([integers(LATENT, 4, 2)], "axis model.latent goes from 4 to 2: the least must come first"),
+    ([integers("seed", 0, 100_000)], "the axes make 100,001 trials: more than 100,000"),
+    ([integers(LATENT, 1, 2**53), integers("seed", 1, 2**53)], "trials: more than 100,000"),
+    ([values("seed", 0, -1)], "trial 1 (seed=-1): seed = -1 must be at least 0 and less than 2**32"),
+    ([values(BETA, 1, -1)], "trial 1 (beta=-1 seed=0): hparams.beta = -1.0 must not be negative"),
+    ([values(LATENT, 2, 0)], "trial 1 (latent=0 seed=0): model.latent = 0 must hold whole numbers from 1 on"),
+    ([values("hparams.decoder_variance", 0.1, 0.2)], "trial 1 (decoder_variance=0.2 seed=0): hparams.decoder_variance"),
+    (
+        [values("optim.elbo.clip", True, False), values("hparams.clip_norm", 2.0), values("seed", 0, 1)],
+        "trial 2 (elbo.clip=False clip_norm=2 seed=0): hparams.clip_norm = 2.0 would not act",
+    ),
+    ([values("model.likelihood", "bernouli")], "trial 0 (likelihood=bernouli seed=0): no model.likelihood 'bernouli'"),
+]
+
+
+def refusal(made):
+    with pytest.raises(InputError, match=r"^[^\n]*$") as refused:
+        planned(made)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(("swept", "said"), AXES, ids=[said for _, said in AXES])
+def test_refused_axes(swept, said):
+    drawn = SOBOL if any(getattr(axis, "kind", "") in axes.CONTINUOUS for axis in swept) else {}
+    assert said in refusal(sweep(*swept, **drawn))
+
+
+ONE = uniform(BETA, 0, 1)
+HALVING, POPULATION = {"stopping": "halving"}, {"stopping": "population"}
+SWEEPS = [
+    ([BETAS], {"strategy": "gird"}, "no strategy 'gird': the nearest is 'grid'"),
+    ([BETAS], {"execution": "vmapp"}, "no execution 'vmapp': the nearest is 'vmap'"),
+    ([BETAS], {"stopping": "halve"}, "no stopping 'halve': the nearest is 'halving'"),
+    ([BETAS], {"objective__goal": "maximum"}, "no objective.goal 'maximum': the nearest is 'max'"),
+    ([BETAS], {"objective__of": "first"}, "no objective.of 'first'"),
+    ([BETAS], {"stategy": "grid"}, "no setting of a sweep 'stategy': the nearest is 'strategy'"),
+    ([BETAS], {"points": 4}, "points = 4 would not act"),
+    ([BETAS], {"draw_seed": 4}, "draw_seed = 4 would not act"),
+    ([BETAS], {"halving__eta": 4}, "halving.eta = 4 would not act"),
+    ([BETAS], {"population__factor": 2.0}, "population.factor = 2.0 would not act"),
+    ([BETAS], {"optuna__study": "mine"}, "optuna.study = 'mine' would not act"),
+    ([BETAS], {"base__hparams__momentum": 0.5}, "hparams.momentum = 0.5 would not act"),
+    ([BETAS], {"draw_seed": -1}, "draw_seed = -1 must be at least 0"),
+    ([BETAS], {"memory_bytes": -1}, "memory_bytes = -1 must be at least 0"),
+    ([BETAS, values(LATENT, 1, 2, 3)], {"strategy": "zip"}, "{'hparams.beta': 2, 'model.latent': 3}"),
+    ([BETAS, values("seed", 0, 0)], {"strategy": "zip"}, "axis seed lists a value twice"),
+    ([ONE], {"strategy": "grid"}, "axis hparams.beta is a range, and a grid needs lists"),
+    ([ONE], {"strategy": "zip"}, "axis hparams.beta is a range, and a zip needs lists"),
+    ([integers(LATENT, 2, 4)], {"strategy": "zip"}, "axis model.latent is a range, and a zip needs lists"),
+    ([ONE], {"strategy": "random"}, "strategy 'random' needs points: how many to draw"),
+    ([ONE], {"strategy": "sobol", "points": -1}, "strategy 'sobol' needs points: how many to draw"),
+    ([BETAS], RANDOM, "strategy 'random' has nothing to draw: every axis lists its values"),
+    ([integers("seed", 0, 4)], SOBOL, "strategy 'sobol' has nothing to draw"),
+    ([ONE, BETAS._replace(setting=RATE)], {**RANDOM, "points": 50_001}, "the axes make 100,002 trials"),
+    ([ONE], {"strategy": "optuna", "points": 4}, "strategy 'optuna' needs optuna.storage and optuna.study"),
+    ([BETAS], {"strategy": "optuna", "points": 4}, "with optuna, which picks them, write `choice`"),
+    ([BETAS], {**HALVING, "halving__first": 150}, "halving.first = 150 must be a multiple of base.train.log_every"),
+    ([BETAS], {**HALVING, "halving__first": 0}, "halving.first = 0 must be at least 1"),
+    ([BETAS], {**HALVING, "halving__eta": 1}, "halving.eta = 1 must be at least 2"),
+    ([BETAS], {**HALVING, "halving__first": 5000}, "halving.first = 5000 would not act: base.train.steps = 5000"),
+    ([values("train.steps", 2000, 3000)], HALVING, "no axis over train.steps"),
+    ([BETAS], {**POPULATION, "population__every": 0}, "population.every = 0 must be a multiple"),
+    ([BETAS], {**POPULATION, "population__share": 0.6}, "population.share = 0.6 must be above 0 and at most 0.5"),
+    ([BETAS], {**POPULATION, "population__factor": 1.0}, "population.factor = 1.0 must be above 1"),
+    ([values(LATENT, 2, 4)], POPULATION, "there is no axis over hparams"),
+]
+
+
+@pytest.mark.parametrize(("swept", "changes", "said"), SWEEPS, ids=[said for *_, said in SWEEPS])
+def test_refused_sweeps(swept, changes, said):
+    assert said in refusal(sweep(*swept, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"points": 4.0}, "points = 4.0 is not of type int"),
+        ({"axes": BETAS}, "axes = Axis(setting='hparams.beta', kind='values', of=(0.5, 1.0)) is not of type tuple"),
+        ({"halving": 3}, "no setting of a sweep 'halving'"),
+        ({"base": "vae"}, "this configuration is a single run's: start it with scripts/train.py"),
+    ],
+)
+def test_refused_types(changes, said):
+    assert said in refusal(ConfigDict({**sweep(BETAS).to_dict(), **changes}))
+
+
+def test_a_missing_setting_is_named():
+    made = sweep(BETAS)
+    del made.objective.of
+    assert refusal(made) == "setting objective.of is missing"
+
+
+def test_single_runs_and_sweeps_are_told_apart():
+    single = config.load(CONFIGS / "vae_digits.py")
+    for refuse in (settings.check, lambda single: settings.override(single, {})):
+        with pytest.raises(InputError, match=r"^this configuration is a single run's: start it with scripts/train.py$"):
+            refuse(single)
+    with pytest.raises(InputError, match=r"^[^\n]*$"):
+        config.check(sweep(BETAS))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("points", "4", 4),
+        ("strategy", "sobol", "sobol"),
+        ("objective.goal", "max", "max"),
+        ("population.share", "0.5", 0.5),
+        ("base.seed", "3", 3),
+        ("base.train.steps", "100", 100),
+        ("base.hparams.learning_rate", "1", 1.0),
+        ("base.hparams.elbo_b1", "0.5", 0.5),
+        ("base.model.hidden", "64,32", (64, 32)),
+    ],
+)
+def test_override(name, text, value):
+    before = sweep(BETAS)
+    changed = config.flatten(settings.override(before, {name: text}))
+    assert changed == {**config.flatten(sweep(BETAS)), name: value}
+    assert type(changed[name]) is type(value)
+    assert config.flatten(before) == config.flatten(sweep(BETAS))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("point", "4", "no setting of a sweep 'point': the nearest is 'points'"),
+        ("halving.frist", "4", "no setting of a sweep 'halving.frist': the nearest is 'halving.first'"),
+        ("base.train.stps", "4", "no setting of a sweep 'base.train.stps': the nearest is 'base.train.steps'"),
+        ("train.steps", "4", "no setting of a sweep 'train.steps': the nearest is 'base.train.steps'"),
+        ("base", "x", "no setting of a sweep 'base': the nearest is"),
+        ("", "x", "no setting of a sweep ''"),
+        ("base.hparams.generator_b1", "0", "no setting of a sweep 'base.hparams.generator_b1'"),
+        ("points", "many", "points = 'many' is not of type int"),
+        ("base.train.steps", "1.5", "base.train.steps = 1.5 is not of type int"),
+        ("axes", "()", "axes are written in the config file, not on the command line"),
+        ("base.hparams.beta", "4", "base.hparams.beta = 4 would not act: an axis says what it is"),
+    ],
+)
+def test_override_refuses(name, text, said):
+    with pytest.raises(InputError, match=r"^[^\n]*$") as refused:
+        settings.override(sweep(BETAS), {name: text})
+    assert said in str(refused.value)
