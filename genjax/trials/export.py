@@ -11,27 +11,29 @@ from genjax import config as configs
 from genjax.atomic import write_atomically
 from genjax.trials import batches, outcome, ranking, standing
 from genjax.trials.batches import Job
+from genjax.trials.programs import Programs
 from genjax.trials.standing import Ended, Standing
 
 
 def best(job: Job, ended: list[Ended], count: int) -> None:
-    """Writes `best/<rank>-trial-<number>/` with its configuration, its log and its last state."""
+    """Writes `best/<rank>-trial-<number>/` with its configuration, its log and its last state.
+
+    On many hosts all processes must call, because they read the states together.
+    """
     places = [(one, int(i)) for one in ended for i in one.standing.alive]
     values = np.array([outcome.objective(job.config, one)[i] for one, i in places])
     ranked = ranking.order(values, job.config.objective.goal)[: np.count_nonzero(~np.isnan(values))]
     for rank, chosen in enumerate(ranked[:count], 1):
         one, i = places[chosen]
         folder = job.workdir / "best" / f"{rank}-trial-{one.cohort.trials[i].number}"
-        if hosts.first() and not (folder / "config.json").exists():
-            _write(job, one, i, folder)
+        made = job.programs(one.cohort.config, max(1, len(one.standing.alive)), batches.mode(job))
+        now = standing.load(one.path, made.like, job.watch.say)
+        if now is not None and hosts.first() and not (folder / "config.json").exists():
+            _write(made, one, now, i, folder)
         job.watch.say(f"{folder}: go on with scripts/train.py --config {folder / 'config.json'}")
 
 
-def _write(job: Job, one: Ended, i: int, folder: Path) -> None:
-    made = job.programs(one.cohort.config, max(1, len(one.standing.alive)), batches.mode(job))
-    now = standing.load(one.path, made.like, job.watch.say)
-    if now is None:
-        return
+def _write(made: Programs, one: Ended, now: Standing, i: int, folder: Path) -> None:
     place = int(np.flatnonzero(now.alive == i)[0])
     folder.mkdir(parents=True, exist_ok=True)
     rows = _rows(now, i)

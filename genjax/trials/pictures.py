@@ -21,16 +21,19 @@ POINTS = 2000
 
 
 def draw(job: Job, ended: list[Ended]) -> None:
-    """Saves `axes.png`, `heat.png` (two axes against each other), `parallel.png`, `curves.png` and `samples.png`."""
+    """Saves `axes.png`, `heat.png` (two axes against each other), `parallel.png`, `curves.png` and `samples.png`.
+
+    On many hosts all processes must call, because they read the states together.
+    """
+    found, rows = _results(job, ended), _samples(job, ended)
     if not hosts.first():
         return
-    found = _results(job, ended)
     sweep_plots.axis_effects(job.workdir / "axes.png", found)
     sweep_plots.heat(job.workdir / "heat.png", found)
     sweep_plots.parallel_coordinates(job.workdir / "parallel.png", found)
     steps, curves = _curves(job, ended)
     sweep_plots.ranked_curves(job.workdir / "curves.png", steps, curves, found)
-    if rows := _samples(job, ended):
+    if rows:
         sweep_plots.sample_rows(job.workdir / "samples.png", rows)
 
 

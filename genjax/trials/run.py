@@ -18,7 +18,7 @@ from genjax.search.study import open_study
 from genjax.trials import batches, export, outcome, pictures, programs, ranking, standing
 from genjax.trials.batches import Ask, Batch, Job, Tell
 from genjax.trials.standing import Cohort, Ended, Move, Standing
-from genjax.trials.watch import watch
+from genjax.trials.watch import silent, watch
 from genjax.workdir import claim
 
 PATIENCE = 20  # saving may take one part in so many of the time
@@ -44,9 +44,9 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO = sys
         plan.trials(config, plan.points(config))  # a mistake in one trial is told before anything is written
     compiler.ask_for_determinism(config.base.train.deterministic)
     compiler.keep_programs()
-    shown = watch(stream)
+    shown = watch(stream) if hosts.first() else silent()
     with claim(workdir, config), stopping(shown.say) as signals:
-        finished = (workdir / outcome.TABLE).exists()
+        finished = hosts.any_of(hosts.first() and (workdir / outcome.TABLE).exists())
         if finished:
             shown.say(f"{workdir} is finished")
         job = Job(config, workdir, batches.maker(), signals, shown, programs.memory(config.memory_bytes))

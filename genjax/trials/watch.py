@@ -68,6 +68,11 @@ def lines(stream: TextIO) -> Watch:
     return Watch(show, say, lambda: None)
 
 
+def silent() -> Watch:
+    """For the processes beside the first."""
+    return Watch(lambda done, total, beside: None, lambda message: None, lambda: None)
+
+
 def watch(stream: TextIO) -> Watch:
     """A bar where it can be drawn, plain lines where it cannot."""
     return (bar if draws(stream) else lines)(stream)
