@@ -145,6 +145,18 @@ def test_halving_drops_work(base, tmp_path, counts):
     assert sorted(survivors) == sorted(np.argsort(at_ten)[:2])
 
 
+def test_a_rung_is_judged_by_what_was_known_there(base, tmp_path):
+    axes = (log_uniform("hparams.learning_rate", 1e-4, 1e-1), values("model.latent", 2, 3))
+    halving = {"stopping": "halving", "halving__first": 10, "halving__eta": 2}
+    config = swept(base, axes, strategy="random", points=3, **halving)
+    rows, _ = ran(config, tmp_path / "s")
+    (tmp_path / "s" / "trials.csv").unlink()
+    (tmp_path / "s" / "batches" / "000" / "cohort-001.npz").unlink()  # the other group is at its end already
+    again, _ = ran(config, tmp_path / "s")
+    assert again == rows
+    assert len({row["steps"] for row in rows}) == 3
+
+
 def test_a_population_copies_the_best(base, tmp_path):
     population = {
         "stopping": "population",

@@ -9,7 +9,7 @@ from genjax.search import default, values
 
 def get_config() -> ConfigDict:
     sweep = default(Path(__file__).parents[1] / "vae_digits.py")
-    sweep.base.train.steps = 2000
+    sweep.base.train.steps = 1500
     sweep.axes = (
         values("hparams.beta", 0.25, 0.5, 1.0, 2.0),
         values("hparams.learning_rate", 3e-4, 1e-3, 3e-3, 1e-2),

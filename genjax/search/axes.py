@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax.types import InputError
@@ -58,6 +59,19 @@ BEYOND = 2**53  # where neighbouring whole numbers are one number to a float
 def _plain(numbers: Sequence[Any]) -> tuple[Any, ...]:
     """NumPy's numbers as Python's: a configuration holds no others."""
     return tuple(number.tolist() if isinstance(number, np.generic | np.ndarray) else number for number in numbers)
+
+
+def targets(setting: str, base: ConfigDict) -> tuple[str, ...]:
+    """What an axis sets: `hparams.learning_rate` is every player's, where each has a rate of its own.
+
+    Raises:
+      InputError: there is no such setting; the line names the nearest.
+    """
+    known, name = configs.known(base), setting.removeprefix("hparams.")
+    own = tuple(f"hparams.{objective}_{name}" for objective in base.optim)
+    if setting not in known and name != setting and set(own) <= configs.flatten(base).keys():
+        return own
+    return (configs.nearest_name("setting", setting, known),)
 
 
 def options(axis: Axis) -> Sequence[Any]:

@@ -74,8 +74,10 @@ def trials(sweep: ConfigDict, planned: Sequence[Point], first_trial: int = 0, fi
     for number, (i, seed) in enumerate(itertools.product(range(len(planned)), seeds), first_trial):
         settings, config = {**planned[i], "seed": seed}, sweep.base.copy_and_resolve_references()
         try:
-            settings = {name: axes.typed(name, value, known[name]) for name, value in settings.items()}
-            config.update_from_flattened_dict(settings)
+            for name, value in settings.items():
+                targets = axes.targets(name, sweep.base)
+                settings[name] = axes.typed(name, value, known[targets[0]])
+                config.update_from_flattened_dict(dict.fromkeys(targets, settings[name]))
             configs.check(config)
         except InputError as error:
             raise InputError(f"trial {number} ({told(settings)}): {error}") from error

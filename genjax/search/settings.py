@@ -69,7 +69,12 @@ def override(sweep: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
     """
     _check_is_a_sweep(sweep)
     known = configs.flatten(SWEEP) | {f"base.{name}": value for name, value in configs.known(sweep.base).items()}
-    swept = {f"base.{axis.setting}" for axis in sweep.get("axes") or () if isinstance(axis, Axis)}
+    swept = {
+        f"base.{name}"
+        for axis in sweep.get("axes") or ()
+        if isinstance(axis, Axis) and isinstance(axis.setting, str)
+        for name in axes.targets(axis.setting, sweep.base)
+    }
     values = {}
     for name, text in assignments.items():
         like = known[configs.nearest_name("setting of a sweep", name, known)]
@@ -125,9 +130,10 @@ def _check_axes(sweep: ConfigDict) -> None:
     for axis in sweep.axes:
         if not (isinstance(axis, Axis) and isinstance(axis.setting, str) and isinstance(axis.of, tuple)):
             raise InputError(f"axes hold a {type(axis).__name__}: an axis is made by {', '.join(KINDS)}")
-        like = known[configs.nearest_name("setting", axis.setting, known)]
-        if axis.setting in seen:
-            raise InputError(f"there are two axes over {axis.setting}")
+        targets = axes.targets(axis.setting, sweep.base)
+        like = known[targets[0]]
+        if twice := seen.intersection(targets):
+            raise InputError(f"there are two axes over {twice.pop()}")
         if axis.setting in FIXED:
             raise InputError(f"there is no axis over {axis.setting}: all trials of a sweep share it")
         axes.check(axis)
@@ -135,7 +141,7 @@ def _check_axes(sweep: ConfigDict) -> None:
         values = [axes.typed(axis.setting, value, like) for value in axis.of]
         if len(set(values)) < len(values) and (sweep.strategy != "zip" or axis.setting == "seed"):
             raise InputError(f"axis {axis.setting} lists a value twice")
-        seen.add(axis.setting)
+        seen.update(targets)
 
 
 def _check_kind(axis: Axis, strategy: str) -> None:
@@ -186,6 +192,8 @@ def _check_numbers(sweep: ConfigDict, values: Mapping[str, Any]) -> None:
         raise InputError(f"population.share = {sweep.population.share} must be above 0 and at most 0.5")
     if not sweep.population.factor > 1:
         raise InputError(f"population.factor = {sweep.population.factor} must be above 1")
+    if sweep.strategy == "optuna" and sweep.stopping == "population":
+        raise InputError("stopping 'population' changes the settings that optuna chose: the two do not go together")
     every = {"halving": "halving.first", "population": "population.every"}.get(sweep.stopping)
     if every and (values[every] < 1 or values[every] % sweep.base.train.log_every):
         raise InputError(f"{every} = {values[every]} must be a multiple of base.train.log_every")

@@ -20,11 +20,13 @@ from genjax.trials.standing import Ended
 TABLE = "trials.csv"  # written last: its presence marks a finished sweep
 
 
-def objective(config: ConfigDict, one: Ended) -> np.ndarray:
-    """Each trial's objective, `[T]`, NaN where there is none."""
-    now = one.standing
-    curve = now.rows.get(f"validation/{config.objective.metric}", np.full((0, len(now.steps)), np.nan))
-    return ranking.objective(curve, now.diverged_at >= 0, config.objective.of, config.objective.goal)
+def objective(config: ConfigDict, one: Ended, until: float = math.inf) -> np.ndarray:
+    """Each trial's objective, `[T]`, as it was at a step; NaN where there was none."""
+    now, steps = one.standing, one.standing.rows["step"]
+    unmeasured = np.full((len(steps), len(now.steps)), np.nan)
+    curve = now.rows.get(f"validation/{config.objective.metric}", unmeasured)
+    diverged = (now.diverged_at >= 0) & (now.diverged_at < until)
+    return ranking.objective(curve[steps <= until], diverged, config.objective.of, config.objective.goal)
 
 
 def leader(config: ConfigDict, ended: list[Ended]) -> str:

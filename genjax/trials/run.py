@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from genjax import compiler, hosts
 from genjax.interrupts import stopping
 from genjax.run import FINISHED, STOPPED
-from genjax.search import plan, settings
+from genjax.search import axes, plan, settings
 from genjax.search.study import open_study
 from genjax.trials import batches, export, outcome, pictures, programs, ranking, standing
 from genjax.trials.batches import Ask, Batch, Job, Tell
@@ -107,7 +107,8 @@ def _run(job: Job, batch: Batch, before: list[Ended]) -> list[Ended] | None:
             if here is None:
                 return None
             found.append(Ended(cohort, here, _path(batch, cohort)))
-        values = np.concatenate([outcome.objective(job.config, one) for one in found])
+        ends = [ranking.rungs(job.config, cohort.config.train.steps)[rung] for cohort in batch.cohorts]
+        values = np.concatenate([outcome.objective(job.config, *at) for at in zip(found, ends, strict=True)])
         among = np.isin(point, surviving)
         surviving = ranking.survivors(values[among], point[among], job.config.objective.goal, job.config.halving.eta)
     return found
@@ -155,9 +156,10 @@ def _move(job: Job, cohort: Cohort) -> Move:
     """A population's step: the worst go on from copies of the best, with traced settings changed."""
     objective, population = job.config.objective, job.config.population
     ranges = {
-        axis.setting.removeprefix("hparams."): (min(axis.of), max(axis.of))
+        name.removeprefix("hparams."): (min(axis.of), max(axis.of))
         for axis in job.config.axes
         if axis.setting.startswith("hparams.")
+        for name in axes.targets(axis.setting, job.config.base)
     }
 
     def move(now: Standing) -> tuple[np.ndarray, dict[str, np.ndarray]]:

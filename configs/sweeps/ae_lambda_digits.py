@@ -1,0 +1,22 @@
+"""Weight penalty and code size of an autoencoder: `scripts/sweep.py --config configs/sweeps/ae_lambda_digits.py`.
+
+Lambda is traced and the code size static: four programs of fifteen trials.
+"""
+
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from genjax.search import default, values
+
+
+def get_config() -> ConfigDict:
+    sweep = default(Path(__file__).parents[1] / "ae_digits.py")
+    sweep.base.train.steps = 2000
+    sweep.axes = (
+        values("hparams.lambda_w", 0.0, 1e-5, 1e-4, 1e-3, 1e-2),
+        values("model.latent", 2, 4, 8, 16),
+        values("seed", 0, 1, 2),
+    )
+    sweep.objective.metric = "recon"
+    return sweep
