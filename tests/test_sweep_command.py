@@ -110,7 +110,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(env, tmp_path, axis, mo
 
 
 def test_a_signal_saves_and_a_second_start_goes_on(env, tmp_path):
-    folder = written(tmp_path, steps=4000)
+    folder = written(tmp_path, steps=1500)
     process = begin(env, folder)
     while not list(folder.rglob("cohort-*.npz")) and process.poll() is None:
         time.sleep(0.01)
@@ -120,6 +120,12 @@ def test_a_signal_saves_and_a_second_start_goes_on(env, tmp_path):
     assert "SIGTERM" in err
     assert "run again to go on" in err
     assert not (folder / "s" / "trials.csv").exists()
+    stopped = np.load(next(folder.rglob("cohort-*.npz")))["rows|step"]
+    ran(env, folder)
+    finished = np.load(next(folder.rglob("cohort-000.npz")))["rows|step"]
+    assert len(table(folder / "s")) == 12
+    assert 0 < stopped[-1] < 1500 == finished[-1]
+    assert len(set(finished)) == len(finished)  # no chunk was run twice
 
 
 def test_wrong_input_is_one_line_and_exit_code_2(env, tmp_path):

@@ -1,6 +1,9 @@
 """Which GANs find all eight modes: `scripts/sweep.py --config configs/sweeps/gan_ring8.py`.
 
 The loss is static, a program for each; the weight of the R1 penalty and both players' learning rate are traced.
+Reached (JAX 0.10.2, CPU): the non-saturating loss finds all eight modes on every seed of every setting, minimax on all
+but the highest rate without a penalty (6.7 on average), log_difference with weights of 0.3 and 3 alone: without a
+penalty it finds 0 to 0.3. 108 trials, 570 s on two busy cores; `heat.png` shows which settings collapse.
 """
 
 from pathlib import Path

@@ -187,7 +187,7 @@ def ranked_curves(path: StrPath, steps: np.ndarray, curves: np.ndarray, results:
 
 
 def sample_rows(path: StrPath, rows: Sequence[tuple[str, np.ndarray]]) -> None:
-    """Saves what some trials made: a row of at most 12 images each, or a scatter each on the same axes.
+    """Saves what some trials made: a row of at most 12 images each, or a scatter each on the first one's axes.
 
     Args:
       path: of the PNG.
@@ -209,18 +209,18 @@ def sample_rows(path: StrPath, rows: Sequence[tuple[str, np.ndarray]]) -> None:
 
 
 def _scatters(path: StrPath, rows: Sequence[tuple[str, np.ndarray]]) -> None:
-    spans = [limits(np.concatenate([xy[:, d] for _, xy in rows])) for d in range(2)]
-    half = 0.55 * (max(high - low for low, high in spans) or 1)
+    spans = [limits(rows[0][1][:, d]) for d in range(2)]  # the best: the others may be anywhere
+    half = 0.7 * (max(high - low for low, high in spans) or 1)
     box = np.array([[(low + high) / 2 - half, (low + high) / 2 + half] for low, high in spans])  # x and y from, to
     columns = min(4, len(rows))
     down = math.ceil(len(rows) / columns)
-    with drawing(path, 0.5 + 2.6 * columns, 0.3 + 2.9 * down) as figure:
+    with drawing(path, 0.5 + 2.6 * columns, 3.7 * down) as figure:
         grid = figure.subplots(down, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for axes, (label, xy) in zip(grid, rows, strict=False):
             inside = ((xy >= box[:, 0]) & (xy <= box[:, 1])).all(axis=1)
             axes.scatter(*xy[inside].T, s=float(np.clip(4_000 / max(1, len(xy)), 1.5, 12)), c=BLUE, alpha=0.5, lw=0)
             outside = "" if inside.all() else f" ({(~inside).sum():,} of {len(xy):,} outside)"
-            axes.set_title(wrapped(label + outside, 32))
+            axes.set_title(wrapped(label + outside, 32, lines=5))
             axes.set(xlim=box[0], ylim=box[1], aspect="equal")
         for axes in grid[len(rows) :]:
             axes.remove()
