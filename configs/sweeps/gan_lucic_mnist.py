@@ -4,9 +4,9 @@ Their space: the learning rate from 1e-5 to 1e-2 evenly in its logarithm, Adam's
 steps; 100 trials of 20 epochs, batches of 64. Here the net is the DCGAN of `configs/gan_conv_mnist.py`, without its
 penalty, and the figure the sliced Wasserstein distance: it ranks these trials and does not compare with their FIDs.
 
-Meant for an accelerator. A part of it, `--config.points=4 --config.base.train.steps=250` with evaluations and checkpoints
-every 250 steps, took 126 s of training on two busy cores (JAX 0.10.2), 17 s for each trial with one critic step and 46 s
-with five: the whole would take about 59 hours there. It was not run.
+Meant for an accelerator. A part of it, `--config.points=4 --config.base.train.steps=250` with evaluations and
+checkpoints every 250 steps, took 126 s of training on two busy cores (JAX 0.10.2): 17 s for each trial with one
+critic step and 46 s with five. The whole would take about 59 hours there; it was not run.
 """
 
 from pathlib import Path
