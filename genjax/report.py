@@ -61,7 +61,7 @@ def draw(
     codes = _codes(model, params, spec, validation.x, rng)
     if codes.shape[1] == 2 and model.encode is not None:
         y = validation.y
-        labels = None if y is None or y.ndim > 1 else y[_among(CODES, len(y))]
+        labels = None if y is None or y.ndim > 1 else y[among(CODES, len(y))]
         plots.latent_plane(folder / "latent_plane.png", codes, labels, dataset.target_names)
     if images:
         _draw_latent(folder, model, params, codes)
@@ -71,7 +71,7 @@ def _pairs(
     model: Model, params: Params, spec: DataSpec, examples: np.ndarray, rng: Key
 ) -> tuple[np.ndarray, np.ndarray]:
     assert model.reconstruct is not None
-    inputs = prepare(spec, stream(rng, "binarise"), jnp.asarray(examples[_among(PAIRS, len(examples))]))
+    inputs = prepare(spec, stream(rng, "binarise"), jnp.asarray(examples[among(PAIRS, len(examples))]))
     return np.asarray(inputs), np.asarray(model.reconstruct(params, inputs, stream(rng, "reconstruct")))
 
 
@@ -79,11 +79,11 @@ def _codes(model: Model, params: Params, spec: DataSpec, examples: np.ndarray, r
     """Codes of data, `[N, latent]`, or of the prior where the model has no encoder."""
     if model.encode is None:
         return np.asarray(jax.random.normal(stream(rng, "codes"), (CODES, model.latent)))
-    shown = jnp.asarray(examples[_among(CODES, len(examples))])
+    shown = jnp.asarray(examples[among(CODES, len(examples))])
     return np.asarray(model.encode(params, prepare(spec, stream(rng, "binarise"), shown)))
 
 
-def _among(count: int, n: int) -> np.ndarray:
+def among(count: int, n: int) -> np.ndarray:
     """At most so many indices from all over n examples, whose order may be by class."""
     return np.arange(min(count, n)) * n // min(count, n)
 

@@ -68,5 +68,5 @@ def test_snapshots_show_inputs_over_their_reconstructions():
 
 
 def test_shown_examples_come_from_all_over_a_sorted_split():
-    assert list(report._among(4, 100)) == [0, 25, 50, 75]
-    assert list(report._among(12, 5)) == [0, 1, 2, 3, 4]
+    assert list(report.among(4, 100)) == [0, 25, 50, 75]
+    assert list(report.among(12, 5)) == [0, 1, 2, 3, 4]

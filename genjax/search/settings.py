@@ -210,7 +210,7 @@ def _idle(sweep: ConfigDict) -> set[str]:
     drawn = sweep.strategy in DRAWN
     acts = {
         "points": drawn,
-        "draw_seed": drawn or sweep.stopping == "population",
+        "draw_seed": sweep.strategy in ("random", "sobol") or sweep.stopping == "population",
         **dict.fromkeys(("halving.first", "halving.eta"), sweep.stopping == "halving"),
         **{f"population.{name}": sweep.stopping == "population" for name in ("every", "share", "factor")},
         **{f"optuna.{name}": sweep.strategy == "optuna" for name in ("storage", "study", "batch")},

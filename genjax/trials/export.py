@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from genjax import checkpoint, hosts, logs
 from genjax import config as configs
 from genjax.atomic import write_atomically
-from genjax.trials import batches, outcome, ranking, standing
+from genjax.trials import batches, outcome, standing
 from genjax.trials.batches import Job
 from genjax.trials.programs import Programs
 from genjax.trials.standing import Ended, Standing
@@ -20,11 +20,7 @@ def best(job: Job, ended: list[Ended], count: int) -> None:
 
     On many hosts all processes must call, because they read the states together.
     """
-    places = [(one, int(i)) for one in ended for i in one.standing.alive]
-    values = np.array([outcome.objective(job.config, one)[i] for one, i in places])
-    ranked = ranking.order(values, job.config.objective.goal)[: np.count_nonzero(~np.isnan(values))]
-    for rank, chosen in enumerate(ranked[:count], 1):
-        one, i = places[chosen]
+    for rank, (one, i, _) in enumerate(outcome.finishers(job.config, ended)[:count], 1):
         folder = job.workdir / "best" / f"{rank}-trial-{one.cohort.trials[i].number}"
         made = job.programs(one.cohort.config, max(1, len(one.standing.alive)), batches.mode(job))
         now = standing.load(one.path, made.like, job.watch.say)

@@ -39,6 +39,13 @@ def leader(config: ConfigDict, ended: list[Ended]) -> str:
     return f"best {config.objective.metric} {values[first]:.4g} ({plan.told(trials[first].settings)})"
 
 
+def finishers(config: ConfigDict, ended: list[Ended]) -> list[tuple[Ended, int, float]]:
+    """The trials that have a last state and an objective, from the best: their cohort, place in it, and objective."""
+    found = [(one, int(i), objective(config, one)[i]) for one in ended for i in one.standing.alive]
+    values = np.array([value for _, _, value in found])
+    return [found[i] for i in ranking.order(values, config.objective.goal) if not np.isnan(values[i])]
+
+
 class Place(NamedTuple):
     """What the seeds of a point say together.
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from genjax import hosts, sweep_plots
 from genjax.data import Dataset
+from genjax.report import among
 from genjax.rng import stream
 from genjax.search import plan
 from genjax.step import averaged_params, prepare
-from genjax.trials import batches, outcome, ranking, standing
+from genjax.trials import batches, outcome, standing
 from genjax.trials.batches import Job
 from genjax.trials.standing import Ended
 from genjax.types import DataSpec, Key, Model, Params
@@ -68,18 +69,15 @@ def _curves(job: Job, ended: list[Ended]) -> tuple[np.ndarray, np.ndarray]:
 
 def _samples(job: Job, ended: list[Ended]) -> list[tuple[str, np.ndarray]]:
     """What the best, the median and the worst of the trials that reached the end draw, or how they reconstruct."""
-    goal, metric = job.config.objective.goal, job.config.objective.metric
-    places = [(one, i) for one in ended for i in one.standing.alive]
-    values = np.array([outcome.objective(job.config, one)[i] for one, i in places])
-    ranked = ranking.order(values, goal)[: np.count_nonzero(~np.isnan(values))]
+    metric, ranked = job.config.objective.metric, outcome.finishers(job.config, ended)
     chosen = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1}
     found = []
     for name, rank in list(chosen.items())[: len(ranked)]:
-        one, i = places[ranked[rank]]
-        drawn = _drawn(job, one, int(i))
+        one, i, value = ranked[rank]
+        drawn = _drawn(job, one, i)
         if drawn is not None:
             settings = plan.told(one.cohort.trials[i].settings)
-            found.append((f"{name}: {metric} {values[ranked[rank]]:.4g}\n{settings}", drawn))
+            found.append((f"{name}: {metric} {value:.4g}\n{settings}", drawn))
     return found
 
 
@@ -106,6 +104,5 @@ def _picture(model: Model, params: Params, spec: DataSpec, dataset: Dataset, rng
     if model.reconstruct is None or len(shape) != 3:
         return None
     x = dataset.validation.x
-    among = np.arange(min(SHOWN, len(x))) * len(x) // min(SHOWN, len(x))
-    inputs = prepare(spec, stream(rng, "binarise"), jnp.asarray(x[among]))
+    inputs = prepare(spec, stream(rng, "binarise"), jnp.asarray(x[among(SHOWN, len(x))]))
     return np.clip(np.asarray(model.reconstruct(params, inputs, stream(rng, "reconstruct"))), 0, 1)
