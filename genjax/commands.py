@@ -4,12 +4,13 @@ What takes seconds to import is imported inside the functions, where Ctrl-C alre
 """
 
 import argparse
+import functools
 import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 BAD_INPUT, BROKEN_PIPE = 2, 141
 
@@ -22,6 +23,11 @@ def train(arguments: Sequence[str], description: str) -> int:
 def sweep(arguments: Sequence[str], description: str) -> int:
     """Runs `scripts/sweep.py`; returns its exit code."""
     return _quietly(lambda: _sweep(arguments, description))
+
+
+def evaluate(arguments: Sequence[str], description: str) -> int:
+    """Runs `scripts/evaluate.py`; returns its exit code."""
+    return _quietly(lambda: _evaluate(arguments, description))
 
 
 def _quietly(command: Callable[[], int]) -> int:
@@ -95,6 +101,53 @@ def _parser(description: str) -> argparse.ArgumentParser:
     add_hosts(parser)
     parser.error = _refuse
     return parser
+
+
+def _evaluate(arguments: Sequence[str], description: str) -> int:
+    from genjax.evaluation import options
+
+    known = _evaluation_parser(description).parse_args(arguments)
+    chosen = options.Options(**{name: getattr(known, name) for name in options.Options._fields})
+    options.check(chosen)
+    from genjax import hosts
+
+    hosts.cores_as_devices()
+    from genjax.evaluation import results, run  # a mistake in the options is told before this is imported
+
+    print(results.table(run.evaluate(known.workdir, chosen)))
+    return 0
+
+
+def _evaluation_parser(description: str) -> argparse.ArgumentParser:
+    from genjax.evaluation.options import CHECKPOINTS, METRICS, SPLITS, Options
+
+    parser = argparse.ArgumentParser(
+        usage="%(prog)s --workdir FOLDER [--metrics NAME ...] [options]",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--workdir", required=True, type=Path, metavar="FOLDER", help="of the run")
+    add = functools.partial(_add_option, parser, Options())
+    add("metrics", f"{', '.join(METRICS)}; all that apply by default")
+    add("checkpoint", " or ".join(CHECKPOINTS))
+    add("split", ", ".join(SPLITS))
+    add("importance_samples", "k of log p(x)")
+    add("samples", "how many are compared with as many examples")
+    add("features", "pixels, pca:<components>, classifier:<name>; what suits the data by default")
+    add("sampler", "prior, gaussian, mixture:<components>, reconstruction; the prior by default, if there is one")
+    add("neighbours", "k of precision, recall, density and coverage, and of the codes' classification")
+    add("seed", "of every draw")
+    parser.error = _refuse
+    return parser
+
+
+def _add_option(parser: argparse.ArgumentParser, plain: Any, name: str, told: str) -> None:
+    """An argument for a field of a record, of the field's type, with its default."""
+    default = getattr(plain, name)
+    several: dict[str, Any] = {"nargs": "+"} if isinstance(default, tuple) else {"type": type(default)}
+    shown = f"{told} (default {default})" if default else told
+    parser.add_argument(f"--{name.replace('_', '-')}", default=default, metavar=name[0].upper(), help=shown, **several)
 
 
 def add_hosts(parser: argparse.ArgumentParser) -> None:

@@ -138,17 +138,17 @@ def _numbers(values: np.ndarray) -> list[str]:
     return [f"{round(float(v), 6) + 0.0:.3g}".replace("-", "\N{MINUS SIGN}") for v in values]
 
 
-def reconstructions(path: StrPath, inputs: np.ndarray, outputs: np.ndarray, columns: int = 12) -> None:
-    """Saves `[N, H, W, C]` inputs, each over its reconstruction."""
-    columns = min(columns, len(inputs))
-    factor = enlargement(inputs.shape[2], columns)
-    inputs, outputs = enlarge(inputs, factor), enlarge(outputs, factor)
-    height = inputs.shape[1]
-    pairs = np.concatenate([inputs, np.ones_like(inputs[:, :GAP]), outputs], axis=1)  # [N, 2H + GAP, W, C]
-    rows = math.ceil(len(pairs) / columns)
+def pairs(path: StrPath, upper: np.ndarray, lower: np.ndarray, names: tuple[str, str], columns: int = 12) -> None:
+    """Saves images `[N, H, W, C]`, each over its partner, with the names of the two rows."""
+    columns = min(columns, len(upper))
+    factor = enlargement(upper.shape[2], columns)
+    upper, lower = enlarge(upper, factor), enlarge(lower, factor)
+    height = upper.shape[1]
+    tiles = np.concatenate([upper, np.ones_like(upper[:, :GAP]), lower], axis=1)  # [N, 2H + GAP, W, C]
+    rows = math.ceil(len(tiles) / columns)
     first = centres_of(rows, 2 * height + GAP, 3 * GAP) - (height + GAP) / 2
-    with picture(path, image_grid(pairs, columns, 3 * GAP)) as axes:
-        axes.set_yticks([*first, *(first + height + GAP)], ["input"] * rows + ["reconstruction"] * rows)
+    with picture(path, image_grid(tiles, columns, 3 * GAP)) as axes:
+        axes.set_yticks([*first, *(first + height + GAP)], [names[0]] * rows + [names[1]] * rows)
 
 
 def traversal(path: StrPath, images: np.ndarray, values: np.ndarray, labels: Sequence[str] | None = None) -> None:

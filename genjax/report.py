@@ -53,7 +53,8 @@ def draw(
     if images and model.sample is not None:
         plots.samples(folder / "samples.png", np.asarray(model.sample(params, stream(rng, "picture"), SAMPLES)))
     if images and model.reconstruct is not None:
-        plots.reconstructions(folder / "reconstructions.png", *_pairs(model, params, spec, validation.x, rng))
+        inputs, outputs = _pairs(model, params, spec, validation.x, rng)
+        plots.pairs(folder / "reconstructions.png", inputs, outputs, ("input", "reconstruction"))
     if spec.shape == (2,) and model.sample is not None:
         samples = np.asarray(model.sample(params, stream(rng, "picture"), len(validation.x)))
         centres = None if spec.modes is None else spec.modes.centres

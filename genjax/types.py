@@ -73,6 +73,10 @@ class Model(NamedTuple):
       encode: `(params, batch) -> [b, latent]`, or None for a family without an encoder.
       reconstruct: `(params, batch, rng) -> [b, *shape]`, or None.
       sample: `(params, rng, n) -> [n, *shape]`, or None for a family that defines no distribution.
+      posterior: `(params, batch) -> (mean, log_var)`, `[b, latent]` each, of a Gaussian q(z|x) under the prior N(0, I),
+        or None.
+      log_weights: `(params, batch, rng, k) -> [k, b]`, log p(x, z) - log q(z|x) at k draws of z from q(z|x), in nats:
+        the mean of their exponentials is p(x) in expectation. None for a family without a likelihood.
       averaged: the parts of params whose exponential moving average evaluation and sampling use.
     """
 
@@ -85,6 +89,8 @@ class Model(NamedTuple):
     encode: Callable[[Params, Array], Array] | None = None
     reconstruct: Callable[[Params, Array, Key], Array] | None = None
     sample: Callable[[Params, Key, int], Array] | None = None
+    posterior: Callable[[Params, Array], tuple[Array, Array]] | None = None
+    log_weights: Callable[[Params, Array, Key, int], Array] | None = None
     averaged: tuple[str, ...] = ()
 
 

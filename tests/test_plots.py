@@ -107,7 +107,7 @@ ROWS = [
 RING = np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi / 4)], axis=1)
 FIGURES = {
     "samples": lambda path: plots.samples(path, noise(10, 8, 8, 3)),
-    "reconstructions": lambda path: plots.reconstructions(path, noise(5, 8, 8, 3), noise(5, 8, 8, 3)),
+    "pairs": lambda path: plots.pairs(path, noise(5, 8, 8, 3), noise(5, 8, 8, 3), ("input", "reconstruction")),
     "traversal": lambda path: plots.traversal(path, noise(2, 3, 8, 8, 1), np.arange(3), ["first", "second"]),
     "latent_grid": lambda path: plots.latent_grid(path, noise(2, 3, 8, 8, 1), (-1, 1, -1, 1)),
     "latent_plane": lambda path: plots.latent_plane(path, noise(90, 2), np.arange(90) % 12),

@@ -82,6 +82,8 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
         encode=partial(encode, vae),
         reconstruct=lambda params, batch, rng: decode(vae, params, encode(vae, params, batch)),
         sample=partial(sample, vae),
+        posterior=partial(posterior, vae),
+        log_weights=partial(log_weights, vae),
     )
 
 
@@ -128,6 +130,20 @@ def terms(vae: Vae, params: Params, x: Array, rng: Key) -> tuple[Array, Array]:
     mean, log_var = posterior(vae, params, x)
     z = mean + jnp.exp(0.5 * log_var) * jax.random.normal(rng, mean.shape)  # [b, latent]
     return -log_prob(vae, params, z, x), jnp.sum(standard_normal_kl(mean, log_var), axis=-1)
+
+
+def log_weights(vae: Vae, params: Params, batch: Array, rng: Key, k: int) -> Array:
+    """log w = log p(x|z) + log p(z) - log q(z|x) at k draws z = mu + sigma eps for each example, `[k, b]`, nats.
+
+    With them log p(x) >= E log 1/k sum w, for every k (Burda et al. 2016, equation 8). Of both normal densities, with
+    eps = (z - mu) / sigma, there remains log p(z) - log q(z|x) = 1/2 sum_j [eps_j^2 + log sigma_j^2 - z_j^2].
+    """
+    mean, log_var = posterior(vae, params, batch)
+    eps = jax.random.normal(rng, (k, *mean.shape))  # [k, b, latent]
+    z = mean + jnp.exp(0.5 * log_var) * eps
+    log_ratio = 0.5 * jnp.sum(jnp.square(eps) + log_var - jnp.square(z), axis=-1)  # [k, b]
+    rows = jnp.broadcast_to(batch, (k, *batch.shape)).reshape(-1, *batch.shape[1:])  # [k b, *shape]
+    return log_prob(vae, params, z.reshape(-1, vae.latent), rows).reshape(log_ratio.shape) + log_ratio
 
 
 def loss(vae: Vae, params: Params, batch: Array, rng: Key) -> tuple[Array, dict[str, Array]]:

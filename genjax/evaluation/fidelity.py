@@ -1,0 +1,141 @@
+"""Fidelity: distances between samples and as many examples, in named features; and what the samples are nearest to."""
+
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from genjax import features as maps
+from genjax import plots
+from genjax.evaluation import samplers
+from genjax.evaluation.examples import key_of, split_of, stored
+from genjax.evaluation.options import Options
+from genjax.evaluation.results import Result, averaged
+from genjax.evaluation.rows import over_rows
+from genjax.evaluation.subject import Subject
+from genjax.features import Features
+from genjax.metrics import frechet, kernel, neighbours, scores
+from genjax.metrics.wasserstein import sliced_wasserstein
+from genjax.report import among
+from genjax.types import InputError
+
+BLOCK = 500  # rows of features on each device
+RESAMPLES = 20
+TWINS = 1000  # samples whose nearest training example is looked for
+SHOWN = 12
+
+
+def applies(subject: Subject) -> str:
+    """What is missing, or nothing: any model can be sampled from, if by a fitted sampler."""
+    return ""
+
+
+def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
+    """Fréchet and kernel distance, precision, recall, density, coverage in each of the features; and memorisation."""
+    x = split_of(subject, options).x
+    n = min(options.samples, len(x))
+    if n <= options.neighbours:
+        raise InputError(f"{n} samples are too few: {options.neighbours} nearest neighbours need more")
+    train = stored(subject, subject.dataset.train.x[among(n, len(subject.dataset.train.x))])
+    real, fake = stored(subject, x[among(n, len(x))]), samplers.samples(subject, options, n, "fidelity")
+    protocol = {
+        "split": options.split,
+        "samples": n,
+        "sampler": options.sampler,
+        "seed": options.seed,
+        "step": subject.step,
+    }
+    results = []
+    for name in options.features or (default_features(subject),):
+        with progress(f"fidelity in {name}", 1) as tick:
+            found = maps.load(name, train)
+            results += _in(found, real, fake, options, {**protocol, "features": _named(found)})
+            tick(1)
+    return results + _twins(subject, real, fake, protocol)
+
+
+def default_features(subject: Subject) -> str:
+    """The shipped classifier of the data, where there is one, or principal components; points as they are."""
+    source, shape = subject.config.data.source, subject.spec.shape
+    if shape == (28, 28, 1) and "mnist" in source:
+        return "classifier:fashion_mnist" if "fashion" in source else "classifier:mnist"
+    return f"pca:{min(64, len(subject.dataset.train.x), int(np.prod(shape)))}" if len(shape) == 3 else "pixels"
+
+
+def _named(features: Features) -> str:
+    return f"{features.name} ({features.digest})" if features.digest else features.name
+
+
+def _in(
+    features: Features, real: np.ndarray, fake: np.ndarray, options: Options, protocol: dict[str, Any]
+) -> list[Result]:
+    """All distances in one kind of features."""
+    x, y = (maps.extract_all(features, images) for images in (real, fake))  # [n, F]
+    results = [_frechet(x, y, options.seed, protocol), _kernel(x, y, protocol)]
+    results += prdc(x, y, options.neighbours, protocol)
+    distance = sliced_wasserstein(key_of(options, "directions"), jnp.asarray(y), jnp.asarray(x))
+    results.append(Result("sliced_wasserstein", float(distance), None, "", protocol))
+    if features.classify is not None:
+        logits = maps.over_batches(features.classify, fake)
+        results.append(
+            averaged("classifier_score", np.asarray(scores.classifier_score(jnp.asarray(logits))[1]), "nats", protocol)
+        )
+    return results
+
+
+def _frechet(x: np.ndarray, y: np.ndarray, seed: int, protocol: dict[str, Any]) -> Result:
+    value = frechet.frechet_distance(frechet.moments(x), frechet.moments(y))
+    rng = np.random.default_rng(seed)
+    again = [frechet.frechet_distance(frechet.resampled(x, rng), frechet.resampled(y, rng)) for _ in range(RESAMPLES)]
+    told = {**protocol, "error": f"over {RESAMPLES} bootstrap samples"}
+    return Result("frechet_distance", value, float(np.std(again, ddof=1)), "", told)
+
+
+def _kernel(x: np.ndarray, y: np.ndarray, protocol: dict[str, Any]) -> Result:
+    def sums(rows, columns):
+        return kernel.kernel_sums(rows, columns), kernel.self_kernel(rows)
+
+    of_rows = over_rows(sums, BLOCK)
+    (xx, own_x), (yy, own_y), (xy, _), (yx, _) = (of_rows(a, b) for a, b in ((x, x), (y, y), (x, y), (y, x)))
+    found = kernel.kernel_distance(xx - own_x, yy - own_y, xy, yx)
+    return Result("kernel_distance", found.value, found.error, "", {**protocol, "error": "of a U-statistic"})
+
+
+def prdc(x: np.ndarray, y: np.ndarray, k: int, protocol: dict[str, Any]) -> list[Result]:
+    """Precision and recall (Kynkaanniemi et al. 2019), density and coverage (Naeem et al. 2020).
+
+    Balls reach from each point to its k-th nearest neighbour in its own set. Precision: the share of samples y in some
+    ball of the examples x; recall: of examples in some ball of the samples; density: how many of the examples' balls a
+    sample lies in, over k; coverage: the share of the examples' balls that hold a sample.
+    """
+    middle = x.mean(axis=0)
+    x, y = x - middle, y - middle
+    radii = over_rows(lambda rows, columns: neighbours.radii(rows, columns, k), BLOCK)
+    near = over_rows(lambda rows, whole: neighbours.near(rows, *whole), BLOCK)
+    reach_x, reach_y = radii(x, x), radii(y, y)
+    of_samples, of_examples = near(y, (x, reach_x)), near(x, (y, reach_y))
+    found = {
+        "precision": of_samples.inside > 0,
+        "recall": of_examples.inside > 0,
+        "density": of_samples.inside / k,
+        "coverage": of_examples.least < reach_x,
+    }
+    return [averaged(name, values, "", {**protocol, "neighbours": k}) for name, values in found.items()]
+
+
+def _twins(subject: Subject, real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]) -> list[Result]:
+    """How near samples lie to training examples, pixel by pixel, over how near unseen examples do; and a picture."""
+    train = stored(subject, subject.dataset.train.x)
+    flat = train.reshape(len(train), -1)
+    middle = flat.mean(axis=0)
+    nearest = over_rows(neighbours.nearest, 100)
+    count = min(TWINS, len(fake))
+    index, gap = nearest(fake[:count].reshape(count, -1) - middle, flat - middle)
+    _, usual = nearest(real[among(count, len(real))].reshape(count, -1) - middle, flat - middle)
+    if len(subject.spec.shape) == 3:
+        path = Path(subject.workdir, f"neighbours-{protocol['sampler'].replace(':', '-')}.png")
+        plots.pairs(path, fake[:SHOWN], train[index[:SHOWN]], ("sample", "nearest example"))
+    ratio = float(np.mean(gap) / np.mean(usual)) if np.mean(usual) > 0 else float("nan")
+    told = {**protocol, "samples": count, "against": f"{len(train):,} training examples"}
+    return [Result("nearest_training_distance", ratio, None, f"of the {protocol['split']} split's own", told)]

@@ -1,0 +1,82 @@
+"""What the codes tell: their labels by a linear probe and by neighbours, or how they hold known factors apart."""
+
+from typing import Any
+
+import numpy as np
+
+from genjax.data import Split
+from genjax.evaluation.examples import binarisation, codes, split_of
+from genjax.evaluation.options import Options
+from genjax.evaluation.results import Result, averaged
+from genjax.evaluation.subject import Subject
+from genjax.metrics import disentanglement, probes
+from genjax.report import among
+from genjax.types import InputError
+
+TRAINED_ON, TESTED_ON = 10_000, 10_000  # codes at most
+
+
+def applies(subject: Subject) -> str:
+    """What is missing, or nothing."""
+    if subject.model.encode is None:
+        return "a model with an encoder"
+    return "" if subject.dataset.test.y is not None else "data with labels or factors"
+
+
+def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
+    """Accuracies where the data have labels; MIG, DCI, SAP and the beta-VAE score where they have factors."""
+    train = _chosen(subject.dataset.train, TRAINED_ON)
+    test = _chosen(split_of(subject, options), TESTED_ON)
+    protocol = {
+        "split": options.split,
+        "examples": len(test.x),
+        "train_examples": len(train.x),
+        "binarisation": binarisation(subject),
+        "seed": options.seed,
+        "step": subject.step,
+    }
+    with progress("latent", 1) as tick:
+        coded = [(codes(subject, split.x, options), _targets(split)) for split in (train, test)]
+        try:
+            found = _of(*coded[0], *coded[1], options, protocol)
+        except ValueError as error:
+            raise InputError(f"the codes cannot be measured: {error}") from error
+        tick(1)
+    return found
+
+
+def _of(
+    train: np.ndarray,
+    train_targets: np.ndarray,
+    test: np.ndarray,
+    test_targets: np.ndarray,
+    options: Options,
+    protocol: dict[str, Any],
+) -> list[Result]:
+    """Of labels `[N]` or of factors `[N, F]`, whichever the data have."""
+    data = (train, train_targets, test, test_targets)
+    if train_targets.ndim == 1:
+        k = options.neighbours
+        near = probes.nearest_neighbour_accuracy(*data, k)
+        return [
+            averaged("linear_probe", probes.linear_probe(*data), "", protocol),
+            averaged("nearest_neighbour_accuracy", near, "", {**protocol, "neighbours": k}),
+        ]
+    dci = disentanglement.dci(*data, options.seed)
+    of_test = {name: value for name, value in protocol.items() if name != "train_examples"}
+    return [
+        Result("mig", disentanglement.mutual_information_gap(test, test_targets), None, "", of_test),
+        Result("sap", disentanglement.separated_attribute_predictability(*data), None, "", protocol),
+        *(Result(f"dci_{name}", value, None, "", protocol) for name, value in dci._asdict().items()),
+        Result("beta_vae_score", disentanglement.beta_vae_score(test, test_targets, options.seed), None, "", of_test),
+    ]
+
+
+def _targets(split: Split) -> np.ndarray:
+    assert split.y is not None
+    return split.y
+
+
+def _chosen(split: Split, most: int) -> Split:
+    index = among(most, len(split.x))
+    return Split(split.x[index], None if split.y is None else split.y[index])

@@ -1,0 +1,62 @@
+"""Modes: how many of a known mixture's modes samples find, and how good they are."""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from genjax import features as maps
+from genjax.evaluation import samplers
+from genjax.evaluation.options import Options
+from genjax.evaluation.results import Result
+from genjax.evaluation.subject import Subject
+from genjax.metrics.mixtures import mode_coverage
+from genjax.metrics.scores import stacked_modes
+
+MIXTURE_SAMPLES, STACKED_SAMPLES = 2500, 26_000  # as the literature has it
+STACKED = "stacked:tfds:mnist"
+
+
+def applies(subject: Subject) -> str:
+    """What is missing, or nothing."""
+    known = subject.spec.modes is not None or subject.config.data.source == STACKED
+    return "" if known else f"data whose modes are known (a mixture, or {STACKED})"
+
+
+def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
+    """Modes found, and the share of good samples of a mixture or the evenness of a thousand stacked digits."""
+    with progress("modes", 1) as tick:
+        found = _mixture(subject, options) if subject.spec.modes is not None else _stacked(subject, options)
+        tick(1)
+    return found
+
+
+def _protocol(subject: Subject, options: Options, n: int) -> dict[str, Any]:
+    return {"samples": n, "sampler": options.sampler, "seed": options.seed, "step": subject.step}
+
+
+def _mixture(subject: Subject, options: Options) -> list[Result]:
+    modes, n = subject.spec.modes, MIXTURE_SAMPLES
+    assert modes is not None
+    drawn = jnp.asarray(samplers.samples(subject, options, n, "modes"))
+    found = mode_coverage(drawn, jnp.asarray(modes.centres), modes.sigma)
+    share, protocol = float(found["good_samples"]), _protocol(subject, options, n)
+    binomial = {**protocol, "error": "binomial"}
+    return [
+        Result("modes_found", float(found["modes_found"]), None, f"of {len(modes.centres)}", protocol),
+        Result("good_samples", share, float(np.sqrt(share * (1 - share) / n)), "", binomial),
+    ]
+
+
+def _stacked(subject: Subject, options: Options) -> list[Result]:
+    n = STACKED_SAMPLES
+    drawn = samplers.samples(subject, options, n, "modes")  # [n, 28, 28, 3]
+    features = maps.load("classifier:mnist", drawn[:1, ..., :1])
+    assert features.classify is not None
+    digits = [maps.over_batches(features.classify, drawn[..., c : c + 1]).argmax(axis=1) for c in range(3)]
+    found = stacked_modes(jnp.asarray(100 * digits[0] + 10 * digits[1] + digits[2]))
+    protocol = {**_protocol(subject, options, n), "features": f"{features.name} ({features.digest})"}
+    return [
+        Result("modes_found", float(found["modes_found"]), None, "of 1000", protocol),
+        Result("kl_to_uniform", float(found["kl_to_uniform"]), None, "nats", protocol),
+    ]

@@ -1,0 +1,58 @@
+"""How an evaluation is done: the settings that every result states."""
+
+import re
+from typing import NamedTuple
+
+from genjax.config import nearest_name
+from genjax.types import InputError
+
+METRICS = ("likelihood", "fidelity", "modes", "latent")
+CHECKPOINTS = ("newest", "best")
+SPLITS = ("test", "validation", "train")
+SAMPLERS = ("prior", "gaussian", "mixture:<components>", "reconstruction")
+
+
+class Options(NamedTuple):
+    """Settings of an evaluation.
+
+    Attributes:
+      metrics: names of `METRICS`; empty for all that apply.
+      checkpoint: one of `CHECKPOINTS`.
+      split: one of `SPLITS`.
+      importance_samples: k of the log-likelihood.
+      samples: how many are drawn and compared with as many examples; fewer where the split has fewer.
+      features: names for `features.load`; empty for those that suit the data.
+      sampler: one of `SAMPLERS`; empty for the prior, or a mixture of ten where there is no prior.
+      neighbours: k of precision, recall, density and coverage, and of the classification of codes.
+      seed: of every draw.
+    """
+
+    metrics: tuple[str, ...] = ()
+    checkpoint: str = "newest"
+    split: str = "test"
+    importance_samples: int = 1000
+    samples: int = 10_000
+    features: tuple[str, ...] = ()
+    sampler: str = ""
+    neighbours: int = 5
+    seed: int = 0
+
+
+def check(options: Options) -> None:
+    """Refuses options that no evaluation could use.
+
+    Raises:
+      InputError: which, in one line.
+    """
+    for name in options.metrics:
+        nearest_name("metric", name, METRICS)
+    nearest_name("checkpoint", options.checkpoint, CHECKPOINTS)
+    nearest_name("split", options.split, SPLITS)
+    plain = options.sampler in ("", *SAMPLERS) and "<" not in options.sampler
+    if not plain and not re.fullmatch(r"mixture:[1-9]\d{0,3}", options.sampler):
+        raise InputError(f"no sampler {options.sampler!r}: there are {', '.join(SAMPLERS)}")
+    for name in ("importance_samples", "samples", "neighbours"):
+        if not 1 <= getattr(options, name) < 2**31:
+            raise InputError(f"--{name.replace('_', '-')} must be at least 1 and less than 2**31")
+    if not 0 <= options.seed < 2**32:
+        raise InputError(f"--seed={options.seed} must be at least 0 and less than 2**32")

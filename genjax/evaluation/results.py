@@ -1,0 +1,81 @@
+"""A number with all that it takes to read it: its error, its unit and its protocol."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Result(NamedTuple):
+    """One number of an evaluation.
+
+    Attributes:
+      metric: its name.
+      value: the number.
+      error: its standard error, or None where there is none (`protocol["error"]` says what it is over).
+      unit: such as nats an example; empty for a plain number.
+      protocol: how it was measured: split, counts, seed, features and their hash.
+      details: what else was found on the way, for `evaluation.json` alone.
+    """
+
+    metric: str
+    value: float
+    error: float | None
+    unit: str
+    protocol: Mapping[str, Any]
+    details: Mapping[str, Any] = MappingProxyType({})
+
+
+def averaged(metric: str, values: np.ndarray, unit: str, protocol: Mapping[str, Any]) -> Result:
+    """The mean of per-example values `[n]` in double precision, with its standard error s / sqrt(n)."""
+    exact = np.asarray(values, np.float64)
+    error = float(exact.std(ddof=1) / np.sqrt(len(exact))) if len(exact) > 1 else None
+    return Result(metric, float(exact.mean()), error, unit, {**protocol, "error": f"over {len(exact):,} examples"})
+
+
+def table(groups: Mapping[str, Sequence[Result]]) -> str:
+    """The results `{group: results}` as text: under a line with what a group's protocols share, one line a result."""
+    every = [_cells(result) for results in groups.values() for result in results]
+    widths = [max((len(cells[i]) for cells in every), default=0) for i in range(4)]
+    blocks = []
+    for name, results in groups.items():
+        shared = dict(set.intersection(*(set(result.protocol.items()) for result in results)))
+        common = {key: value for key, value in results[0].protocol.items() if key in shared}
+        lines = [f"{name}: {_told(common)}"]
+        for result in results:
+            metric, value, error, unit = _cells(result)
+            own = _told({key: value for key, value in result.protocol.items() if key not in shared})
+            padded = (metric.ljust(widths[0]), value.rjust(widths[1]), error.ljust(widths[2]), unit.ljust(widths[3]))
+            lines.append("  ".join(("", *padded, own)).rstrip())
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _cells(result: Result) -> tuple[str, str, str, str]:
+    error = "" if result.error is None else f"± {result.error:.2g}"
+    return result.metric, f"{result.value:.5g}", error, result.unit
+
+
+def to_json(result: Result) -> dict[str, Any]:
+    """A result as JSON holds it; a number that is not finite is its name."""
+    told = {**result._asdict(), "protocol": dict(result.protocol), "details": dict(result.details)}
+    for name in ("value", "error"):
+        if told[name] is not None and not np.isfinite(told[name]):
+            told[name] = str(told[name])
+    return told
+
+
+def merged(old: Sequence[Mapping[str, Any]], new: Sequence[Result]) -> list[dict[str, Any]]:
+    """Results by metric and protocol: what was measured again takes the place of what was there."""
+    found = {_identity(each): dict(each) for each in [*old, *map(to_json, new)]}
+    return list(found.values())
+
+
+def _identity(each: Mapping[str, Any]) -> tuple[str, ...]:
+    return (each["metric"], *(f"{name}={value}" for name, value in sorted(each["protocol"].items())))
+
+
+def _told(protocol: Mapping[str, Any]) -> str:
+    named = ((name.replace("_", " "), value) for name, value in protocol.items())
+    return ", ".join(f"{name} {value:,}" if type(value) is int else f"{name} {value}" for name, value in named)

@@ -1,0 +1,45 @@
+"""One function of many rows, shared out over the devices and fed block by block: the engine of every metric."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh, PartitionSpec
+
+from genjax import mesh as meshes
+from genjax.compiler import compiled
+
+ROWS = "rows"
+Rows = Callable[[Any, Any], Any]
+
+
+def over_rows(function: Callable[[Any, Any], Any], block: int, tick: Callable[[int], None] = lambda done: None) -> Rows:
+    """`(rows, whole) -> results` on the host, for any number of rows, in the memory that a block takes.
+
+    Args:
+      function: `(rows: tree of [b, ...], whole) -> tree of [b, ...]`, pure; what it makes of a row may depend on no
+        other, for which rows meet in a block depends on the devices.
+      block: rows at a time on each device.
+      tick: told how many rows have been done since it was last told.
+    """
+    devices = jax.devices()
+    grid = Mesh(devices, (ROWS,), axis_types=(AxisType.Auto,))
+    share, whole_on_each = PartitionSpec(ROWS), PartitionSpec()
+    program = compiled(
+        jax.shard_map(function, mesh=grid, in_specs=(share, whole_on_each), out_specs=share, check_vma=False)
+    )
+
+    def every(rows: Any, whole: Any) -> Any:
+        n = len(jax.tree.leaves(rows)[0])
+        step = len(devices) * min(block, -(-n // len(devices)))
+        everywhere, found = meshes.replicate(grid, whole), []
+        for start in range(0, n, step):
+            index = np.minimum(np.arange(start, start + step), n - 1)  # the last block is filled with the last row
+            part = jax.tree.map(lambda leaf, index=index: leaf[index], rows)
+            done = min(step, n - start)
+            found.append(jax.tree.map(lambda leaf, done=done: np.asarray(leaf)[:done], program(part, everywhere)))
+            tick(done)
+        return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+
+    return every

@@ -1,0 +1,172 @@
+"""Sampling after training: codes from the prior, or from what is fitted to the training codes (Ghosh et al. 2020).
+
+An autoencoder has no distribution of its own: a Gaussian or a mixture of them, fitted to its codes, gives it one. What
+was fitted is kept in the run's folder, under `samplers/`, for the checkpoint that it was fitted to.
+"""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genjax.atomic import write_atomically
+from genjax.evaluation.examples import codes, key_of, row_keys, split_of
+from genjax.evaluation.options import Options
+from genjax.evaluation.rows import over_rows
+from genjax.evaluation.subject import Subject
+from genjax.rng import stream
+from genjax.step import prepare
+from genjax.types import Array, InputError, Key, Params
+
+FITTED_ON = 20_000  # training codes at most
+AT_ONCE = 50  # samples of one key
+BLOCK = 10  # keys at a time on each device
+
+
+class Mixture(NamedTuple):
+    """Gaussians over codes: `weights: [M]`, `means: [M, latent]`, covariances L L^T by `factors: [M, latent, latent]`."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    factors: np.ndarray
+
+
+def default(subject: Subject) -> str:
+    """The prior where the model has one, else a mixture of ten, as of Ghosh et al."""
+    return "prior" if subject.model.sample is not None else "mixture:10"
+
+
+def samples(subject: Subject, options: Options, n: int, use: str) -> np.ndarray:
+    """`[n, *shape]`: images as means of p(x|z), in [0, 1].
+
+    Args:
+      subject: the model.
+      options: `sampler` and `seed` are read.
+      n: how many.
+      use: what they are for; another use draws others.
+
+    Raises:
+      InputError: the model has no such sampler.
+    """
+    if options.sampler == "reconstruction":
+        return _reconstructions(subject, options, n)
+    draw, whole = _draw(subject, options)
+    keys = np.arange(-(-n // AT_ONCE))
+    root = key_of(options, f"samples for {use}")
+
+    def drawn(numbers: Array, whole: Any) -> Array:
+        return jax.vmap(lambda key: draw(whole, key))(row_keys(root, numbers))  # [b, AT_ONCE, *shape]
+
+    found = over_rows(drawn, BLOCK)(keys, whole)
+    found = found.reshape(-1, *subject.spec.shape)[:n]
+    if not np.isfinite(found).all():
+        raise InputError(f"{subject.workdir}: samples at step {subject.step:,} are not finite")
+    return np.clip(found, 0, 1) if subject.spec.bounded else found
+
+
+def _draw(subject: Subject, options: Options) -> tuple[Callable[[Any, Key], Array], Any]:
+    """A pure `(whole, key) -> [AT_ONCE, *shape]`, and what it needs whole."""
+    model = subject.model
+    if options.sampler == "prior":
+        if model.sample is None:
+            raise InputError("an autoencoder has no prior to sample from: use the sampler 'gaussian' or 'mixture:10'")
+        sample = model.sample
+        return lambda params, key: sample(params, key, AT_ONCE), subject.params
+    mixture = fitted(subject, options)
+    return lambda whole, key: model.decode(whole[0], draw_codes(whole[1], key, AT_ONCE)), (subject.params, mixture)
+
+
+def draw_codes(mixture: Mixture, rng: Key, n: int) -> Array:
+    """z = m_c + L_c eps with c from the weights and eps ~ N(0, I), `[n, latent]`."""
+    which, noise = jax.random.split(rng)
+    c = jax.random.categorical(which, jnp.log(mixture.weights), shape=(n,))
+    eps = jax.random.normal(noise, (n, mixture.means.shape[1]))
+    return mixture.means[c] + jnp.einsum("nij,nj->ni", mixture.factors[c], eps)
+
+
+def fitted(subject: Subject, options: Options) -> Mixture:
+    """The sampler that was fitted to this checkpoint's training codes, or is now, and is saved."""
+    path = subject.workdir / "samplers" / f"{options.sampler.replace(':', '-')}-step-{subject.step}.npz"
+    if path.is_file():
+        return _read(path, subject)
+    mixture = fit(_training_codes(subject, options), options.sampler, options.seed)
+    path.parent.mkdir(exist_ok=True)
+    np.savez(buffer := io.BytesIO(), weights=mixture.weights, means=mixture.means, factors=mixture.factors)
+    write_atomically(path, buffer.getvalue())
+    return mixture
+
+
+def fit(z: np.ndarray, name: str, seed: int) -> Mixture:
+    """A Gaussian (a mixture of one), or a mixture by scikit-learn's EM, to codes `[n, latent]`.
+
+    Raises:
+      InputError: too few codes for so many components.
+    """
+    from sklearn.mixture import GaussianMixture
+
+    count = int(name.partition(":")[2] or 1)
+    if len(z) < max(2, count):
+        raise InputError(f"{name}: {len(z)} codes are too few for it")
+    exact = z.astype(np.float64)
+    # A code dimension that never varies would make a covariance singular: a share of the codes' own scale is added.
+    ridge = 1e-6 * max(float(exact.var()), 1e-12)
+    model = GaussianMixture(count, reg_covar=ridge, random_state=seed, max_iter=300, tol=1e-3).fit(exact)
+    factors = np.linalg.cholesky(model.covariances_)
+    return Mixture(*(np.asarray(part, np.float32) for part in (model.weights_, model.means_, factors)))
+
+
+def _training_codes(subject: Subject, options: Options) -> np.ndarray:
+    """Training codes, from all over the split; of a VAE draws from q(z|x), for those are what its decoder has seen."""
+    model = subject.model
+    if model.encode is None:
+        raise InputError(f"the sampler {options.sampler!r} is fitted to codes, and a model without an encoder has none")
+    x = subject.dataset.train.x
+    chosen = x[np.arange(min(FITTED_ON, len(x))) * len(x) // min(FITTED_ON, len(x))]
+    posterior = model.posterior
+    if posterior is None:
+        return codes(subject, chosen, options)
+    root = key_of(options, "aggregate posterior")
+
+    def drawn(rows: tuple[Array, Array], params: Params) -> Array:
+        def one(key: Key, stored: Array) -> Array:
+            mean, log_var = posterior(params, prepare(subject.spec, stream(key, "binarise"), stored)[None])
+            return (mean + jnp.exp(0.5 * log_var) * jax.random.normal(stream(key, "noise"), mean.shape))[0]
+
+        return jax.vmap(one)(row_keys(root, rows[1]), rows[0])
+
+    return over_rows(drawn, 250)((chosen, np.arange(len(chosen))), subject.params)
+
+
+def _reconstructions(subject: Subject, options: Options, n: int) -> np.ndarray:
+    """Of the first n examples among the split: what the decoder could do, had it the right codes."""
+    model = subject.model
+    if model.reconstruct is None:
+        raise InputError("the sampler 'reconstruction' needs a model that reconstructs")
+    reconstruct, x = model.reconstruct, split_of(subject, options).x
+    chosen = x[np.arange(n) * len(x) // n]
+    root = key_of(options, "reconstruction")
+
+    def rebuilt(rows: tuple[Array, Array], params: Params) -> Array:
+        def one(key: Key, stored: Array) -> Array:
+            seen = prepare(subject.spec, stream(key, "binarise"), stored)[None]
+            return reconstruct(params, seen, stream(key, "noise"))[0]
+
+        return jax.vmap(one)(row_keys(root, rows[1]), rows[0])
+
+    found = over_rows(rebuilt, 250)((chosen, np.arange(n)), subject.params)
+    return np.clip(found, 0, 1) if subject.spec.bounded else found
+
+
+def _read(path: Path, subject: Subject) -> Mixture:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            mixture = Mixture(arrays["weights"], arrays["means"], arrays["factors"])
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise InputError(f"{path} cannot be read; delete it, and it is fitted again") from error
+    if mixture.means.shape[1:] != (subject.model.latent,):
+        raise InputError(f"{path} is of another model; delete it, and it is fitted again")
+    return mixture

@@ -1,0 +1,91 @@
+"""What is evaluated: a run's folder as a model with parameters, and its data."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from genjax import checkpoint, data
+from genjax import config as configs
+from genjax.data import Dataset
+from genjax.programs import check_fit
+from genjax.step import averaged_params
+from genjax.train import make_train
+from genjax.types import DataSpec, InputError, Model, Params
+
+
+class Subject(NamedTuple):
+    """A trained model and the data that it is measured on.
+
+    Attributes:
+      workdir: the run's folder.
+      config: the run's.
+      dataset: that it was trained on.
+      spec: of the data.
+      model: bound to the run's hyperparameters.
+      params: those that sampling uses, moving averages included.
+      step: after which they were saved.
+    """
+
+    workdir: Path
+    config: ConfigDict
+    dataset: Dataset
+    spec: DataSpec
+    model: Model
+    params: Params
+    step: int
+
+
+def read_config(workdir: Path) -> ConfigDict:
+    """The configuration of a run's folder.
+
+    Raises:
+      InputError: the folder is not a run's.
+    """
+    path = workdir / "config.json"
+    if not path.is_file():
+        raise InputError(f"{workdir} is not the folder of a run: it has no config.json")
+    if "base.model.family" in json.loads(path.read_text() or "{}"):
+        raise InputError(f"{workdir} is a sweep: sweep.py --export-best writes its best trials as folders of runs")
+    config = configs.load(path)
+    configs.check(config)
+    return config
+
+
+def load(workdir: Path, config: ConfigDict, which: str, say: Callable[[str], None]) -> Subject:
+    """The model at the `newest` or the `best` checkpoint.
+
+    Raises:
+      InputError: there is none, or it cannot be read.
+    """
+    if not (workdir / "checkpoints").is_dir():
+        raise InputError(f"{workdir} has no checkpoints yet")
+    dataset = data.load(config.data.source)
+    spec = data.describe(dataset, config.data.dynamic_binarisation)
+    hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
+    functions = make_train(config, spec)
+    check_fit(config, dataset, functions)
+    like = jax.eval_shape(lambda: functions.init(hparams, jax.random.key(config.seed)))
+    with checkpoint.opened(workdir / "checkpoints") as manager:
+        state = _restored(manager, which, like, workdir, say)
+    model = functions.model(hparams, jnp.asarray(state.step))
+    return Subject(workdir, config, dataset, spec, model, averaged_params(state), int(state.step))
+
+
+def _restored(manager: Any, which: str, like: Any, workdir: Path, say: Callable[[str], None]) -> Any:
+    state = None
+    if which == "newest":
+        state = checkpoint.restore_newest(manager, like, say)
+    elif (best := manager.best_step()) is not None:
+        try:
+            state = checkpoint.restore(manager, best, like)
+        except ValueError as error:
+            raise InputError(f"checkpoint {best} of {workdir} cannot be read: {error}") from error
+    if state is None:
+        raise InputError(f"{workdir} has no checkpoint yet")
+    return state

@@ -1,0 +1,12 @@
+"""Evaluates a run: `scripts/evaluate.py --workdir runs/x [--metrics likelihood fidelity]`.
+
+Every number comes with its error and its protocol, as a table and in the folder's `evaluation.json`; pictures lie
+beside it. Exit codes: 0 done; 2 input that cannot be used.
+"""
+
+import sys
+
+from genjax.commands import evaluate
+
+if __name__ == "__main__":
+    sys.exit(evaluate(sys.argv[1:], description=__doc__ or ""))
