@@ -72,7 +72,11 @@ def _in(
 ) -> list[Result]:
     """All distances in one kind of features."""
     x, y = (maps.extract_all(features, images) for images in (real, fake))  # [n, F]
-    results = [_frechet(x, y, options.seed, protocol), _kernel(x, y, protocol)]
+    found = kernel_distance(x, y)
+    results = [
+        _frechet(x, y, options.seed, protocol),
+        Result("kernel_distance", found.value, found.error, "", {**protocol, "error": "of a U-statistic"}),
+    ]
     results += prdc(x, y, options.neighbours, protocol)
     distance = sliced_wasserstein(key_of(options, "directions"), jnp.asarray(y), jnp.asarray(x))
     results.append(Result("sliced_wasserstein", float(distance), None, "", protocol))
@@ -92,14 +96,15 @@ def _frechet(x: np.ndarray, y: np.ndarray, seed: int, protocol: dict[str, Any]) 
     return Result("frechet_distance", value, float(np.std(again, ddof=1)), "", told)
 
 
-def _kernel(x: np.ndarray, y: np.ndarray, protocol: dict[str, Any]) -> Result:
+def kernel_distance(x: np.ndarray, y: np.ndarray) -> kernel.KernelDistance:
+    """KID between features `[n, F]` and `[m, F]`, with its standard error."""
+
     def sums(rows, columns):
         return kernel.kernel_sums(rows, columns), kernel.self_kernel(rows)
 
     of_rows = over_rows(sums, BLOCK)
     (xx, own_x), (yy, own_y), (xy, _), (yx, _) = (of_rows(a, b) for a, b in ((x, x), (y, y), (x, y), (y, x)))
-    found = kernel.kernel_distance(xx - own_x, yy - own_y, xy, yx)
-    return Result("kernel_distance", found.value, found.error, "", {**protocol, "error": "of a U-statistic"})
+    return kernel.kernel_distance(xx - own_x, yy - own_y, xy, yx)
 
 
 def prdc(x: np.ndarray, y: np.ndarray, k: int, protocol: dict[str, Any]) -> list[Result]:

@@ -44,7 +44,7 @@ def importance(log_weights: Callable[[Array, Key, int], Array], x: Array, rng: K
         log_w = log_weights(x, jax.random.fold_in(rng, number), block)  # [block, b]
         counts = (number * block + jnp.arange(block) < k)[:, None]  # [block, 1]
         higher = jnp.maximum(top, jnp.max(jnp.where(counts, log_w, -jnp.inf), axis=0))  # [b]
-        w = jnp.where(counts, jnp.exp(log_w - higher), 0.0)
+        w = jnp.where(counts, jnp.exp(log_w - higher[None]), 0.0)
         shrink = jnp.exp(top - higher)
         total = total * shrink + jnp.sum(w, axis=0)
         squares = squares * jnp.square(shrink) + jnp.sum(jnp.square(w), axis=0)

@@ -26,9 +26,8 @@ def squared_distances(rows: Array, columns: Array) -> Array:
     its error grows with ||x||^2 + ||y||^2, so both should be centred.
     """
     if rows.shape[1] <= FEW:
-        return functools.reduce(
-            jnp.add, (jnp.square(x[:, None] - y[None, :]) for x, y in zip(rows.T, columns.T, strict=True))
-        )
+        by_dimension = zip(rows.T, columns.T, strict=True)
+        return functools.reduce(jnp.add, (jnp.square(x[:, None] - y[None, :]) for x, y in by_dimension))
     norms = jnp.sum(jnp.square(rows), axis=1)[:, None] + jnp.sum(jnp.square(columns), axis=1)[None, :]
     squared = norms - 2 * jnp.matmul(rows, columns.T, precision="highest")
     return jnp.where(squared > 1e-6 * norms, squared, 0.0)

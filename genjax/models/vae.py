@@ -138,8 +138,8 @@ def log_weights(vae: Vae, params: Params, batch: Array, rng: Key, k: int) -> Arr
     With them log p(x) >= E log 1/k sum w, for every k (Burda et al. 2016, equation 8). Of both normal densities, with
     eps = (z - mu) / sigma, there remains log p(z) - log q(z|x) = 1/2 sum_j [eps_j^2 + log sigma_j^2 - z_j^2].
     """
-    mean, log_var = posterior(vae, params, batch)
-    eps = jax.random.normal(rng, (k, *mean.shape))  # [k, b, latent]
+    mean, log_var = (part[None] for part in posterior(vae, params, batch))  # [1, b, latent]
+    eps = jax.random.normal(rng, (k, *mean.shape[1:]))  # [k, b, latent]
     z = mean + jnp.exp(0.5 * log_var) * eps
     log_ratio = 0.5 * jnp.sum(jnp.square(eps) + log_var - jnp.square(z), axis=-1)  # [k, b]
     rows = jnp.broadcast_to(batch, (k, *batch.shape)).reshape(-1, *batch.shape[1:])  # [k b, *shape]

@@ -1,0 +1,117 @@
+"""What simple classifiers read from codes."""
+
+import numpy as np
+
+
+def linear_probe(
+    train_codes: np.ndarray, train_labels: np.ndarray, test_codes: np.ndarray, test_labels: np.ndarray
+) -> np.ndarray:
+    """Whether multinomial logistic regression on standardised codes is right about each test example.
+
+    The loss has the penalty |W|^2 / 2 on the sum over examples, so its minimum exists even where the classes are
+    separable. Mean and deviation are the training codes'.
+
+    Args:
+      train_codes, test_codes: `[N, K]` and `[n, K]`, finite.
+      train_labels, test_labels: `[N]` and `[n]`, ints.
+
+    Returns:
+      `[n]` bool; its mean is the test accuracy.
+
+    Raises:
+      ValueError: codes or labels cannot be used, or the training labels are of one class. The message is one line.
+    """
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    train_codes, train_labels, test_codes, test_labels = check_splits(
+        train_codes, train_labels, test_codes, test_labels, ("examples",)
+    )
+    if np.all(train_labels == train_labels[0]):
+        raise ValueError("the training labels are of one class; a linear probe needs two")
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
+    with warnings.catch_warnings():  # a fit stopped after 1000 iterations is a classifier too
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(train_codes, train_labels)
+    return model.predict(test_codes) == test_labels
+
+
+def nearest_neighbour_accuracy(
+    train_codes: np.ndarray, train_labels: np.ndarray, test_codes: np.ndarray, test_labels: np.ndarray, k: int = 10
+) -> np.ndarray:
+    """Whether the majority of its k nearest training codes is right about each test example.
+
+    Nearest by Euclidean distance between the codes as they are. Where classes have equally many votes, the smallest
+    label wins.
+
+    Args:
+      train_codes, test_codes: `[N, K]` and `[n, K]`, finite.
+      train_labels, test_labels: `[N]` and `[n]`, ints.
+      k: the number of neighbours, each with one vote.
+
+    Returns:
+      `[n]` bool; its mean is the test accuracy.
+
+    Raises:
+      ValueError: codes or labels cannot be used, or k is not in 1..N. The message is one line.
+    """
+    from sklearn.neighbors import KNeighborsClassifier
+
+    train_codes, train_labels, test_codes, test_labels = check_splits(
+        train_codes, train_labels, test_codes, test_labels, ("examples",)
+    )
+    if not 1 <= k <= len(train_codes):
+        raise ValueError(f"k = {k} neighbours cannot be found among {len(train_codes)} training examples")
+    model = KNeighborsClassifier(k, algorithm="brute").fit(train_codes, train_labels)
+    return model.predict(test_codes) == test_labels
+
+
+def check_splits(
+    train_codes: np.ndarray,
+    train_targets: np.ndarray,
+    test_codes: np.ndarray,
+    test_targets: np.ndarray,
+    axes: tuple[str, ...],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The arrays with float64 codes, once `check` holds for both splits and their columns agree.
+
+    Raises:
+      ValueError: one line that says what is wrong.
+    """
+    train_codes, train_targets = check(train_codes, train_targets, axes, "training ")
+    test_codes, test_targets = check(test_codes, test_targets, axes, "test ")
+    if train_codes.shape[1] != test_codes.shape[1]:
+        raise ValueError(f"training codes have {train_codes.shape[1]} dimensions and test codes {test_codes.shape[1]}")
+    if train_targets.shape[1:] != test_targets.shape[1:]:
+        raise ValueError(f"training targets have shape {train_targets.shape} and test targets {test_targets.shape}")
+    return train_codes, train_targets, test_codes, test_targets
+
+
+def check(
+    codes: np.ndarray, targets: np.ndarray, axes: tuple[str, ...], split: str = ""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes in float64 and targets, one row for each example.
+
+    Args:
+      codes: `[N, K]`, finite, with N and K at least 1.
+      targets: `[N]` labels or `[N, F]` factors.
+      axes: the names of the targets' axes.
+      split: what an error calls the examples, with a space behind it.
+
+    Raises:
+      ValueError: one line that says what is wrong.
+    """
+    codes, targets = np.asarray(codes, np.float64), np.asarray(targets)
+    if codes.ndim != 2 or codes.size == 0:
+        raise ValueError(f"{split}codes must be [examples, dimensions] and not empty; their shape is {codes.shape}")
+    if targets.ndim != len(axes):
+        raise ValueError(f"{split}targets must be [{', '.join(axes)}]; their shape is {targets.shape}")
+    if len(codes) != len(targets):
+        raise ValueError(f"there are {len(codes)} {split}codes and {len(targets)} targets")
+    if not np.all(np.isfinite(codes)):
+        raise ValueError(f"{split}codes are not all finite")
+    return codes, targets

@@ -1,0 +1,75 @@
+"""The command line of `scripts/reproduce.py`: runs what is missing, and writes the page."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from results import measured, page
+from results.experiments import EXPERIMENTS
+from results.kinds import Experiment, Row, Run, train_command
+
+ROOT = Path(__file__).parents[2]
+FIGURES, PAGE = ROOT / "docs" / "results.json", ROOT / "docs" / "results.md"
+
+
+def main(arguments: Sequence[str], description: str) -> int:
+    """Runs the experiments that were named; the exit code of the first command that failed, or 0."""
+    known = _parser(description).parse_args(arguments)
+    if not known.experiments:
+        for name, experiment in EXPERIMENTS.items():
+            done = sum(measured.row(experiment, row, known.runs) is not None for row in experiment.rows)
+            print(f"{name}: {done} of {len(experiment.rows)} rows; {experiment.title}")
+        return 0
+    for name in known.experiments:
+        for row in EXPERIMENTS[name].rows:
+            for command in commands(EXPERIMENTS[name], row, known.runs):
+                print(" ".join(command), file=sys.stderr, flush=True)
+                if code := _start(command):
+                    return code
+            keep(name, EXPERIMENTS[name], row, known.runs)
+    return 0
+
+
+def commands(experiment: Experiment, row: Row, root: Path) -> Iterator[list[str]]:
+    """The commands that a row is the outcome of; a folder that has finished says so at once, and is not trained again."""
+    for folder, run in row.runs.items():
+        yield train_command(run, root / folder)
+        if isinstance(run, Run) and measured.row(experiment, row._replace(runs={folder: run}), root) is None:
+            for evaluation in run.evaluations:
+                yield ["scripts/evaluate.py", "--workdir", str(root / folder), *evaluation.split()]
+
+
+def keep(name: str, experiment: Experiment, row: Row, root: Path) -> None:
+    """Adds a row to the figures, and writes the page anew."""
+    figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    found = measured.row(experiment, row, root)
+    if found is not None:
+        figures.setdefault(name, {})[row.label] = {**found, "machine": page.machine()}
+    FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+    PAGE.write_text(page.markdown(EXPERIMENTS, figures))
+
+
+def _start(command: list[str]) -> int:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, check=False).returncode
+
+
+def _parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    names = ", ".join(EXPERIMENTS)
+    parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", choices=[*EXPERIMENTS, []], help=f"of {names}")
+    parser.add_argument(
+        "--runs",
+        type=lambda text: Path(text).absolute(),
+        default=ROOT / "runs" / "results",
+        metavar="FOLDER",
+        help="where the runs' folders are kept (default runs/results)",
+    )
+    return parser

@@ -1,0 +1,212 @@
+"""The experiments of docs/results.md, one table each."""
+
+from collections.abc import Mapping
+
+from results.kinds import Column, Experiment, Row, Run, Sweep
+
+LONG = {  # of the VAE of Burda et al.: batches of 100 and a cosine, since a CPU sees an epoch so in half the time
+    "train.batch_size": "100",
+    "optim.elbo.schedule": "warmup_cosine",
+    "hparams.learning_rate": "2e-3",
+    "hparams.warmup": "0.01",
+}
+DYNAMIC = {
+    "train.steps": "540000",
+    "train.log_every": "540",
+    "train.evaluate_every": "5400",
+    "train.checkpoint_every": "5400",
+}
+FIXED = {
+    "data.source": "tfds:binarized_mnist",
+    "data.dynamic_binarisation": "False",
+    "train.steps": "250000",
+    "train.log_every": "500",
+    "train.evaluate_every": "5000",
+    "train.checkpoint_every": "5000",
+}
+NATS = "--metrics likelihood --importance-samples 5000 --checkpoint best"
+
+
+def _likelihood() -> Experiment:
+    at_5000 = {"importance_samples": 5000}
+    return Experiment(
+        "Log-likelihood: the one-layer VAE of Burda et al. on MNIST",
+        "784-200-200-50 with tanh. log p(x) by importance sampling with k = 5000 on all 10,000 test images, at the checkpoint "
+        "of the best validation loss. Dynamic binarisation: 1,000 epochs of 54,000 images (the paper: 3,280 of 60,000, batches "
+        "of 20, eight stages). Fixed binarisation: 500 epochs of 50,000.",
+        (
+            Column("log p(x), nats", "log_likelihood", at_5000),
+            Column("ELBO, nats", "elbo", at_5000),
+            Column("rate, nats", "rate", at_5000),
+            Column("active units", "active_units", at_5000),
+        ),
+        (
+            Row(
+                "VAE, k = 1, binarised anew",
+                {"burda_dynamic": Run("vae_mnist", {**LONG, **DYNAMIC}, (NATS,))},
+                "-86.76 (Burda et al. 2016); -86.35 (nbip/IWAE, 100 latent dimensions)",
+            ),
+            Row(
+                "VAE, k = 1, fixed binarisation",
+                {"burda_fixed": Run("vae_mnist", {**LONG, **FIXED}, (NATS,))},
+                "-88.71 (Burda et al. 2016)",
+            ),
+        ),
+    )
+
+
+AE = {
+    "data.source": "tfds:mnist",
+    "model.hidden": "(512,256)",
+    "model.latent": "16",
+    "train.steps": "20000",
+    "train.batch_size": "128",
+    "train.log_every": "500",
+    "train.evaluate_every": "5000",
+    "train.checkpoint_every": "5000",
+}
+SAMPLED = tuple(f"--metrics fidelity --sampler {name}" for name in ("reconstruction", "gaussian", "mixture:10"))
+PENALTIES = ("0.0", "1e-5", "1e-4", "1e-3")
+
+
+def _autoencoder(source: str, penalty: str) -> Run:
+    settings = {**AE, "data.source": source, "model.likelihood": "gaussian", "hparams.lambda_w": penalty}
+    return Run("ae_digits", settings, SAMPLED)
+
+
+def _vae(source: str) -> Run:
+    settings = {**AE, "data.source": source, "model.likelihood": "gaussian_shared"}
+    return Run("vae_digits", settings, (*SAMPLED, "--metrics fidelity --sampler prior"))
+
+
+def _samplers() -> Experiment:
+    """One column a sampler: the distance of each."""
+    runs = {
+        **{f"AE, lambda = {p}": {f"ae_mnist_{p}": _autoencoder("tfds:mnist", p)} for p in PENALTIES},
+        "VAE, learned variance": {"vae_mnist_gaussian": _vae("tfds:mnist")},
+    }
+    published = {
+        "AE, lambda = 0.0": "12.95 / 58.73 / 10.66",
+        "AE, lambda = 1e-4": "RAE-L2: 10.53 / 22.22 / 8.69",
+        "VAE, learned variance": "18.26 / 17.66 (mixture) / 19.21 (prior)",
+    }
+    names = ("reconstruction", "gaussian", "mixture:10")
+    columns = tuple(Column(name, "frechet_distance", {"sampler": name}) for name in names)
+    return Experiment(
+        "Samplers: what an autoencoder draws from codes fitted afterwards",
+        "Fréchet distance between 10,000 samples and the test images in the features of the frozen MNIST classifier, 784-512-256-16, "
+        "20,000 steps. Published: Ghosh et al. 2020, Inception FID (reconstruction / Gaussian / mixture of ten), comparable in order only.",
+        columns,
+        tuple(Row(label, runs[label], published.get(label, "")) for label in runs),
+    )
+
+
+def _points(data: str, published: str) -> Experiment:
+    folder = f"gan_{data}_seeds"
+    losses = {"non-saturating": "nonsaturating", "minimax": "minimax"}
+    return Experiment(
+        f"GANs on {data}, ten seeds",
+        "Modes found and the share of 2,500 samples within 3 standard deviations of one, at the end of training, with an R1 penalty. "
+        f"Published (modes, % good): {published}.",
+        (Column("modes found", "test/modes_found"), Column("good samples", "test/good_samples")),
+        tuple(Row(label, {folder: Sweep(folder)}, where={"model.loss": loss}) for label, loss in losses.items()),
+    )
+
+
+def _sprites() -> Experiment:
+    settings = {
+        "data.source": "sprites32",
+        "model.hidden": "(512,512)",
+        "model.latent": "10",
+        "train.steps": "12000",
+        "train.batch_size": "128",
+        "train.log_every": "500",
+        "train.evaluate_every": "6000",
+        "train.checkpoint_every": "6000",
+    }
+
+    def runs(beta: str) -> Mapping[str, Run]:
+        return {
+            f"sprites_beta{beta}_{seed}": Run(
+                "vae_digits",
+                {**settings, "hparams.beta": beta, "seed": str(seed)},
+                ("--metrics latent likelihood --importance-samples 100",),
+            )
+            for seed in range(3)
+        }
+
+    return Experiment(
+        "Disentanglement against reconstruction: beta on sprites",
+        "Sprites of 32x32 pixels over a full grid of five factors; 1024-512-512-10, 12,000 steps of 128, three seeds.",
+        (
+            Column("distortion, nats", "distortion"),
+            Column("rate, nats", "rate"),
+            Column("active units", "active_units"),
+            Column("MIG", "mig"),
+            Column("SAP", "sap"),
+            Column("DCI disentanglement", "dci_disentanglement"),
+            Column("beta-VAE score", "beta_vae_score"),
+        ),
+        tuple(Row(f"beta = {beta}", runs(beta)) for beta in ("1", "2", "4", "8", "16")),
+    )
+
+
+def _families(data: str, title: str) -> Experiment:
+    source, features = f"tfds:{data}", f"classifier:{data}"
+    prior = {"sampler": "prior", "features": features}
+    mixture = {"sampler": "mixture:10", "features": features}
+    short = "mnist" if data == "mnist" else "fashion"
+    gan = Run(
+        "gan_conv_mnist",
+        {
+            "data.source": source,
+            "train.steps": "12000",
+            "train.evaluate_every": "3000",
+            "train.checkpoint_every": "3000",
+        },
+        ("--metrics fidelity --sampler prior",),
+    )
+    return Experiment(
+        f"Three families under one evaluator: {title}",
+        "10,000 samples against the 10,000 test images in the features of the frozen classifier; images as stored, a VAE's and an "
+        "autoencoder's samples are decoder means. The last column: the distance to the nearest training image over that of a test image.",
+        (
+            Column("Fréchet", "frechet_distance"),
+            Column("KID", "kernel_distance"),
+            Column("precision", "precision"),
+            Column("recall", "recall"),
+            Column("density", "density"),
+            Column("coverage", "coverage"),
+            Column("nearest", "nearest_training_distance"),
+        ),
+        (
+            Row("GAN (DCGAN, R1)", {f"gan_{short}": gan}, protocol=prior),
+            Row("VAE, prior", {f"vae_{short}_gaussian": _vae(source)}, protocol=prior),
+            Row("VAE, mixture of ten", {f"vae_{short}_gaussian": _vae(source)}, protocol=mixture),
+            Row(
+                "AE, lambda = 1e-4, mixture of ten",
+                {f"ae_{short}_1e-4": _autoencoder(source, "1e-4")},
+                protocol=mixture,
+            ),
+            Row(
+                "AE, its reconstructions",
+                {f"ae_{short}_1e-4": _autoencoder(source, "1e-4")},
+                protocol={"sampler": "reconstruction", "features": features},
+            ),
+        ),
+    )
+
+
+EXPERIMENTS = {
+    "likelihood": _likelihood(),
+    "ring8": _points(
+        "ring8", "GAN 1, 99.3 and VEEGAN 8, 52.9 (Srivastava et al. 2017); PacGAN2 7.9, 95.6 (Lin et al. 2018)"
+    ),
+    "grid25": _points(
+        "grid25", "GAN 3.3, 0.5 and VEEGAN 24.6, 40 (Srivastava et al. 2017); PacGAN2 23.8, 91.3 (Lin et al. 2018)"
+    ),
+    "samplers": _samplers(),
+    "mnist": _families("mnist", "MNIST"),
+    "fashion": _families("fashion_mnist", "Fashion-MNIST"),
+    "sprites": _sprites(),
+}

@@ -1,0 +1,68 @@
+"""What an experiment is made of."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Run(NamedTuple):
+    """One run of train.py and what is measured on it.
+
+    Attributes:
+      config: a name in configs/, without `.py`.
+      settings: changes to it, `{"train.steps": "5000"}`.
+      evaluations: argument lists of evaluate.py.
+    """
+
+    config: str
+    settings: Mapping[str, str]
+    evaluations: tuple[str, ...]
+
+
+class Sweep(NamedTuple):
+    """One run of sweep.py: a name in configs/sweeps/."""
+
+    config: str
+
+
+class Column(NamedTuple):
+    """Where a figure is found: a metric of `evaluation.json`, by parts of its protocol; or a column of `trials.csv`."""
+
+    heading: str
+    metric: str
+    protocol: Mapping[str, Any] = {}
+
+
+class Row(NamedTuple):
+    """A line of a table.
+
+    Attributes:
+      label: what was trained.
+      runs: `{folder: Run}`, one for each seed; or one Sweep, whose trials with `where` are the seeds.
+      published: the literature's figures for this row, with their source.
+      where: `{column of trials.csv: value}`.
+      protocol: what tells this row's evaluation of the runs from others'.
+    """
+
+    label: str
+    runs: Mapping[str, Run | Sweep]
+    published: str = ""
+    where: Mapping[str, str] = {}
+    protocol: Mapping[str, Any] = {}
+
+
+class Experiment(NamedTuple):
+    """A table: a title, what it asks and how it was measured, its columns and rows."""
+
+    title: str
+    text: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+def train_command(run: Run | Sweep, workdir: Path) -> list[str]:
+    """The command that trains a run or a sweep into its folder."""
+    if isinstance(run, Sweep):
+        return ["scripts/sweep.py", "--config", f"configs/sweeps/{run.config}.py", "--workdir", str(workdir)]
+    settings = [f"--config.{name}={value}" for name, value in run.settings.items()]
+    return ["scripts/train.py", "--config", f"configs/{run.config}.py", *settings, "--workdir", str(workdir)]

@@ -1,0 +1,80 @@
+"""A row's figures, read from the folders of its runs."""
+
+import csv
+import json
+import math
+import statistics
+from pathlib import Path
+from typing import Any
+
+from results.kinds import Column, Experiment, Row, Sweep
+
+
+def row(experiment: Experiment, one: Row, root: Path) -> dict[str, Any] | None:
+    """`{"figures": {heading: {"values", "error"}}, "seconds", "steps"}`, or None while a run or a figure is missing."""
+    if isinstance(next(iter(one.runs.values())), Sweep):
+        return _of_sweep(experiment, one, root / next(iter(one.runs)))
+    figures: dict[str, Any] = {column.heading: {"values": [], "error": None} for column in experiment.columns}
+    seconds, steps = 0.0, 0
+    for name in one.runs:
+        found = _results(root / name)
+        for column in experiment.columns:
+            result = _look_up(found, column, one)
+            if result is None:
+                return None
+            figures[column.heading]["values"].append(float(result["value"]))
+            figures[column.heading]["error"] = result["error"]
+        seconds += _seconds(root / name)
+        steps = found[0]["protocol"]["step"]
+    return {"figures": figures, "seconds": seconds, "steps": steps}
+
+
+def told(figure: dict[str, Any]) -> str:
+    """A figure as the page shows it: with its standard error, or over several seeds the least, the median, the greatest."""
+    values = figure["values"]
+    if len(values) > 1:
+        middle = statistics.median(values)
+        return f"{_short(middle)} [{_short(min(values))} to {_short(max(values))}]"
+    error = "" if figure["error"] is None else f" ± {figure['error']:.2g}"
+    return f"{_short(values[0])}{error}"
+
+
+def _short(value: float) -> str:
+    digits = max(0, 3 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{value:.{min(digits, 5)}f}".rstrip("0").rstrip(".") if digits else f"{value:,.0f}"
+
+
+def _results(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "evaluation.json"
+    held = json.loads(path.read_text()) if path.exists() else {}
+    return held.get("results", [])
+
+
+def _look_up(found: list[dict[str, Any]], column: Column, one: Row) -> dict[str, Any] | None:
+    """The first result of the column's metric with its protocol, and with the row's as far as it has such entries."""
+
+    def fits(protocol: dict[str, Any]) -> bool:
+        wanted = {name: value for name, value in one.protocol.items() if name in protocol} | dict(column.protocol)
+        held = {name: str(protocol.get(name)).partition(" (")[0] for name in wanted}  # features without their hash
+        return held == {name: str(value) for name, value in wanted.items()}
+
+    return next((each for each in found if each["metric"] == column.metric and fits(each["protocol"])), None)
+
+
+def _seconds(folder: Path) -> float:
+    with (folder / "metrics.jsonl").open() as rows:
+        return sum(json.loads(line)["seconds"] for line in rows)
+
+
+def _of_sweep(experiment: Experiment, one: Row, folder: Path) -> dict[str, Any] | None:
+    path = folder / "trials.csv"
+    if not path.exists():
+        return None
+    with path.open() as rows:
+        trials = [each for each in csv.DictReader(rows) if all(each[k] == v for k, v in one.where.items())]
+    figures = {
+        column.heading: {"values": [float(trial[column.metric] or "nan") for trial in trials], "error": None}
+        for column in experiment.columns
+    }
+    seconds = sum(float(trial["seconds"]) for trial in trials)
+    return {"figures": figures, "seconds": seconds, "steps": int(trials[0]["steps"])}

@@ -1,0 +1,61 @@
+"""From figures to docs/results.md."""
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from results import measured
+from results.kinds import Experiment, Row, Run, train_command
+
+HEAD = """# Results
+
+Written by `scripts/reproduce.py EXPERIMENT`; `scripts/reproduce.py` alone lists the experiments. Every figure is of the test split, by
+`scripts/evaluate.py`, whose `evaluation.json` holds the whole protocol. A single run has its standard error; over several seeds
+stand the median, the least and the greatest. Seconds are of training alone, summed over the seeds, on a machine that was busy
+with other work at the time: compare orders of magnitude and no more. Published figures are as their papers state them; where
+the protocols differ, the text says how.
+"""
+
+
+def markdown(experiments: Mapping[str, Experiment], figures: Mapping[str, Any]) -> str:
+    """The whole page: a table for each experiment, with a row that says so for whatever was not run."""
+    parts = [HEAD]
+    for name, experiment in experiments.items():
+        parts.append(f"## {experiment.title}\n\n`scripts/reproduce.py {name}`. {experiment.text}\n")
+        headings = ["", *(column.heading for column in experiment.columns), "published", "steps, s"]
+        lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+        lines += [_line(experiment, row, figures.get(name, {}).get(row.label)) for row in experiment.rows]
+        parts.append("\n".join(lines) + "\n")
+        parts.append(_commands(experiment))
+    return "\n".join(parts)
+
+
+def machine() -> str:
+    """What a row was measured on."""
+    import jax
+
+    devices = {device.device_kind for device in jax.devices()}
+    return f"JAX {jax.__version__}, {', '.join(sorted(devices))}, Python {platform.python_version()}"
+
+
+def _line(experiment: Experiment, row: Row, found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        told = ["not run", *[""] * (len(experiment.columns) - 1)]
+        spent = ""
+    else:
+        told = [measured.told(found["figures"][column.heading]) for column in experiment.columns]
+        spent = f"{found['steps']:,} steps, {found['seconds']:,.0f} s"
+    return "| " + " | ".join([row.label, *told, row.published, spent]) + " |"
+
+
+def _commands(experiment: Experiment) -> str:
+    """The command of each row's first run."""
+    lines = []
+    for row in experiment.rows:
+        folder, run = next(iter(row.runs.items()))
+        seeds = f"  # and {len(row.runs) - 1} more seeds" if len(row.runs) > 1 else ""
+        lines.append(" ".join(train_command(run, Path("runs/results") / folder)) + seeds)
+        if isinstance(run, Run):
+            lines += [f"scripts/evaluate.py --workdir runs/results/{folder} {each}" for each in run.evaluations]
+    return "```sh\n" + "\n".join(dict.fromkeys(lines)) + "\n```\n"
