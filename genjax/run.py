@@ -72,7 +72,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int
 def _evaluated(workdir: Path) -> int:
     """The steps after which the folder's run was finished; 0 if it was not."""
     path = workdir / "evaluation.json"
-    return json.loads(path.read_text())["step"] if path.exists() else 0
+    return json.loads(path.read_text()).get("step", 0) if path.exists() else 0
 
 
 def _start(programs: Programs, manager: Any, workdir: Path, say: Callable[[str], None]) -> TrainState:

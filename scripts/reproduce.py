@@ -1,8 +1,9 @@
 """Trains and evaluates what docs/results.md reports: `scripts/reproduce.py [EXPERIMENT ...] [--runs FOLDER]`.
 
-Without a name it lists the experiments and how much of each is done. Each is a handful of runs of train.py or sweep.py and of evaluate.py;
-stopped and started again, it goes on. Every row is written to docs/results.json as soon as its runs are finished, and
-docs/results.md from that; a row that was never run says so. Exit codes are those of the command that failed, or 0.
+Without a name it lists the experiments and how much of each is done. Each is a handful of runs of train.py or sweep.py
+and of evaluate.py; stopped and started again, it goes on. Every row is written to docs/results.json as soon as its runs
+are finished, and docs/results.md from that; a row that was never run says so. Exit codes are those of the command that
+failed, or 0.
 """
 
 import sys

@@ -21,10 +21,10 @@ FLOORS = [
     {"mesh", "sweep"},
     {"atomic", "data", "hosts", "interrupts"},
     {"compiler", "plots"},
-    {"checkpoint", "logs", "config", "feed", "sweep_plots"},
+    {"checkpoint", "logs", "config", "features", "feed", "sweep_plots"},
     {"report", "workdir", "search"},
     {"programs"},
-    {"run"},
+    {"run", "evaluation"},
     {"trials"},
     {"commands"},
 ]

@@ -75,7 +75,7 @@ def test_large_noise_stays_small(tmp_path, n, channels):
 
 def test_reconstruction_stands_under_its_input(tmp_path):
     inputs, outputs = noise(3, 8, 8, 1), noise(3, 8, 8, 1, seed=1)
-    plots.reconstructions(tmp_path / "pairs.png", inputs, outputs, columns=2)
+    plots.pairs(tmp_path / "pairs.png", inputs, outputs, ("input", "reconstruction"), columns=2)
     picture = read(tmp_path / "pairs.png")[..., 0]
     for x, y in zip(inputs, outputs, strict=True):
         pair = np.concatenate([x, y])

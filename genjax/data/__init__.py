@@ -2,7 +2,7 @@
 
 import difflib
 
-from genjax.data import digits, folder, mixtures, npz, sprites, tfds
+from genjax.data import digits, folder, mixtures, npz, sprites, stacked, tfds
 from genjax.data.dataset import Dataset, Modes, Split, describe
 from genjax.types import InputError
 
@@ -18,11 +18,12 @@ SOURCES = {
     "tfds:<name>": tfds.load,
     "npz:<path>": npz.load,
     "folder:<path>": folder.load,
+    "stacked:<source>": lambda source: stacked.stack(source, load(source.removeprefix("stacked:"))),
 }
 
 
 def load(source: str) -> Dataset:
-    """Loads a data set by its source, such as `digits`, `tfds:mnist`, `npz:faces.npz` or `folder:photos`.
+    """Loads a data set by its source: `digits`, `tfds:mnist`, `npz:faces.npz`, `folder:photos`, `stacked:digits`, ...
 
     Raises:
       InputError: there is no such source, or what it holds cannot be used.

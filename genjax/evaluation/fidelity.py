@@ -47,7 +47,7 @@ def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
         "step": subject.step,
     }
     results = []
-    for name in options.features or (default_features(subject),):
+    for name in options.features or (default_features(subject, len(train)),):
         with progress(f"fidelity in {name}", 1) as tick:
             found = maps.load(name, train)
             results += _in(found, real, fake, options, {**protocol, "features": _named(found)})
@@ -55,12 +55,12 @@ def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
     return results + _twins(subject, real, fake, protocol)
 
 
-def default_features(subject: Subject) -> str:
+def default_features(subject: Subject, n: int) -> str:
     """The shipped classifier of the data, where there is one, or principal components; points as they are."""
     source, shape = subject.config.data.source, subject.spec.shape
     if shape == (28, 28, 1) and "mnist" in source:
         return "classifier:fashion_mnist" if "fashion" in source else "classifier:mnist"
-    return f"pca:{min(64, len(subject.dataset.train.x), int(np.prod(shape)))}" if len(shape) == 3 else "pixels"
+    return f"pca:{min(64, n, int(np.prod(shape)))}" if len(shape) == 3 else "pixels"
 
 
 def _named(features: Features) -> str:
@@ -130,7 +130,7 @@ def prdc(x: np.ndarray, y: np.ndarray, k: int, protocol: dict[str, Any]) -> list
 
 
 def _twins(subject: Subject, real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]) -> list[Result]:
-    """How near samples lie to training examples, pixel by pixel, over how near unseen examples do; and a picture."""
+    """How far the nearest training example is from samples, and from unseen examples, by pixels; and a picture."""
     train = stored(subject, subject.dataset.train.x)
     flat = train.reshape(len(train), -1)
     middle = flat.mean(axis=0)
@@ -141,6 +141,5 @@ def _twins(subject: Subject, real: np.ndarray, fake: np.ndarray, protocol: dict[
     if len(subject.spec.shape) == 3:
         path = Path(subject.workdir, f"neighbours-{protocol['sampler'].replace(':', '-')}.png")
         plots.pairs(path, fake[:SHOWN], train[index[:SHOWN]], ("sample", "nearest example"))
-    ratio = float(np.mean(gap) / np.mean(usual)) if np.mean(usual) > 0 else float("nan")
     told = {**protocol, "samples": count, "against": f"{len(train):,} training examples"}
-    return [Result("nearest_training_distance", ratio, None, f"of the {protocol['split']} split's own", told)]
+    return [averaged("nearest_to_samples", gap, "", told), averaged("nearest_to_examples", usual, "", told)]

@@ -5,6 +5,7 @@ was fitted is kept in the run's folder, under `samplers/`, for the checkpoint th
 """
 
 import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ BLOCK = 10  # keys at a time on each device
 
 
 class Mixture(NamedTuple):
-    """Gaussians over codes: `weights: [M]`, `means: [M, latent]`, covariances L L^T by `factors: [M, latent, latent]`."""
+    """Gaussians over codes: `weights: [M]`, `means: [M, latent]`, covariances L L^T with L in `factors`."""
 
     weights: np.ndarray
     means: np.ndarray
@@ -163,9 +164,9 @@ def _reconstructions(subject: Subject, options: Options, n: int) -> np.ndarray:
 
 def _read(path: Path, subject: Subject) -> Mixture:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             mixture = Mixture(arrays["weights"], arrays["means"], arrays["factors"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be read; delete it, and it is fitted again") from error
     if mixture.means.shape[1:] != (subject.model.latent,):
         raise InputError(f"{path} is of another model; delete it, and it is fitted again")

@@ -1,6 +1,5 @@
 """What is evaluated: a run's folder as a model with parameters, and its data."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,7 +49,7 @@ def read_config(workdir: Path) -> ConfigDict:
     path = workdir / "config.json"
     if not path.is_file():
         raise InputError(f"{workdir} is not the folder of a run: it has no config.json")
-    if "base.model.family" in json.loads(path.read_text() or "{}"):
+    if '"base.model.family"' in path.read_text():
         raise InputError(f"{workdir} is a sweep: sweep.py --export-best writes its best trials as folders of runs")
     config = configs.load(path)
     configs.check(config)

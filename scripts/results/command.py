@@ -36,7 +36,7 @@ def main(arguments: Sequence[str], description: str) -> int:
 
 
 def commands(experiment: Experiment, row: Row, root: Path) -> Iterator[list[str]]:
-    """The commands that a row is the outcome of; a folder that has finished says so at once, and is not trained again."""
+    """The commands that a row is the outcome of; a folder that has finished says so at once, and is left as it is."""
     for folder, run in row.runs.items():
         yield train_command(run, root / folder)
         if isinstance(run, Run) and measured.row(experiment, row._replace(runs={folder: run}), root) is None:

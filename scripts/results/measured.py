@@ -30,7 +30,7 @@ def row(experiment: Experiment, one: Row, root: Path) -> dict[str, Any] | None:
 
 
 def told(figure: dict[str, Any]) -> str:
-    """A figure as the page shows it: with its standard error, or over several seeds the least, the median, the greatest."""
+    """A figure as the page shows it: with its standard error, or of several seeds the median, least and greatest."""
     values = figure["values"]
     if len(values) > 1:
         middle = statistics.median(values)

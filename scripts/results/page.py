@@ -10,11 +10,11 @@ from results.kinds import Experiment, Row, Run, train_command
 
 HEAD = """# Results
 
-Written by `scripts/reproduce.py EXPERIMENT`; `scripts/reproduce.py` alone lists the experiments. Every figure is of the test split, by
-`scripts/evaluate.py`, whose `evaluation.json` holds the whole protocol. A single run has its standard error; over several seeds
-stand the median, the least and the greatest. Seconds are of training alone, summed over the seeds, on a machine that was busy
-with other work at the time: compare orders of magnitude and no more. Published figures are as their papers state them; where
-the protocols differ, the text says how.
+Written by `scripts/reproduce.py EXPERIMENT`; alone, it lists the experiments. Every figure is of the test split, by
+`scripts/evaluate.py`, whose `evaluation.json` holds the whole protocol. A single run has its standard error; of several
+seeds stand the median, the least and the greatest. Seconds are of training alone, summed over the seeds, on two CPU
+cores that were busy with other work: compare orders of magnitude and no more. Published figures are as their papers
+state them; where the protocols differ, the text says how.
 """
 
 

@@ -1,0 +1,28 @@
+"""A GAN on a grid of twenty-five Gaussians: `scripts/train.py --config configs/gan_grid25.py`.
+
+Reached (seed 0, JAX 0.10.2, CPU): 25 of 25 modes, 94.4% of 2,500 samples within 3 sigma of one (a perfect sampler:
+98.9%). Ten seeds: `configs/sweeps/gan_grid25_seeds.py`. Seed 0 with 24,000 steps: 96.5%.
+"""
+
+from ml_collections import ConfigDict
+
+from genjax.config import default
+
+
+def get_config() -> ConfigDict:
+    config = default("gan")
+    config.data.source = "grid25"
+    config.model.generator_hidden = (64,) * 5
+    config.model.discriminator_hidden = (64,) * 5
+    config.model.latent = 2
+    config.model.activation = "relu"
+    config.model.penalty = "r1"
+    for player in ("discriminator", "generator"):
+        config.optim[player].schedule = "warmup_cosine"
+        config.hparams[f"{player}_learning_rate"] = 3e-3
+    config.hparams.b1 = 0.2
+    config.hparams.r1_weight = 0.5
+    config.train.batch_size = 128
+    config.train.steps = 28000
+    config.train.log_every = 500
+    return config

@@ -1,0 +1,39 @@
+"""Feature maps that distances between distributions of images are measured in, each as one `Features`."""
+
+import difflib
+
+import numpy as np
+
+from genjax.features import classifier, linear
+from genjax.features.extractor import Features, extract_all, over_batches
+from genjax.types import InputError
+
+__all__ = ["KINDS", "Features", "extract_all", "load", "over_batches"]
+
+# What stands in angle brackets is the user's to fill in.
+KINDS = {
+    "pixels": linear.pixels,
+    "pca:<components>": linear.pca,
+    "classifier:<name>": classifier.load,
+}
+
+
+def load(name: str, x: np.ndarray) -> Features:
+    """Makes a feature map by its name, such as `pixels`, `pca:64` or `classifier:mnist`.
+
+    Args:
+      name: of the map.
+      x: `[n, *shape]` float32, training examples as a model sees them; `pca` is fitted on them, the others read the
+        shape alone. The classifiers take one channel: give `x[..., :1]` to classify the channels of stacked images
+        one by one.
+
+    Raises:
+      InputError: there is no such map, or it does not fit the data.
+    """
+    head, colon, rest = name.partition(":")
+    makers = {kind.partition("<")[0]: maker for kind, maker in KINDS.items()}
+    if head + colon in makers and bool(colon) == bool(rest):
+        return makers[head + colon](name, x)
+    nearest = difflib.get_close_matches(head + colon, makers, n=1)
+    hint = f"; did you mean {nearest[0] + rest!r}?" if nearest else ""
+    raise InputError(f"unknown features {name!r}{hint} (the features are {', '.join(KINDS)})")

@@ -1,0 +1,92 @@
+"""The command line of `scripts/train_features.py`: trains a classifier, tests what it stores, and writes it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from genjax import data
+from genjax.types import InputError
+
+
+def main(arguments: Sequence[str], description: str) -> int:
+    """Trains, writes `<name>.safetensors`, and prints its accuracy and SHA-256; 0.
+
+    Raises:
+      InputError: the arguments or the data cannot be used.
+    """
+    known = _parser(description).parse_args(arguments)
+    if known.epochs is not None and known.epochs < 1:
+        _refuse(f"--epochs={known.epochs} must be at least 1")
+    if not known.out.is_dir():
+        _refuse(f"--out {known.out}: no such folder")
+    dataset = data.load(known.source)
+    _check(dataset)
+    name = Path(known.source.split(":")[1]).stem  # every source of this shape has a colon
+    from genjax.features import classifier
+
+    path = known.out / f"{name}{classifier.SUFFIX}"
+    params, metadata = _train(dataset, name, known.seed, known.epochs)
+    classifier.write(path, params, metadata)
+    stored = classifier.read(path)
+    print(*(f"{key}: {value}" for key, value in stored.metadata.items()), f"sha256: {stored.sha256}", sep="\n")
+    return 0
+
+
+def _train(dataset: data.Dataset, name: str, seed: int, epochs: int | None) -> tuple[dict, dict]:
+    """The parameters as float16 holds them, and the metadata: what was done, and their accuracy on the test split."""
+    import jax
+    import jax.numpy as jnp
+
+    from genjax.features import training
+
+    recipe = training.RECIPES.get(name, training.DEFAULT)
+    recipe = recipe if epochs is None else recipe._replace(epochs=epochs)
+    assert dataset.test.y is not None
+    x, y = jnp.asarray(_prepared(dataset, dataset.train)), jnp.asarray(dataset.train.y)
+    an_epoch = -(-len(x) // recipe.batch)
+    steps, rng = recipe.epochs * an_epoch, jax.random.key(seed)
+    advance = jax.jit(training.advance, static_argnames=("steps", "recipe"))
+    fit = jax.jit(training.start)(rng)
+    for epoch in range(recipe.epochs):
+        numbers = epoch * an_epoch + jnp.arange(an_epoch)
+        fit, losses = advance(fit, x, y, numbers, steps=steps, recipe=recipe, rng=rng)
+        print(f"epoch {epoch + 1}/{recipe.epochs}  cross_entropy {losses.mean():.4f}", file=sys.stderr, flush=True)
+    params = jax.tree.map(lambda leaf: leaf.astype(jnp.float16).astype(jnp.float32), fit.params)
+    figures = training.accuracies(params, _prepared(dataset, dataset.test), dataset.test.y)
+    done = {"source": dataset.name, "seed": seed, "steps": steps, "recipe": recipe._asdict(), "jax": jax.__version__}
+    return params, {**done, **figures}
+
+
+def _prepared(dataset: data.Dataset, split: data.Split) -> np.ndarray:
+    """A split as float32 in [0, 1]."""
+    return np.asarray(split.x, np.float32) * np.float32(dataset.scale)
+
+
+def _check(dataset: data.Dataset) -> None:
+    from genjax.features.classifier import CLASSES, SHAPE
+
+    if dataset.shape != SHAPE:
+        _refuse(f"{dataset.name}: a classifier takes images of shape {SHAPE}, not data of shape {dataset.shape}")
+    for split in (dataset.train, dataset.test):
+        if split.y is None or split.y.ndim != 1 or split.y.max() >= CLASSES:
+            _refuse(f"{dataset.name}: a classifier needs labels from 0 to {CLASSES - 1}, one for each image")
+
+
+def _parser(description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--source", required=True, help="a data source of 28x28 grey images, such as tfds:mnist")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, help="passes over the training split (default: the data set's own)")
+    parser.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="default: the working directory")
+    parser.error = _refuse
+    return parser
+
+
+def _refuse(message: str) -> NoReturn:
+    raise InputError(message)

@@ -1,0 +1,269 @@
+"""Feature maps: what they compute, what they refuse, and that the shipped classifiers are what their page says."""
+
+import hashlib
+import json
+import os
+import re
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from command import environment, start
+from flax.traverse_util import flatten_dict, unflatten_dict
+from safetensors.numpy import save
+
+from genjax import data, features
+from genjax.features import classifier, command, linear, training
+from genjax.types import InputError
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.uniform(size=(30, 28, 28, 1)).astype(np.float32)
+SMALL = RNG.uniform(size=(40, 3, 2, 1)).astype(np.float32)
+NAMES = sorted(classifier.assets())
+
+
+def test_pixels_are_the_values():
+    made = features.load("pixels", SMALL)
+    assert (made.name, made.digest, made.size, made.classify) == ("pixels", "", 6, None)
+    np.testing.assert_array_equal(made.extract(jnp.asarray(SMALL)), SMALL.reshape(40, 6))
+
+
+def test_principal_components_are_those_of_the_singular_values():
+    made = features.load("pca:4", SMALL)
+    flat = SMALL.reshape(40, 6).astype(np.float64)
+    _, singular, rows = np.linalg.svd(flat - flat.mean(axis=0))
+    rows *= np.sign(rows[np.arange(6), np.abs(rows).argmax(axis=1)])[:, None]
+    found = np.asarray(jax.jit(made.extract)(jnp.asarray(SMALL)))
+    np.testing.assert_allclose(found, (flat - flat.mean(axis=0)) @ rows[:4].T, atol=1e-5)
+    np.testing.assert_allclose(found.std(axis=0), singular[:4] / np.sqrt(40), rtol=1e-5)
+    assert (made.size, made.classify) == (4, None)
+
+
+def test_components_are_fitted_on_examples_all_over():
+    x = RNG.normal(size=(2 * linear.FITTED, 3)).astype(np.float32)
+    wild = x.copy()
+    wild[1::2] += 5
+    assert features.load("pca:2", wild).digest == features.load("pca:2", x).digest
+    wild[:2] += 50
+    assert features.load("pca:2", wild).digest != features.load("pca:2", x).digest
+
+
+def test_a_digest_tells_maps_apart_and_not_machines():
+    digest = features.load("pca:3", SMALL).digest
+    assert re.fullmatch("[0-9a-f]{16}", digest)
+    assert features.load("pca:3", SMALL + np.float32(1e-7) * SMALL).digest == digest
+    assert features.load("pca:2", SMALL).digest != digest
+    assert features.load("pca:3", SMALL[:-1]).digest != digest
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "message"),
+    [
+        ("pca:0", SMALL, "from 1 to 6 here, not '0'"),
+        ("pca:9999", SMALL, "from 1 to 6 here, not '9999'"),
+        ("pca:5", SMALL[:4], "from 1 to 4 here"),
+        ("pca:x", SMALL, "not 'x'"),
+        ("pca:-1", SMALL, "not '-1'"),
+        ("pca:2.5", SMALL, "not '2.5'"),
+        ("pca:²", SMALL, "not '²'"),
+        ("pca:" + 5000 * "9", SMALL, "not '999"),
+        ("pca", SMALL, "unknown features 'pca'"),
+        ("pca:", SMALL, "unknown features"),
+        ("pixels:3", SMALL, "unknown features"),
+        ("pixel", SMALL, "did you mean 'pixels'"),
+        ("clasifier:mnist", IMAGES, "did you mean 'classifier:mnist'"),
+        ("", SMALL, "pixels, pca:<components>, classifier:<name>"),
+        ("classifier:mnits", IMAGES, "did you mean 'classifier:mnist'"),
+        ("classifier:foo", IMAGES, r"no classifier 'foo' \(there are fashion_mnist, mnist\)"),
+        ("classifier:../mnist", IMAGES, "no classifier"),
+        ("classifier:mnist", SMALL, r"shape \(28, 28, 1\), not data of shape \(3, 2, 1\)"),
+        ("classifier:mnist", np.repeat(IMAGES, 3, axis=-1), r"not data of shape \(28, 28, 3\)"),
+        ("classifier:mnist", SMALL[:, :, 0, 0], r"not data of shape \(3,\)"),
+    ],
+)
+def test_what_is_no_feature_map_is_refused_in_one_line(name, x, message):
+    with pytest.raises(InputError, match=message) as caught:
+        features.load(name, x)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("n", "batch"), [(40, 7), (40, 8), (40, 40), (3, 500), (1, 1)])
+def test_all_examples_go_through_one_program(n, batch):
+    traced = []
+
+    def extract(x):
+        traced.append(x.shape)
+        return x.sum(axis=(1, 2, 3))[:, None] * jnp.array([[1.0, 2.0]])
+
+    found = features.extract_all(features.Features("sum", "", 2, extract), SMALL[:n], batch)
+    np.testing.assert_allclose(found, SMALL[:n].sum(axis=(1, 2, 3))[:, None] * [1, 2], rtol=1e-5)
+    assert traced == [(batch, 3, 2, 1)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_are_linear_in_a_classifiers_features(name):
+    made, stored = features.load(f"classifier:{name}", IMAGES), read_asset(name)
+    assert (made.name, made.digest, made.size) == (f"classifier:{name}", stored.sha256[:16], 128)
+    assert made.classify is not None
+    found = features.extract_all(made, IMAGES, batch=20)
+    chex.assert_shape(found, (30, 128))
+    assert found.min() == 0
+    last = stored.params["last"]
+    logits = features.over_batches(made.classify, IMAGES, batch=20)
+    np.testing.assert_allclose(logits, found @ last["kernel"] + last["bias"][None], rtol=1e-4, atol=1e-4)
+
+
+def read_asset(name):
+    return classifier.read(classifier.assets()[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_states_what_the_files_hold(name):
+    file = classifier.assets()[name]
+    stored, page = read_asset(name), (file.parent / "README.md").read_text()
+    assert len(file.read_bytes()) < 600_000
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == stored.sha256
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` ")]
+    cells = [cell.strip().strip("`") for cell in row.strip("|").split("|")]
+    percents = [f"{100 * stored.metadata[key]:.2f}%" for key in ("test_accuracy", "binarised_test_accuracy")]
+    facts = [stored.metadata[key] for key in ("source", "seed", "steps", "jax")]
+    assert cells == [name, *map(str, facts), *percents, stored.sha256]
+    assert stored.metadata["recipe"] == training.RECIPES[name]._asdict()
+
+
+@pytest.mark.skipif("TFDS_DATA_DIR" not in os.environ, reason="needs the real data")
+@pytest.mark.parametrize("name", NAMES)
+def test_the_stated_accuracy_is_found_on_real_images(name):
+    test, stated = data.load(f"tfds:{name}").test, read_asset(name).metadata["test_accuracy"]
+    made = features.load(f"classifier:{name}", test.x)
+    assert made.classify is not None
+    logits = features.over_batches(made.classify, test.x[:2000].astype(np.float32) / 255)
+    found = np.mean(logits.argmax(axis=1) == test.y[:2000])
+    assert abs(found - stated) < 4 * np.sqrt(stated * (1 - stated) / 2000)
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    shapes = {name: RNG.normal(size=shape).astype(np.float32) for name, shape in classifier.expected_shapes().items()}
+    return unflatten_dict(shapes, sep="/")
+
+
+def test_what_is_written_is_read_as_half_precision_holds_it(tmp_path, fresh):
+    for name in ("a", "b"):
+        classifier.write(tmp_path / name, fresh, {"source": "x", "test_accuracy": 0.5})
+    stored = classifier.read(tmp_path / "a")
+    assert stored.metadata == {"architecture": classifier.ARCHITECTURE, "source": "x", "test_accuracy": 0.5}
+    chex.assert_trees_all_equal(stored.params, jax.tree.map(lambda leaf: leaf.astype(np.float16).astype("f4"), fresh))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["a", "b"]
+
+
+def notes(**metadata):
+    return {"genjax": json.dumps({"architecture": classifier.ARCHITECTURE, **metadata})}
+
+
+@pytest.mark.parametrize(
+    ("change", "metadata", "message"),
+    [
+        ({}, notes(architecture=0), "holds no network of architecture 1 but of 0; train it again"),
+        ({"last/bias": np.zeros(11, np.float16)}, notes(), "train it again"),
+        ({"stranger": np.zeros(1, np.float16)}, notes(), "train it again"),
+        ({}, None, "no classifier of genjax"),
+        ({}, {"genjax": "{"}, "no classifier of genjax"),
+        ({}, {"genjax": "3"}, "no classifier of genjax"),
+    ],
+    ids=["architecture", "shape", "array too many", "no metadata", "metadata cut", "metadata no object"],
+)
+def test_files_of_another_kind_are_refused(tmp_path, fresh, change, metadata, message):
+    arrays = {name: np.asarray(leaf, np.float16) for name, leaf in flatten_dict(fresh, sep="/").items()}
+    (tmp_path / "it").write_bytes(save({**arrays, **change}, metadata=metadata))
+    with pytest.raises(InputError, match=message) as caught:
+        classifier.read(tmp_path / "it")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "contents", [b"", b"\x80\x04K\x01.", b"\xff" * 100, None], ids=["none", "pickle", "ff", "gone"]
+)
+def test_damaged_files_are_refused(tmp_path, contents):
+    if contents is not None:
+        (tmp_path / "it").write_bytes(contents)
+    with pytest.raises(InputError, match="no classifier of genjax"):
+        classifier.read(tmp_path / "it")
+
+
+def varied(**changes):
+    recipe = training.Recipe(1, **{"shift": 0, **changes})
+    return np.asarray(training.varied(jax.random.key(1), jnp.asarray(IMAGES), recipe))
+
+
+def test_examples_are_varied_as_the_recipe_says():
+    np.testing.assert_array_equal(varied(), IMAGES)
+    np.testing.assert_array_equal(varied(flipped=1.0), IMAGES[:, :, ::-1])
+    assert set(np.unique(varied(binarised=1.0))) == {0, 1}
+    assert abs(varied(binarised=1.0).mean() - IMAGES.mean()) < 0.02
+    half = np.isin(varied(binarised=0.5), (0, 1)).all(axis=(1, 2, 3))
+    assert 5 < half.sum() < 25
+    np.testing.assert_array_equal(varied(binarised=0.5)[~half], IMAGES[~half])
+
+
+def test_examples_move_by_chance_of_their_own_and_zeros_move_in():
+    wide, moves = np.pad(IMAGES, ((0, 0), (2, 2), (2, 2), (0, 0))), []
+    for image, moved in zip(wide, varied(shift=2), strict=True):
+        places = [(i, j) for i in range(5) for j in range(5) if (image[i : i + 28, j : j + 28] == moved).all()]
+        moves += places
+    assert len(moves) == len(IMAGES)
+    assert len(set(moves)) > 8
+
+
+def write_npz(path, **changes):
+    """Forty black images of one class, or what is given in their place."""
+    arrays = {"x": np.zeros((40, 28, 28), np.uint8), "y": np.zeros(40, int)} | changes
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    return f"npz:{path}"
+
+
+def test_the_command_trains_and_states_what_the_file_does(tmp_path, capsys):
+    y = np.arange(300) % 2
+    x = np.zeros((300, 28, 28), np.uint8)
+    x[y == 0, :14], x[y == 1, 14:] = 255, 255
+    source = write_npz(tmp_path / "halves.npz", x=x, y=y)
+    assert command.main(["--source", source, "--epochs", "8", "--out", str(tmp_path)], "") == 0
+    stored = classifier.read(tmp_path / "halves.safetensors")
+    out, err = capsys.readouterr()
+    assert f"sha256: {stored.sha256}" in out
+    assert [line.split("  ")[0] for line in err.splitlines()] == [f"epoch {epoch}/8" for epoch in range(1, 9)]
+    assert (stored.metadata["source"], stored.metadata["seed"], stored.metadata["steps"]) == (source, 0, 16)
+    assert stored.metadata["test_accuracy"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "message"),
+    [
+        (["--epochs", "0"], {}, "--epochs=0 must be at least 1"),
+        (["--epochs", "x"], {}, "invalid int value"),
+        (["--out", "nowhere"], {}, "--out nowhere: no such folder"),
+        (["--strange"], {}, "unrecognized arguments: --strange"),
+        (
+            [],
+            {"x": np.zeros((40, 8, 8), np.uint8)},
+            r"takes images of shape \(28, 28, 1\), not data of shape \(8, 8, 1\)",
+        ),
+        ([], {"y": None}, "needs labels from 0 to 9"),
+        ([], {"y": np.arange(40)}, "needs labels from 0 to 9"),
+        ([], {"y": np.zeros((40, 2), int)}, "needs labels from 0 to 9"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_use(tmp_path, arguments, changes, message):
+    with pytest.raises(InputError, match=message) as caught:
+        command.main(["--source", write_npz(tmp_path / "a.npz", **changes), *arguments], "")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_script_says_it_in_one_line(tmp_path):
+    process = start(environment(tmp_path), tmp_path, "--source", "digit", script="train_features.py")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out) == (2, "")
+    assert re.fullmatch("error: unknown data source 'digit'; did you mean 'digits'.*\n", err)
