@@ -31,10 +31,22 @@ NUMBERS = np.random.default_rng(0)
         ([[200.0, -200.0]], [[1.0, 0.0]], 0.0),
     ],
 )
-def test_bernoulli_by_hand(wrap, logits, x, expected):
-    value = wrap(likelihoods.bernoulli_log_prob)(jnp.array(logits), jnp.array(x))
+@pytest.mark.parametrize("log_prob", [likelihoods.bernoulli_log_prob, likelihoods.bernoulli_log_prob_forward])
+def test_bernoulli_by_hand(wrap, log_prob, logits, x, expected):
+    value = wrap(log_prob)(jnp.array(logits), jnp.array(x))
     chex.assert_shape(value, (1,))
     np.testing.assert_allclose(value, [expected], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (7,), (13, 17), (8, 8, 3), (1,)])
+@pytest.mark.parametrize("scale", [0.1, 3.0, 80.0])
+def test_bernoulli_of_many_dimensions(shape, scale):
+    """Both forms against float64, whatever the number of dimensions is divisible by, and far from zero."""
+    logits, x = scale * NUMBERS.normal(size=(5, *shape)), NUMBERS.uniform(size=(5, *shape))
+    exact = (x * logits - np.logaddexp(0, logits)).reshape(5, -1).sum(axis=1)
+    for log_prob in (likelihoods.bernoulli_log_prob, likelihoods.bernoulli_log_prob_forward):
+        value = log_prob(jnp.asarray(logits, jnp.float32), jnp.asarray(x, jnp.float32))
+        np.testing.assert_allclose(value, exact, rtol=2e-6, atol=2e-5 * scale)
 
 
 @BOTH

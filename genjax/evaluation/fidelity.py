@@ -1,5 +1,7 @@
 """Fidelity: distances between samples and as many examples, in named features; and what the samples are nearest to."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,9 @@ from genjax.features import Features
 from genjax.metrics import frechet, kernel, neighbours, scores
 from genjax.metrics.wasserstein import sliced_wasserstein
 from genjax.report import among
-from genjax.types import InputError
+from genjax.types import Array, InputError
 
-BLOCK = 500  # rows of features on each device
+BLOCK = 200  # rows of features on each device
 RESAMPLES = 20
 TWINS = 1000  # samples whose nearest training example is looked for
 SHOWN = 12
@@ -98,11 +100,7 @@ def _frechet(x: np.ndarray, y: np.ndarray, seed: int, protocol: dict[str, Any]) 
 
 def kernel_distance(x: np.ndarray, y: np.ndarray) -> kernel.KernelDistance:
     """KID between features `[n, F]` and `[m, F]`, with its standard error."""
-
-    def sums(rows, columns):
-        return kernel.kernel_sums(rows, columns), kernel.self_kernel(rows)
-
-    of_rows = over_rows(sums, BLOCK)
+    of_rows = over_rows(_kernel_sums, BLOCK)
     (xx, own_x), (yy, own_y), (xy, _), (yx, _) = (of_rows(a, b) for a, b in ((x, x), (y, y), (x, y), (y, x)))
     return kernel.kernel_distance(xx - own_x, yy - own_y, xy, yx)
 
@@ -116,8 +114,7 @@ def prdc(x: np.ndarray, y: np.ndarray, k: int, protocol: dict[str, Any]) -> list
     """
     middle = x.mean(axis=0)
     x, y = x - middle, y - middle
-    radii = over_rows(lambda rows, columns: neighbours.radii(rows, columns, k), BLOCK)
-    near = over_rows(lambda rows, whole: neighbours.near(rows, *whole), BLOCK)
+    radii, near = over_rows(_radii(k), BLOCK), over_rows(_near, BLOCK)
     reach_x, reach_y = radii(x, x), radii(y, y)
     of_samples, of_examples = near(y, (x, reach_x)), near(x, (y, reach_y))
     found = {
@@ -127,6 +124,19 @@ def prdc(x: np.ndarray, y: np.ndarray, k: int, protocol: dict[str, Any]) -> list
         "coverage": of_examples.least < reach_x,
     }
     return [averaged(name, values, "", {**protocol, "neighbours": k}) for name, values in found.items()]
+
+
+def _kernel_sums(rows: Array, columns: Array) -> tuple[Array, Array]:
+    return kernel.kernel_sums(rows, columns), kernel.self_kernel(rows)
+
+
+def _near(rows: Array, whole: tuple[Array, Array]) -> neighbours.Near:
+    return neighbours.near(rows, *whole)
+
+
+@functools.cache
+def _radii(k: int) -> Callable[[Array, Array], Array]:
+    return functools.partial(neighbours.radii, k=k)
 
 
 def _twins(subject: Subject, real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]) -> list[Result]:

@@ -17,7 +17,7 @@ from genjax.rng import stream
 from genjax.step import prepare
 from genjax.types import Array, Key, Params
 
-ROWS, DRAWS = 20, 25  # images and samples of each at a time: what fits a core's cache
+ROWS, DRAWS = 10, 25  # images and samples of each at a time on each device: what fits a core's cache
 ACTIVE = 0.01  # the variance of the posterior's mean above which a dimension is active (Burda et al. 2016)
 
 

@@ -1,5 +1,6 @@
 """One function of many rows, shared out over the devices and fed block by block: the engine of every metric."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -23,12 +24,7 @@ def over_rows(function: Callable[[Any, Any], Any], block: int, tick: Callable[[i
       block: rows at a time on each device.
       tick: told how many rows have been done since it was last told.
     """
-    devices = jax.devices()
-    grid = Mesh(devices, (ROWS,), axis_types=(AxisType.Auto,))
-    share, whole_on_each = PartitionSpec(ROWS), PartitionSpec()
-    program = compiled(
-        jax.shard_map(function, mesh=grid, in_specs=(share, whole_on_each), out_specs=share, check_vma=False)
-    )
+    devices, grid, program = jax.devices(), *_shared_out(function)
 
     def every(rows: Any, whole: Any) -> Any:
         n = len(jax.tree.leaves(rows)[0])
@@ -43,3 +39,11 @@ def over_rows(function: Callable[[Any, Any], Any], block: int, tick: Callable[[i
         return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
 
     return every
+
+
+@functools.lru_cache(maxsize=8)
+def _shared_out(function: Callable[[Any, Any], Any]) -> tuple[Mesh, Callable[[Any, Any], Any]]:
+    """The program for all devices; a function that is asked for again is not compiled again."""
+    grid = Mesh(jax.devices(), (ROWS,), axis_types=(AxisType.Auto,))
+    share, whole = PartitionSpec(ROWS), PartitionSpec()
+    return grid, compiled(jax.shard_map(function, mesh=grid, in_specs=(share, whole), out_specs=share, check_vma=False))

@@ -10,6 +10,7 @@ and loss = recon + beta kl (Higgins et al. 2017), which is -elbo at beta = 1.
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -117,11 +118,17 @@ def likelihood(vae: Vae, params: Params, z: Array) -> tuple[Array, Array]:
     return out, jnp.zeros(())  # a Bernoulli has no variance of its own
 
 
-def log_prob(vae: Vae, params: Params, z: Array, x: Array) -> Array:
-    """log p(x|z), `[b]`, nats."""
+def log_prob(
+    vae: Vae,
+    params: Params,
+    z: Array,
+    x: Array,
+    bernoulli: Callable[[Array, Array], Array] = likelihoods.bernoulli_log_prob,
+) -> Array:
+    """log p(x|z), `[b]`, nats; `bernoulli` of logits and x."""
     mean, log_var = likelihood(vae, params, z)
     if vae.likelihood == "bernoulli":
-        return likelihoods.bernoulli_log_prob(mean, x)
+        return bernoulli(mean, x)
     return likelihoods.gaussian_log_prob(mean, log_var, x)
 
 
@@ -143,7 +150,8 @@ def log_weights(vae: Vae, params: Params, batch: Array, rng: Key, k: int) -> Arr
     z = mean + jnp.exp(0.5 * log_var) * eps
     log_ratio = 0.5 * jnp.sum(jnp.square(eps) + log_var - jnp.square(z), axis=-1)  # [k, b]
     rows = jnp.broadcast_to(batch, (k, *batch.shape)).reshape(-1, *batch.shape[1:])  # [k b, *shape]
-    return log_prob(vae, params, z.reshape(-1, vae.latent), rows).reshape(log_ratio.shape) + log_ratio
+    of_rows = log_prob(vae, params, z.reshape(-1, vae.latent), rows, likelihoods.bernoulli_log_prob_forward)
+    return of_rows.reshape(log_ratio.shape) + log_ratio
 
 
 def loss(vae: Vae, params: Params, batch: Array, rng: Key) -> tuple[Array, dict[str, Array]]:

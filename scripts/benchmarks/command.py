@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks import duels, report, whole_runs
 from benchmarks.cases import CASES, Case, dataset
 from benchmarks.limit import size, state_of
+from benchmarks.measures import MEASURES, Measure
 
 
 def main(arguments: Sequence[str], description: str) -> int:
@@ -19,10 +20,12 @@ def main(arguments: Sequence[str], description: str) -> int:
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    results: dict[str, Any] = {"machine": report.machine(), "rounds": known.rounds, "cases": {}}
-    for name in known.only or [*CASES, *report.BESIDE]:
+    results: dict[str, Any] = {"machine": report.machine(), "rounds": known.rounds, "cases": {}, "measures": {}}
+    for name in known.only or [*CASES, *MEASURES, *report.BESIDE]:
         if name in CASES:
             results["cases"][name] = _case(name, CASES[name], known.rounds, say)
+        elif name in MEASURES:
+            results["measures"][name] = _measure(name, MEASURES[name], known.rounds, say)
         else:
             measured = _runs(known.rounds, say) if name == "runs" else _sweep_runs(say)
             results[name] = {figure: duels.summary(values) for figure, values in measured.items()}
@@ -39,7 +42,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    names = [*CASES, *report.BESIDE]
+    names = [*CASES, *MEASURES, *report.BESIDE]
     parser.add_argument("--only", nargs="+", choices=names, metavar="CASE", help=f"of {', '.join(names)}")
     parser.add_argument("--rounds", type=_rounds, default=9, help="turns of each contestant, 5 or more (default 9)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
@@ -72,6 +75,22 @@ def _case(name: str, case: Case, rounds: int, say: Callable[[str], None]) -> dic
         "data_bytes": dataset(case.config()).train.x.nbytes,
         "state_bytes": case.trials * size(state_of(case)),
     }
+    return rows
+
+
+def _measure(name: str, measure: Measure, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
+    found = duels.duel(name, measure.contestants, rounds, say)
+    ours = found[measure.contestants[0]]
+    rows: dict[str, Any] = {}
+    for contestant, times in found.items():
+        if times.missing:
+            rows[contestant] = {"missing": times.missing}
+            continue
+        rows[contestant] = {
+            "seconds": duels.summary(times.seconds),
+            "ours_over_its": duels.summary(duels.ratio(times, ours)),
+            "peak_bytes": times.peak_bytes,
+        }
     return rows
 
 

@@ -10,6 +10,7 @@ import jax
 
 from benchmarks import whole_runs
 from benchmarks.cases import CASES, Case
+from benchmarks.measures import MEASURES
 
 NAMES = {
     "genjax": "genjax, as `train.py` runs it",
@@ -22,6 +23,12 @@ NAMES = {
     "torch_loader": "PyTorch, eager, DataLoader",
     "torch_compile": "PyTorch, torch.compile",
     "pythae": "pythae's trainer",
+    "log_likelihood": "genjax, as `evaluate.py` measures it",
+    "kernel_distance": "genjax, as `evaluate.py` measures it",
+    "prdc": "genjax, as `evaluate.py` measures it",
+    "decoder_products": "the decoder's matrix products alone, in BLAS",
+    "feature_products": "three matrix products alone, in BLAS",
+    "pythae_nll": "pythae's `get_nll`",
 }
 BESIDE = {  # what is measured beside the cases
     "runs": "Beside the steps (MLP VAE 784-512-20, batch 128)",
@@ -65,6 +72,7 @@ def _version(name: str) -> str:
 def markdown(results: dict[str, Any]) -> str:
     """All of a run's results as tables."""
     parts = [_machine(results["machine"]), *(_case(name, rows) for name, rows in results["cases"].items())]
+    parts += [_measure(name, rows) for name, rows in results.get("measures", {}).items()]
     parts += [_beside(title, results[name]) for name, title in BESIDE.items() if name in results]
     return "\n\n".join(parts) + "\n"
 
@@ -90,6 +98,21 @@ def _case(name: str, rows: dict[str, Any]) -> str:
         lines.append(f"| {NAMES[contestant]} | {milliseconds} | {pace} | {over} |")
     memory = rows[case.ours]["memory"]
     lines += ["", "genjax's process at its greatest: " + _memory(memory) + "."]
+    return "\n".join(lines)
+
+
+def _measure(name: str, rows: dict[str, Any]) -> str:
+    measure = MEASURES[name]
+    heads = f"| | ms an {measure.once}" if measure.once[0] in "aeiou" else f"| | ms a {measure.once}"
+    heads += ", median [spread] | genjax's time over its, median [spread] | memory at its greatest, MiB |"
+    lines = [f"## {measure.title} (`{name}`)", "", heads, "|---|---|---|---|"]
+    for contestant, row in rows.items():
+        if "missing" in row:
+            lines.append(f"| {NAMES[contestant]} | not measured: `{row['missing']}` is not installed | | |")
+            continue
+        milliseconds = _spread({key: 1e3 * value for key, value in row["seconds"].items()})
+        over, peak = _spread(row["ours_over_its"]), row["peak_bytes"] / 2**20
+        lines.append(f"| {NAMES[contestant]} | {milliseconds} | {over} | {peak:,.0f} |")
     return "\n".join(lines)
 
 

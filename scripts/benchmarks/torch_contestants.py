@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.cases import Case, dataset, planned
+from benchmarks.measures import IMPORTANCE_SAMPLES, Measure
 from genjax import config as configs
 
 Steps = Callable[[int], None]
@@ -257,5 +258,40 @@ def pythae(case: Case) -> Steps:
     def steps(n: int) -> None:
         assert n == case.steps
         trainer.train_step(1)
+
+    return steps
+
+
+def pythae_nll(measure: Measure) -> Steps:
+    """pythae's importance sampling over its own VAE, an image at a time, a hundred samples at a time as by default."""
+    from pythae.models import VAE, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    class Encoder(BaseEncoder):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(mlp([784, 200, 200], nn.Tanh), nn.Tanh())
+            self.mean, self.log_var = nn.Linear(200, 50), nn.Linear(200, 50)
+
+        def forward(self, x):
+            h = self.net(x.flatten(1))
+            return ModelOutput(embedding=self.mean(h), log_covariance=self.log_var(h))
+
+    class Decoder(BaseDecoder):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(mlp([50, 200, 200, 784], nn.Tanh), nn.Sigmoid())
+
+        def forward(self, z):
+            return ModelOutput(reconstruction=self.net(z).reshape(-1, 1, 28, 28))
+
+    settings = VAEConfig(input_dim=(1, 28, 28), latent_dim=50, reconstruction_loss="bce")
+    model = VAE(settings, encoder=Encoder(), decoder=Decoder())
+    x = torch.bernoulli(torch.full((measure.steps, 1, 28, 28), 0.5))
+
+    def steps(n: int) -> None:
+        with torch.no_grad():
+            model.get_nll(x[:n], n_samples=IMPORTANCE_SAMPLES)
 
     return steps

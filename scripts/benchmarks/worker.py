@@ -18,13 +18,17 @@ def _contestant(name: str):
 
         return limit
     from benchmarks import jax_contestants as ours
+    from benchmarks import measures
 
     own = {one.__name__: one for one in (ours.genjax, ours.genjax_sweep, ours.genjax_in_a_row, ours.flax_loop)}
+    paths = (measures.log_likelihood, measures.kernel_distance, measures.prdc)
+    own |= {one.__name__: one for one in (*paths, measures.decoder_products, measures.feature_products)}
     if name in own:
         return own[name]
     from benchmarks import torch_contestants as theirs
 
-    others = (theirs.torch_eager, theirs.torch_tuned, theirs.torch_loader, theirs.torch_compile, theirs.pythae)
+    others = (theirs.torch_eager, theirs.torch_tuned, theirs.torch_loader, theirs.torch_compile)
+    others += (theirs.pythae, theirs.pythae_nll)
     return {other.__name__: other for other in others}[name]
 
 
@@ -36,8 +40,9 @@ def main(contestant: str, name: str) -> None:
         print(json.dumps(message), file=replies, flush=True)
 
     from benchmarks.cases import CASES
+    from benchmarks.measures import MEASURES
 
-    case = CASES[name]
+    case = {**CASES, **MEASURES}[name]
     try:
         steps = _contestant(contestant)(case)
         for _ in range(2):  # compiles, and settles
