@@ -1,0 +1,128 @@
+"""The results page: every row can be run, is read from its runs, and says so where it was not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from genjax import config
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+
+
+def evaluated(folder, *results, seconds=(1.5, 2.0)):
+    folder.mkdir()
+    named = ("metric", "value", "error", "protocol")
+    held = {"step": 20, "results": [dict(zip(named, result, strict=True)) for result in results]}
+    (folder / "evaluation.json").write_text(json.dumps(held))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps({"seconds": each}) + "\n" for each in seconds))
+
+
+def experiment(**row):
+    from results.kinds import Column, Experiment, Row, Run
+
+    run = Run("vae_digits", {"train.steps": "20"}, ("--metrics fidelity",))
+    columns = (Column("fd", "frechet_distance"), Column("mig", "mig"))
+    rows = (Row("a", {"a0": run, "a1": run}, **row), Row("b", {"b0": run}, "12.3 (somebody)"))
+    return Experiment("Title", "Text.", columns, rows)
+
+
+def test_every_run_is_a_configuration_that_can_be_run():
+    from genjax.evaluation import options
+    from results.experiments import EXPERIMENTS
+    from results.kinds import Run
+
+    folders = {}
+    for row in (row for each in EXPERIMENTS.values() for row in each.rows):
+        for folder, run in row.runs.items():
+            assert folders.setdefault(folder, run) == run, f"{folder} has two configurations"
+            if isinstance(run, Run):
+                config.check(config.override(config.load(ROOT / "configs" / f"{run.config}.py"), run.settings))
+            else:
+                assert (ROOT / "configs" / "sweeps" / f"{run.config}.py").exists()
+            for each in getattr(run, "evaluations", ()):
+                words = each.split()
+                groups = [word for word in words if word in options.METRICS]
+                assert words[0] == "--metrics"
+                assert groups
+
+
+def test_a_row_is_read_from_all_of_its_runs(tmp_path):
+    from results.measured import row, told
+
+    one = experiment(protocol={"sampler": "prior"})
+    prior, other = {"step": 20, "sampler": "prior"}, {"step": 20, "sampler": "gaussian"}
+    mig = ("mig", 0.2, None, {"step": 20})
+    evaluated(tmp_path / "a0", ("frechet_distance", 9.0, 0.1, other), ("frechet_distance", 1.0, 0.1, prior), mig)
+    assert row(one, one.rows[0], tmp_path) is None  # the other seed is missing
+    evaluated(tmp_path / "a1", ("frechet_distance", 3.0, 0.1, prior), mig)
+    found = row(one, one.rows[0], tmp_path)
+    assert found is not None
+    assert found["figures"]["fd"]["values"] == [1.0, 3.0]
+    assert (found["seconds"], found["steps"]) == (7.0, 20)
+    assert told(found["figures"]["fd"]) == "2 [1 to 3]"
+    assert told({"values": [-86.9049], "error": 0.21}) == "-86.9 ± 0.21"
+
+
+def test_features_are_told_apart_without_their_hash(tmp_path):
+    from results.measured import row
+
+    one = experiment(protocol={"features": "classifier:mnist"})._replace(columns=experiment().columns[:1])
+    one = one._replace(rows=(one.rows[0]._replace(runs={"a0": one.rows[0].runs["a0"]}),))
+    named = {"step": 20, "features": "classifier:mnist (45d870d21810587b)"}
+    evaluated(
+        tmp_path / "a0",
+        ("frechet_distance", 5.0, None, {**named, "features": "pixels"}),
+        ("frechet_distance", 4.0, None, named),
+    )
+    found = row(one, one.rows[0], tmp_path)
+    assert found is not None
+    assert found["figures"]["fd"]["values"] == [4.0]
+
+
+def test_seeds_of_a_sweep_are_its_trials(tmp_path):
+    from results.experiments import EXPERIMENTS
+    from results.measured import row
+
+    folder = tmp_path / "gan_ring8_seeds"
+    folder.mkdir()
+    head = "model.loss,seed,steps,test/modes_found,test/good_samples,seconds\n"
+    (folder / "trials.csv").write_text(head + "minimax,0,50,8,0.9,2\nminimax,1,50,7,0.8,3\nnonsaturating,0,50,8,1,4\n")
+    found = row(EXPERIMENTS["ring8"], EXPERIMENTS["ring8"].rows[1], tmp_path)
+    assert found is not None
+    assert found["figures"]["modes found"]["values"] == [8, 7]
+    assert (found["seconds"], found["steps"]) == (5, 50)
+
+
+def test_what_was_not_run_says_so():
+    from results.page import markdown
+
+    figure = {"values": [1.0], "error": None}
+    figures = {"x": {"a": {"figures": {"fd": figure, "mig": figure}, "seconds": 7.0, "steps": 20}}}
+    text = markdown({"x": experiment()}, figures)
+    assert "| a | 1 | 1 |  | 20 steps, 7 s |" in text
+    assert "| b | not run |  | 12.3 (somebody) |  |" in text
+    assert "scripts/train.py --config configs/vae_digits.py --config.train.steps=20 --workdir runs/results/a0" in text
+
+
+def test_the_page_is_what_its_figures_give():
+    from results.experiments import EXPERIMENTS
+    from results.page import markdown
+
+    figures = json.loads((ROOT / "docs" / "results.json").read_text())
+    assert (ROOT / "docs" / "results.md").read_text() == markdown(EXPERIMENTS, figures)
+    for name, rows in figures.items():
+        assert rows.keys() <= {row.label for row in EXPERIMENTS[name].rows}
+
+
+def test_without_a_name_the_command_lists_what_is_done(tmp_path, capsys):
+    from results.command import main
+    from results.experiments import EXPERIMENTS
+
+    assert main(["--runs", str(tmp_path)], "") == 0
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == list(EXPERIMENTS)
