@@ -1,131 +1,18 @@
-"""`scripts/sweep.py` in processes of its own: killed, stopped, shared between hosts and between workers of a study."""
+"""`scripts/sweep.py` in processes of its own: wrong input, several hosts, several workers of one study."""
 
-import csv
-import random
-import signal
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from command import environment, start
+from command import environment
+from sweeping import begin, ran, table, written
 from test_hosts import free_port
-
-BASE = """
-from genjax.config import default
-
-def get_config():
-    config = default("vae")
-    config.model.hidden, config.model.latent = (8,), 2
-    config.train.batch_size = 32
-    config.train.steps = {steps}
-    config.train.log_every = 10
-    config.train.evaluate_every = config.train.checkpoint_every = 20
-    return config
-"""
-
-SWEEP = """
-from pathlib import Path
-from genjax.search import default, log_uniform, values
-
-def get_config():
-    sweep = default(Path(__file__).with_name("base.py"))
-    sweep.axes = (
-        {axis},
-        values("seed", 0, 1),
-    )
-    sweep.execution = "map"
-    {more}
-    return sweep
-"""
-RATES = 'values("hparams.learning_rate", 1e-3, 1e-2, 1e30), values("model.latent", 2, 3)'
-HALVING = 'sweep.strategy, sweep.points = "random", 4; sweep.stopping = "halving"; sweep.halving.first = 50'
-DRAWN = 'log_uniform("hparams.learning_rate", 1e-4, 1e-1)'
 
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory):
     cache = tmp_path_factory.mktemp("cache")
     return environment(cache) | {"GENJAX_CACHE": str(cache / "genjax")}
-
-
-def written(folder, axis=RATES, more="", steps=200):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "base.py").write_text(BASE.format(steps=steps))
-    (folder / "sweep.py").write_text(SWEEP.format(axis=axis, more=more))
-    return folder
-
-
-def begin(env, folder, *arguments, workdir="s"):
-    return start(env, folder, "--config", "sweep.py", "--workdir", workdir, *arguments, script="sweep.py")
-
-
-def ran(env, folder, *arguments, workdir="s", code=0):
-    """The standard error of a sweep that ended with a code."""
-    process = begin(env, folder, *arguments, workdir=workdir)
-    out, err = process.communicate(timeout=300)
-    assert (process.returncode, out) == (code, ""), err
-    return err
-
-
-def table(path):
-    with (path / "trials.csv").open() as file:
-        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
-
-
-def killed(env, folder, times):
-    """Kills a sweep at random moments after it has begun to save, and lets the last start finish."""
-    moments = random.Random(0)
-    for _ in range(times):
-        process = begin(env, folder)
-        saved = {path: path.stat().st_mtime_ns for path in folder.rglob("cohort-*.npz")}
-        deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
-            if {path: path.stat().st_mtime_ns for path in folder.rglob("cohort-*.npz")} != saved:
-                break
-            time.sleep(0.005)
-        time.sleep(moments.uniform(0, 0.3))
-        process.kill()
-        process.communicate()
-    return ran(env, folder)
-
-
-@pytest.mark.parametrize(
-    ("axis", "more"),
-    [
-        (RATES, ""),
-        (DRAWN, 'sweep.strategy, sweep.points = "random", 4; sweep.stopping = "halving"; sweep.halving.first = 50'),
-    ],
-    ids=["groups", "halving"],
-)
-def test_killed_at_any_moment_it_ends_with_the_same_bits(env, tmp_path, axis, more):
-    whole, broken = (written(tmp_path / name, axis, more) for name in ("whole", "broken"))
-    ran(env, whole)
-    killed(env, broken, times=3)
-    assert table(broken / "s") == table(whole / "s")
-    mine, theirs = (np.load(folder / "s" / "curves.npz") for folder in (broken, whole))
-    assert mine.files == theirs.files
-    for name in mine.files:
-        np.testing.assert_array_equal(mine[name], theirs[name])
-
-
-def test_a_signal_saves_and_a_second_start_goes_on(env, tmp_path):
-    folder = written(tmp_path, steps=1500)
-    process = begin(env, folder)
-    while not list(folder.rglob("cohort-*.npz")) and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 4, err
-    assert "SIGTERM" in err
-    assert "run again to go on" in err
-    assert not (folder / "s" / "trials.csv").exists()
-    stopped = np.load(next(folder.rglob("cohort-*.npz")))["rows|step"]
-    ran(env, folder)
-    finished = np.load(next(folder.rglob("cohort-000.npz")))["rows|step"]
-    assert len(table(folder / "s")) == 12
-    assert 0 < stopped[-1] < 1500 == finished[-1]
-    assert len(set(finished)) == len(finished)  # no chunk was run twice
 
 
 def test_wrong_input_is_one_line_and_exit_code_2(env, tmp_path):

@@ -29,16 +29,23 @@ def over_rows(function: Callable[[Any, Any], Any], block: int, tick: Callable[[i
     def every(rows: Any, whole: Any) -> Any:
         n = len(jax.tree.leaves(rows)[0])
         step = len(devices) * min(block, -(-n // len(devices)))
-        everywhere, found = meshes.replicate(grid, whole), []
+        everywhere, running, found = meshes.replicate(grid, whole), [], []
         for start in range(0, n, step):
             index = np.minimum(np.arange(start, start + step), n - 1)  # the last block is filled with the last row
             part = jax.tree.map(lambda leaf, index=index: leaf[index], rows)
-            done = min(step, n - start)
-            found.append(jax.tree.map(lambda leaf, done=done: np.asarray(leaf)[:done], program(part, everywhere)))
-            tick(done)
-        return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+            running.append(program(part, everywhere))
+            if len(running) > 1:  # a block is fetched while the next is computed
+                found.append(_fetched(running.pop(0)))
+                tick(step)
+        found.append(_fetched(running.pop()))
+        tick(n - step * (len(found) - 1))
+        return jax.tree.map(lambda *parts: np.concatenate(parts)[:n], *found)
 
     return every
+
+
+def _fetched(results: Any) -> Any:
+    return jax.tree.map(np.asarray, results)
 
 
 @functools.lru_cache(maxsize=8)
