@@ -75,6 +75,13 @@ def _evaluated(workdir: Path) -> int:
     return json.loads(path.read_text()).get("step", 0) if path.exists() else 0
 
 
+def _measured_before(workdir: Path) -> dict[str, Any]:
+    """What the evaluator found at earlier steps, each result with its own step."""
+    path = workdir / "evaluation.json"
+    held = json.loads(path.read_text()) if path.exists() else {}
+    return {name: value for name, value in held.items() if name == "results"}
+
+
 def _start(programs: Programs, manager: Any, workdir: Path, say: Callable[[str], None]) -> TrainState:
     """The newest state that was saved, or the first."""
     first = programs.init()
@@ -162,4 +169,4 @@ def _finish(programs: Programs, dataset: data.Dataset, state: TrainState, workdi
     rows = logs.read_metrics(workdir / "metrics.jsonl")
     report.draw(workdir, model, params, programs.spec, dataset, rows, programs.rng)
     finite = {name: value if math.isfinite(value) else str(value) for name, value in figures.items()}
-    write_json(workdir / "evaluation.json", {"step": int(state.step), **finite})
+    write_json(workdir / "evaluation.json", {**_measured_before(workdir), "step": int(state.step), **finite})

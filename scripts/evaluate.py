@@ -1,7 +1,7 @@
 """Evaluates a run: `scripts/evaluate.py --workdir runs/x [--metrics likelihood fidelity]`.
 
-Every number comes with its error and its protocol, as a table and in the folder's `evaluation.json`; pictures lie
-beside it. Exit codes: 0 done; 2 input that cannot be used.
+Every number comes with its protocol and, where it has one, its standard error: as a table, and in the folder's
+`evaluation.json`. Pictures lie beside it. Exit codes: 0 done; 2 input that cannot be used.
 """
 
 import sys

@@ -144,14 +144,14 @@ def test_an_autoencoder_draws_from_what_is_fitted(runs, silent, sampler):
     assert found["frechet_distance"].protocol["sampler"] == sampler
     name = sampler.replace(":", "-")
     assert (runs.autoencoder / f"samples-{name}.png").exists()
-    saved = runs.autoencoder / "samplers" / f"{name}-step-20.npz"
+    saved = runs.autoencoder / "samplers" / f"{name}-step-20-seed-0.npz"
     assert saved.exists() == (sampler != "reconstruction")
 
 
 def test_a_fitted_sampler_is_kept_and_verified(runs, silent):
     chosen = FAST._replace(metrics=("fidelity",), sampler="gaussian")
     once = by_name(evaluator.evaluate(runs.autoencoder, chosen, silent))["frechet_distance"]
-    path = runs.autoencoder / "samplers" / "gaussian-step-20.npz"
+    path = runs.autoencoder / "samplers" / "gaussian-step-20-seed-0.npz"
     with np.load(path) as arrays:
         changed = {**arrays, "means": arrays["means"] + 5}
     content = path.read_bytes()
@@ -185,13 +185,27 @@ def test_a_code_that_never_varies_can_be_fitted():
         samplers.fit(z[:5], "mixture:6", 0)
 
 
+SAMPLES = {"metrics": ("fidelity",)}
 REFUSED = {
     "likelihood of a GAN": ("gan", {"metrics": ("likelihood",)}, "needs a model with a likelihood"),
     "modes of digits": ("vae", {"metrics": ("modes",)}, "needs data whose modes are known"),
     "latent of a GAN": ("gan", {"metrics": ("latent",)}, "needs a model with an encoder"),
-    "prior of an autoencoder": ("autoencoder", {"sampler": "prior"}, "has no prior to sample from"),
-    "fitted codes of a GAN": ("gan", {"sampler": "gaussian"}, "a model without an encoder has none"),
-    "reconstructions of a GAN": ("gan", {"sampler": "reconstruction"}, "needs a model that reconstructs"),
+    "prior of an autoencoder": (
+        "autoencoder",
+        {"metrics": ("fidelity",), "sampler": "prior"},
+        "has no prior to sample from",
+    ),
+    "fitted codes of a GAN": (
+        "gan",
+        {"metrics": ("modes",), "sampler": "gaussian"},
+        "a model without an encoder has none",
+    ),
+    "reconstructions of a GAN": (
+        "gan",
+        {"metrics": ("modes",), "sampler": "reconstruction"},
+        "needs a model that reconstructs",
+    ),
+    "codes of what was trained on": ("vae", {"metrics": ("latent",), "split": "train"}, "measure it on test"),
     "too few samples": ("vae", {"metrics": ("fidelity",), "samples": 5}, "5 samples are too few"),
     "unknown features": ("vae", {"metrics": ("fidelity",), "features": ("pixel",)}, "did you mean 'pixels'"),
     "features of other images": ("vae", {"metrics": ("fidelity",), "features": ("classifier:mnist",)}, "28"),
@@ -221,6 +235,18 @@ def test_what_cannot_be_measured_is_refused(runs, silent, name, changes, message
 def test_options_are_checked_before_anything_is_read(changes, message):
     with pytest.raises(InputError, match=message):
         check(Options(**changes))
+
+
+def test_a_group_that_cannot_be_measured_is_left_out_where_it_was_not_asked_for(runs, silent):
+    found = evaluator.evaluate(runs.vae, FAST._replace(samples=5), silent)
+    assert found.keys() == {"likelihood", "latent"}
+    assert "fidelity is left out: 5 samples are too few" in silent.getvalue()
+
+
+def test_a_training_split_has_no_distance_to_itself(runs, silent):
+    found = evaluator.evaluate(runs.vae, FAST._replace(split="train"), silent)
+    assert found.keys() == {"likelihood", "fidelity"}
+    assert "nearest_to_examples" not in by_name(found)
 
 
 def test_folders_that_are_no_runs(runs, tmp_path, silent):
@@ -257,7 +283,7 @@ def test_training_goes_on_beside_an_evaluation(runs, tmp_path, silent):
     assert run.train(settings, tmp_path / "vae", silent) == run.FINISHED
     written = json.loads((tmp_path / "vae" / "evaluation.json").read_text())
     assert written["step"] == 20
-    assert "results" not in written  # training writes the file anew: figures of another state would be stale
+    assert {result["protocol"]["step"] for result in written["results"]} == {20}  # each result has its own step
 
 
 def test_means_have_the_error_of_their_examples():

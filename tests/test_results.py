@@ -20,7 +20,7 @@ def evaluated(folder, *results, seconds=(1.5, 2.0)):
     named = ("metric", "value", "error", "protocol")
     held = {"step": 20, "results": [dict(zip(named, result, strict=True)) for result in results]}
     (folder / "evaluation.json").write_text(json.dumps(held))
-    (folder / "metrics.jsonl").write_text("".join(json.dumps({"seconds": each}) + "\n" for each in seconds))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps({"step": 20, "seconds": each}) + "\n" for each in seconds))
 
 
 def experiment(**row):
@@ -67,6 +67,7 @@ def test_a_row_is_read_from_all_of_its_runs(tmp_path):
     assert (found["seconds"], found["steps"]) == (7.0, 20)
     assert told(found["figures"]["fd"]) == "2 [1 to 3]"
     assert told({"values": [-86.9049], "error": 0.21}) == "-86.9 ± 0.21"
+    assert told({"values": [1.0, float("nan")], "error": None}) == "not finite in 1 of 2"
 
 
 def test_features_are_told_apart_without_their_hash(tmp_path):
@@ -103,9 +104,9 @@ def test_what_was_not_run_says_so():
     from results.page import markdown
 
     figure = {"values": [1.0], "error": None}
-    figures = {"x": {"a": {"figures": {"fd": figure, "mig": figure}, "seconds": 7.0, "steps": 20}}}
+    figures = {"x": {"a": {"figures": {"fd": figure, "mig": figure}, "seconds": 7.0, "steps": 20, "machine": "a CPU"}}}
     text = markdown({"x": experiment()}, figures)
-    assert "| a | 1 | 1 |  | 20 steps, 7 s |" in text
+    assert "| a | 1 | 1 |  | 20 steps, 7 s (a CPU) |" in text
     assert "| b | not run |  | 12.3 (somebody) |  |" in text
     assert "scripts/train.py --config configs/vae_digits.py --config.train.steps=20 --workdir runs/results/a0" in text
 

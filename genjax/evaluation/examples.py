@@ -48,10 +48,14 @@ def codes(subject: Subject, x: np.ndarray, options: Options) -> np.ndarray:
         keys = row_keys(key_of(options, "binarise"), numbers)
         return encode(params, jax.vmap(lambda key, one: prepare(subject.spec, key, one))(keys, examples))
 
-    found = over_rows(encoded, BLOCK)((x, np.arange(len(x))), subject.params)
-    if not np.isfinite(found).all():
-        raise InputError(f"{subject.workdir}: codes at step {subject.step:,} are not finite")
-    return found
+    return finite(subject, "codes", over_rows(encoded, BLOCK)((x, np.arange(len(x))), subject.params))
+
+
+def finite(subject: Subject, what: str, values: np.ndarray) -> np.ndarray:
+    """The values themselves, or an InputError where some are not finite."""
+    if not np.isfinite(values).all():
+        raise InputError(f"{subject.workdir}: {what} at step {subject.step:,} are not finite")
+    return values
 
 
 def binarisation(subject: Subject) -> str:

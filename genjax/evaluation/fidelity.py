@@ -24,6 +24,11 @@ from genjax.types import Array, InputError
 
 BLOCK = 200  # rows of features on each device
 RESAMPLES = 20
+CLASSIFIERS = {
+    "tfds:mnist": "classifier:mnist",
+    "tfds:binarized_mnist": "classifier:mnist",
+    "tfds:fashion_mnist": "classifier:fashion_mnist",
+}
 TWINS = 1000  # samples whose nearest training example is looked for
 SHOWN = 12
 
@@ -60,8 +65,9 @@ def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
 def default_features(subject: Subject, n: int) -> str:
     """The shipped classifier of the data, where there is one, or principal components; points as they are."""
     source, shape = subject.config.data.source, subject.spec.shape
-    if shape == (28, 28, 1) and "mnist" in source:
-        return "classifier:fashion_mnist" if "fashion" in source else "classifier:mnist"
+    name = ":".join(source.split(":")[:2])  # without a version
+    if name in CLASSIFIERS:
+        return CLASSIFIERS[name]
     return f"pca:{min(64, n, int(np.prod(shape)))}" if len(shape) == 3 else "pixels"
 
 
@@ -147,9 +153,12 @@ def _twins(subject: Subject, real: np.ndarray, fake: np.ndarray, protocol: dict[
     nearest = over_rows(neighbours.nearest, 100)
     count = min(TWINS, len(fake))
     index, gap = nearest(fake[:count].reshape(count, -1) - middle, flat - middle)
-    _, usual = nearest(real[among(count, len(real))].reshape(count, -1) - middle, flat - middle)
     if len(subject.spec.shape) == 3:
         path = Path(subject.workdir, f"neighbours-{protocol['sampler'].replace(':', '-')}.png")
         plots.pairs(path, fake[:SHOWN], train[index[:SHOWN]], ("sample", "nearest example"))
     told = {**protocol, "samples": count, "against": f"{len(train):,} training examples"}
-    return [averaged("nearest_to_samples", gap, "", told), averaged("nearest_to_examples", usual, "", told)]
+    found = [averaged("nearest_to_samples", gap, "", told)]
+    if protocol["split"] != "train":  # a training example is nearest to itself
+        _, usual = nearest(real[among(count, len(real))].reshape(count, -1) - middle, flat - middle)
+        found.append(averaged("nearest_to_examples", usual, "", told))
+    return found

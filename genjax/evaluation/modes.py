@@ -19,7 +19,8 @@ STACKED = "stacked:tfds:mnist"
 
 def applies(subject: Subject) -> str:
     """What is missing, or nothing."""
-    known = subject.spec.modes is not None or subject.config.data.source == STACKED
+    stacked = ":".join(subject.config.data.source.split(":")[:3]) == STACKED  # of any version
+    known = subject.spec.modes is not None or stacked
     return "" if known else f"data whose modes are known (a mixture, or {STACKED})"
 
 

@@ -15,10 +15,11 @@ from genjax.report import SAMPLES
 def draw(subject: Subject, options: Options, results: Mapping[str, Sequence[Result]]) -> None:
     """`samples-<sampler>.png` of what `samples.png` does not show, and `kl_per_dimension.png` of a measured VAE."""
     name = options.sampler.replace(":", "-")
-    if options.sampler != "prior" and len(subject.spec.shape) == 3:
+    sampled = options.sampler != "prior" and not {"fidelity", "modes"}.isdisjoint(results)
+    if sampled and len(subject.spec.shape) == 3:
         images = samplers.samples(subject, options, SAMPLES, "picture")
         plots.samples(subject.workdir / f"samples-{name}.png", images)
-    if options.sampler != "prior" and subject.spec.shape == (2,):
+    if sampled and subject.spec.shape == (2,):
         x, modes = subject.dataset.validation.x, subject.spec.modes
         points = samplers.samples(subject, options, len(x), "picture")
         centres = None if modes is None else modes.centres

@@ -60,10 +60,16 @@ def _cells(result: Result) -> tuple[str, str, str, str]:
 def to_json(result: Result) -> dict[str, Any]:
     """A result as JSON holds it; a number that is not finite is its name."""
     told = {**result._asdict(), "protocol": dict(result.protocol), "details": dict(result.details)}
-    for name in ("value", "error"):
-        if told[name] is not None and not np.isfinite(told[name]):
-            told[name] = str(told[name])
-    return told
+    return {name: _named(value) for name, value in told.items()}
+
+
+def _named(value: Any) -> Any:
+    """A value that JSON can hold."""
+    if isinstance(value, dict):
+        return {name: _named(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_named(each) for each in value]
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def merged(old: Sequence[Mapping[str, Any]], new: Sequence[Result]) -> list[dict[str, Any]]:

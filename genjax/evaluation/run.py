@@ -58,7 +58,13 @@ def evaluate(workdir: Path, options: Options, stream: TextIO = sys.stderr) -> di
         say(f"{workdir}: step {loaded.step:,}, {', '.join(names)}")
         found: dict[str, list[Result]] = {}
         for name in names:
-            found[name] = METRICS[name].measure(loaded, options, _progress(stream))
+            try:
+                found[name] = METRICS[name].measure(loaded, options, _progress(stream))
+            except InputError as error:
+                if name in options.metrics:
+                    raise
+                say(f"{name} is left out: {error}")
+                continue
             _keep(workdir / "evaluation.json", found[name])
         pictures.draw(loaded, options, found)
     return found

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.atomic import write_atomically
-from genjax.evaluation.examples import codes, key_of, row_keys, split_of
+from genjax.evaluation.examples import codes, finite, key_of, row_keys, split_of
 from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
 from genjax.evaluation.subject import Subject
@@ -42,7 +42,7 @@ def default(subject: Subject) -> str:
 
 
 def samples(subject: Subject, options: Options, n: int, use: str) -> np.ndarray:
-    """`[n, *shape]`: images as means of p(x|z), in [0, 1].
+    """`[n, *shape]`: images as means of p(x|z), in [0, 1]; points as draws from the prior's, means at fitted codes.
 
     Args:
       subject: the model.
@@ -64,9 +64,13 @@ def samples(subject: Subject, options: Options, n: int, use: str) -> np.ndarray:
 
     found = over_rows(drawn, BLOCK)(keys, whole)
     found = found.reshape(-1, *subject.spec.shape)[:n]
-    if not np.isfinite(found).all():
-        raise InputError(f"{subject.workdir}: samples at step {subject.step:,} are not finite")
-    return np.clip(found, 0, 1) if subject.spec.bounded else found
+    return _shown(subject, found)
+
+
+def _shown(subject: Subject, found: np.ndarray) -> np.ndarray:
+    """Samples as they are compared and drawn: finite, and of images within [0, 1]."""
+    values = finite(subject, "samples", found)
+    return np.clip(values, 0, 1) if subject.spec.bounded else values
 
 
 def _draw(subject: Subject, options: Options) -> tuple[Callable[[Any, Key], Array], Any]:
@@ -91,7 +95,7 @@ def draw_codes(mixture: Mixture, rng: Key, n: int) -> Array:
 
 def fitted(subject: Subject, options: Options) -> Mixture:
     """The sampler that was fitted to this checkpoint's training codes, or is now, and is saved."""
-    path = subject.workdir / "samplers" / f"{options.sampler.replace(':', '-')}-step-{subject.step}.npz"
+    path = subject.workdir / "samplers" / _file_name(subject, options)
     if path.is_file():
         return _read(path, subject)
     mixture = fit(_training_codes(subject, options), options.sampler, options.seed)
@@ -99,6 +103,10 @@ def fitted(subject: Subject, options: Options) -> Mixture:
     np.savez(buffer := io.BytesIO(), weights=mixture.weights, means=mixture.means, factors=mixture.factors)
     write_atomically(path, buffer.getvalue())
     return mixture
+
+
+def _file_name(subject: Subject, options: Options) -> str:
+    return f"{options.sampler.replace(':', '-')}-step-{subject.step}-seed-{options.seed}.npz"
 
 
 def fit(z: np.ndarray, name: str, seed: int) -> Mixture:
@@ -115,8 +123,11 @@ def fit(z: np.ndarray, name: str, seed: int) -> Mixture:
     exact = z.astype(np.float64)
     # A code dimension that never varies would make a covariance singular: a share of the codes' own scale is added.
     ridge = 1e-6 * max(float(exact.var()), 1e-12)
-    model = GaussianMixture(count, reg_covar=ridge, random_state=seed, max_iter=300, tol=1e-3).fit(exact)
-    factors = np.linalg.cholesky(model.covariances_)
+    try:
+        model = GaussianMixture(count, reg_covar=ridge, random_state=seed, max_iter=300, tol=1e-3).fit(exact)
+        factors = np.linalg.cholesky(model.covariances_)
+    except ValueError as error:  # of linear algebra as well
+        raise InputError(f"{name} cannot be fitted to the codes: {' '.join(str(error).split())}") from error
     return Mixture(*(np.asarray(part, np.float32) for part in (model.weights_, model.means_, factors)))
 
 
@@ -139,7 +150,7 @@ def _training_codes(subject: Subject, options: Options) -> np.ndarray:
 
         return jax.vmap(one)(row_keys(root, rows[1]), rows[0])
 
-    return over_rows(drawn, 250)((chosen, np.arange(len(chosen))), subject.params)
+    return finite(subject, "codes", over_rows(drawn, 250)((chosen, np.arange(len(chosen))), subject.params))
 
 
 def _reconstructions(subject: Subject, options: Options, n: int) -> np.ndarray:
@@ -158,8 +169,7 @@ def _reconstructions(subject: Subject, options: Options, n: int) -> np.ndarray:
 
         return jax.vmap(one)(row_keys(root, rows[1]), rows[0])
 
-    found = over_rows(rebuilt, 250)((chosen, np.arange(n)), subject.params)
-    return np.clip(found, 0, 1) if subject.spec.bounded else found
+    return _shown(subject, over_rows(rebuilt, 250)((chosen, np.arange(n)), subject.params))
 
 
 def _read(path: Path, subject: Subject) -> Mixture:

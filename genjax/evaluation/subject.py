@@ -83,8 +83,9 @@ def _restored(manager: Any, which: str, like: Any, workdir: Path, say: Callable[
     elif (best := manager.best_step()) is not None:
         try:
             state = checkpoint.restore(manager, best, like)
-        except ValueError as error:
-            raise InputError(f"checkpoint {best} of {workdir} cannot be read: {error}") from error
+        except Exception as error:  # whatever a damaged file makes the reader raise
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise InputError(f"checkpoint {best} of {workdir} cannot be read: {reason}") from error
     if state is None:
         raise InputError(f"{workdir} has no checkpoint yet")
     return state

@@ -24,18 +24,21 @@ def row(experiment: Experiment, one: Row, root: Path) -> dict[str, Any] | None:
                 return None
             figures[column.heading]["values"].append(float(result["value"]))
             figures[column.heading]["error"] = result["error"]
-        seconds += _seconds(root / name)
-        steps = found[0]["protocol"]["step"]
+        rows = _rows(root / name)
+        seconds += sum(each["seconds"] for each in rows)
+        steps = rows[-1]["step"]
     return {"figures": figures, "seconds": seconds, "steps": steps}
 
 
 def told(figure: dict[str, Any]) -> str:
     """A figure as the page shows it: with its standard error, or of several seeds the median, least and greatest."""
-    values = figure["values"]
+    values = [value for value in figure["values"] if math.isfinite(value)]
+    if len(values) < len(figure["values"]):
+        return f"not finite in {len(figure['values']) - len(values)} of {len(figure['values'])}"
     if len(values) > 1:
         middle = statistics.median(values)
         return f"{_short(middle)} [{_short(min(values))} to {_short(max(values))}]"
-    error = "" if figure["error"] is None else f" ± {figure['error']:.2g}"
+    error = "" if figure["error"] is None else f" ± {float(figure['error']):.2g}"
     return f"{_short(values[0])}{error}"
 
 
@@ -61,9 +64,8 @@ def _look_up(found: list[dict[str, Any]], column: Column, one: Row) -> dict[str,
     return next((each for each in found if each["metric"] == column.metric and fits(each["protocol"])), None)
 
 
-def _seconds(folder: Path) -> float:
-    with (folder / "metrics.jsonl").open() as rows:
-        return sum(json.loads(line)["seconds"] for line in rows)
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
 def _of_sweep(experiment: Experiment, one: Row, folder: Path) -> dict[str, Any] | None:
@@ -72,6 +74,8 @@ def _of_sweep(experiment: Experiment, one: Row, folder: Path) -> dict[str, Any] 
         return None
     with path.open() as rows:
         trials = [each for each in csv.DictReader(rows) if all(each[k] == v for k, v in one.where.items())]
+    if not trials:
+        return None
     figures = {
         column.heading: {"values": [float(trial[column.metric] or "nan") for trial in trials], "error": None}
         for column in experiment.columns

@@ -11,10 +11,10 @@ from results.kinds import Experiment, Row, Run, train_command
 HEAD = """# Results
 
 Written by `scripts/reproduce.py EXPERIMENT`; alone, it lists the experiments. Every figure is of the test split, by
-`scripts/evaluate.py`, whose `evaluation.json` holds the whole protocol. A single run has its standard error; of several
-seeds stand the median, the least and the greatest. Seconds are of training alone, summed over the seeds, on two CPU
-cores that were busy with other work: compare orders of magnitude and no more. Published figures are as their papers
-state them; where the protocols differ, the text says how.
+`scripts/evaluate.py`, whose `evaluation.json` holds the whole protocol, or by the sweep where a row is one.
+A single run has its standard error; of several seeds stand the median, the least and the greatest. Seconds are of
+training alone, summed over the seeds, and the machine was not idle: compare orders of magnitude and no more. Published
+figures are as their papers state them; where the protocols differ, the text says how.
 """
 
 
@@ -45,7 +45,7 @@ def _line(experiment: Experiment, row: Row, found: Mapping[str, Any] | None) -> 
         spent = ""
     else:
         told = [measured.told(found["figures"][column.heading]) for column in experiment.columns]
-        spent = f"{found['steps']:,} steps, {found['seconds']:,.0f} s"
+        spent = f"{found['steps']:,} steps, {found['seconds']:,.0f} s ({found['machine']})"
     return "| " + " | ".join([row.label, *told, row.published, spent]) + " |"
 
 
