@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from genjax.types import Array
 
 FEW = 8
-GROUPS = 128
+GROUPS = (128, *range(127, 63, -1), *range(129, 257))  # of columns, the first that divides them
 
 
 class Near(NamedTuple):
@@ -57,11 +57,13 @@ def _least(values: Array, count: int) -> Array:
     They lie in the `count` groups of columns with the least minima, so that only those need to be sorted.
     """
     n, m = values.shape
-    wide = -(-m // GROUPS)
-    if wide * GROUPS < 4 * count or count >= GROUPS:
+    even = [number for number in GROUPS if m % number == 0]  # padding would copy all of the distances
+    number = even[0] if even else GROUPS[0]
+    wide = -(-m // number)
+    if wide < 4 * count or number <= count:
         return -jax.lax.top_k(-values, count)[0]
-    padded = jnp.pad(values, ((0, 0), (0, wide * GROUPS - m)), constant_values=jnp.inf)
-    groups = padded.reshape(n, wide, GROUPS)
+    padded = values if even else jnp.pad(values, ((0, 0), (0, wide * number - m)), constant_values=jnp.inf)
+    groups = padded.reshape(n, wide, number)
     chosen = jax.lax.top_k(-jnp.min(groups, axis=1), count)[1]  # [n, count]
     members = jnp.take_along_axis(groups, chosen[:, None, :], axis=2)  # [n, wide, count]
     return -jax.lax.top_k(-members.reshape(n, -1), count)[0]
