@@ -206,7 +206,11 @@ def test_nearest_finds_the_example():
 def test_distances_are_pure_functions_of_rows():
     """Under jit and vmap the same, so that rows can be shared out over devices."""
     x, y = jnp.asarray(normal(6, 12, 1)), jnp.asarray(normal(9, 12, 2))
-    whole = neighbours.near(x, y, jnp.full(9, 15.0))
-    one_by_one = jax.vmap(lambda row: jax.tree.map(lambda v: v[0], neighbours.near(row[None], y, jnp.full(9, 15.0))))(x)
-    np.testing.assert_allclose(whole.inside, one_by_one.inside)
-    np.testing.assert_allclose(whole.least, one_by_one.least, rtol=1e-4)
+    wide, narrow = jnp.full(9, 15.0), jnp.full(6, 12.0)
+    whole = neighbours.near(x, narrow, y, wide)
+    rows = [neighbours.near(x[i : i + 1], narrow[i : i + 1], y, wide) for i in range(6)]
+    np.testing.assert_allclose(whole.inside, jnp.concatenate([row.inside for row in rows]))
+    np.testing.assert_array_equal(whole.held, jnp.stack([row.held for row in rows]).any(axis=0))
+    np.testing.assert_allclose(whole.least, jnp.stack([row.least for row in rows]).min(axis=0), rtol=1e-4)
+    assert 0 < whole.held.sum() < 9
+    assert 0 < whole.inside.sum() < 54

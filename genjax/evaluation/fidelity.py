@@ -122,12 +122,12 @@ def prdc(x: np.ndarray, y: np.ndarray, k: int, protocol: dict[str, Any]) -> list
     x, y = x - middle, y - middle
     radii, near = over_rows(_radii(k), BLOCK), over_rows(_near, BLOCK)
     reach_x, reach_y = radii(x, x), radii(y, y)
-    of_samples, of_examples = near(y, (x, reach_x)), near(x, (y, reach_y))
+    both = near((y, reach_y), (x, reach_x))  # what it says of examples is of each block of samples, [blocks, n]
     found = {
-        "precision": of_samples.inside > 0,
-        "recall": of_examples.inside > 0,
-        "density": of_samples.inside / k,
-        "coverage": of_examples.least < reach_x,
+        "precision": both.inside > 0,
+        "recall": both.held.any(axis=0),
+        "density": both.inside / k,
+        "coverage": both.least.min(axis=0) < reach_x,
     }
     return [averaged(name, values, "", {**protocol, "neighbours": k}) for name, values in found.items()]
 
@@ -136,8 +136,8 @@ def _kernel_sums(rows: Array, columns: Array) -> tuple[Array, Array]:
     return kernel.kernel_sums(rows, columns), kernel.self_kernel(rows)
 
 
-def _near(rows: Array, whole: tuple[Array, Array]) -> neighbours.Near:
-    return neighbours.near(rows, *whole)
+def _near(rows: tuple[Array, Array], whole: tuple[Array, Array]) -> neighbours.Near:
+    return neighbours.near(*rows, *whole)
 
 
 @functools.cache

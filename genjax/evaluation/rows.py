@@ -20,7 +20,8 @@ def over_rows(function: Callable[[Any, Any], Any], block: int, tick: Callable[[i
 
     Args:
       function: `(rows: tree of [b, ...], whole) -> tree of [b, ...]`, pure; what it makes of a row may depend on no
-        other, for which rows meet in a block depends on the devices.
+        other, for which rows meet in a block depends on the devices. Where it gives one row for a block, `[1, ...]`,
+        it must not matter that the last row of all may be in its block more than once.
       block: rows at a time on each device.
       tick: told how many rows have been done since it was last told.
     """

@@ -13,9 +13,16 @@ GROUPS = (128, *range(127, 63, -1), *range(129, 257))  # of columns, the first t
 
 
 class Near(NamedTuple):
-    """Of each row, against all columns: `inside`, `[n]`, in how many of the columns' balls it lies; `least`, `[n]`."""
+    """How rows and columns lie to one another.
+
+    Attributes:
+      inside: in how many of the columns' balls each row lies, `[n]`.
+      held: whether each column lies in the ball of some row, `[1, m]`.
+      least: the squared distance from each column to the nearest row, `[1, m]`.
+    """
 
     inside: Array
+    held: Array
     least: Array
 
 
@@ -38,11 +45,12 @@ def radii(rows: Array, columns: Array, k: int) -> Array:
     return _least(squared_distances(rows, columns), k + 1)[:, k]
 
 
-def near(rows: Array, columns: Array, radius: Array) -> Near:
-    """How rows lie to columns with balls of squared radius `radius: [m]` around them."""
+def near(rows: Array, row_radius: Array, columns: Array, column_radius: Array) -> Near:
+    """All of it from one matrix of distances, with balls of squared radii `[n]` and `[m]` around rows and columns."""
     squared = squared_distances(rows, columns)  # [n, m]
-    inside = jnp.matmul((squared < radius[None, :]).astype(jnp.float32), jnp.ones(columns.shape[0]))
-    return Near(inside, jnp.min(squared, axis=1))
+    inside = jnp.matmul((squared < column_radius[None, :]).astype(jnp.float32), jnp.ones(columns.shape[0]))
+    held = jnp.any(squared < row_radius[:, None], axis=0, keepdims=True)
+    return Near(inside, held, jnp.min(squared, axis=0, keepdims=True))
 
 
 def nearest(rows: Array, columns: Array) -> tuple[Array, Array]:
