@@ -46,7 +46,7 @@ def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
     details = {"monte_carlo_error": float(np.sqrt(missed.sum()) / len(x)), "falls_short_by_about": missed.mean() / 2}
     return [
         averaged("log_likelihood", found["log_likelihood"], unit, protocol)._replace(details=details),
-        averaged("bits_per_dimension", bits(subject, found["log_likelihood"]), "bits", protocol),
+        averaged("bits_per_dimension", bits(subject, found["log_likelihood"]), unit.replace("nats", "bits"), protocol),
         averaged("elbo", found["elbo"], unit, protocol),
         averaged("rate", rate, "nats", protocol),
         averaged("distortion", -found["elbo"] - rate, unit, protocol),

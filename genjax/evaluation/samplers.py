@@ -19,6 +19,7 @@ from genjax.evaluation.examples import codes, finite, key_of, row_keys, split_of
 from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
 from genjax.evaluation.subject import Subject
+from genjax.report import among
 from genjax.rng import stream
 from genjax.step import prepare
 from genjax.types import Array, InputError, Key, Params
@@ -137,7 +138,7 @@ def _training_codes(subject: Subject, options: Options) -> np.ndarray:
     if model.encode is None:
         raise InputError(f"the sampler {options.sampler!r} is fitted to codes, and a model without an encoder has none")
     x = subject.dataset.train.x
-    chosen = x[np.arange(min(FITTED_ON, len(x))) * len(x) // min(FITTED_ON, len(x))]
+    chosen = x[among(FITTED_ON, len(x))]
     posterior = model.posterior
     if posterior is None:
         return codes(subject, chosen, options)
@@ -154,12 +155,12 @@ def _training_codes(subject: Subject, options: Options) -> np.ndarray:
 
 
 def _reconstructions(subject: Subject, options: Options, n: int) -> np.ndarray:
-    """Of the first n examples among the split: what the decoder could do, had it the right codes."""
+    """Of n examples from all over the split, or of all of it where it has fewer: what the decoder could do, had it the right codes."""
     model = subject.model
     if model.reconstruct is None:
         raise InputError("the sampler 'reconstruction' needs a model that reconstructs")
     reconstruct, x = model.reconstruct, split_of(subject, options).x
-    chosen = x[np.arange(n) * len(x) // n]
+    chosen = x[among(n, len(x))]
     root = key_of(options, "reconstruction")
 
     def rebuilt(rows: tuple[Array, Array], params: Params) -> Array:
@@ -169,7 +170,7 @@ def _reconstructions(subject: Subject, options: Options, n: int) -> np.ndarray:
 
         return jax.vmap(one)(row_keys(root, rows[1]), rows[0])
 
-    return _shown(subject, over_rows(rebuilt, 250)((chosen, np.arange(n)), subject.params))
+    return _shown(subject, over_rows(rebuilt, 250)((chosen, np.arange(len(chosen))), subject.params))
 
 
 def _read(path: Path, subject: Subject) -> Mixture:
