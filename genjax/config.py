@@ -5,21 +5,21 @@ A configuration is an `ml_collections.ConfigDict` with `seed`, `data`, `model`, 
 """
 
 import ast
-import difflib
 import hashlib
 import json
 import math
 import runpy
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
 
-from genjax import optim
 from genjax.models import FAMILIES
+from genjax.system.messages import nearest_name
+from genjax.training import optimisers
 from genjax.types import Family, InputError
 
 TRAIN = {
@@ -45,16 +45,22 @@ def default(family: str) -> ConfigDict:
     `resident_bytes` stays on the host and is sent chunk by chunk.
     """
     kind = FAMILIES[nearest_name("model.family", family, FAMILIES)]
-    hparams = {**optim.HPARAMS, **kind.hparams}
-    shared = {name for name in optim.HPARAMS if any(optim.own_name(o, name, hparams) == name for o in kind.objectives)}
+    hparams = {**optimisers.HPARAMS, **kind.hparams}
+    shared = {
+        name
+        for name in optimisers.HPARAMS
+        if any(optimisers.own_name(o, name, hparams) == name for o in kind.objectives)
+    }
     return ConfigDict(
         {
             "seed": 0,
             "data": DATA,
             "model": {"family": family, **kind.settings},
-            "optim": {objective: dict(optim.SETTINGS) for objective in kind.objectives},
+            "optim": {objective: dict(optimisers.SETTINGS) for objective in kind.objectives},
             "hparams": {
-                name: float(value) for name, value in hparams.items() if name not in optim.HPARAMS or name in shared
+                name: float(value)
+                for name, value in hparams.items()
+                if name not in optimisers.HPARAMS or name in shared
             },
             "train": TRAIN,
         }
@@ -114,7 +120,7 @@ def check(config: ConfigDict) -> None:
     _check_hparams(config["hparams"])
     _check_train(config["train"])
     unread = {f"hparams.{name}" for name in config["hparams"]} - {f"hparams.{name}" for name in active(config)}
-    unread |= {f"model.{name}" for name in FAMILIES[values["model.family"]].idle(config["model"])}
+    unread |= {f"model.{name}" for name in FAMILIES[values["model.family"]].unused_settings(config["model"])}
     for name in sorted(unread):
         if values[name] != base.get(name):
             raise InputError(f"{name} = {values[name]!r} would not act: nothing under these settings reads it")
@@ -123,9 +129,9 @@ def check(config: ConfigDict) -> None:
 def active(config: Mapping[str, Any]) -> dict[str, float]:
     """The hyperparameters that act under the static settings, `{name: value}`."""
     kind, hparams = FAMILIES[config["model"]["family"]], config["hparams"]
-    names = set(kind.reads(config["model"]))
+    names = set(kind.active_hparams(config["model"]))
     for objective, settings in config["optim"].items():
-        names |= {optim.own_name(objective, name, hparams) for name in optim.reads(settings)}
+        names |= {optimisers.own_name(objective, name, hparams) for name in optimisers.active_hparams(settings)}
     return {name: hparams[name] for name in sorted(names)}
 
 
@@ -174,7 +180,7 @@ def known(config: Mapping[str, Any]) -> dict[str, Any]:
     """Every setting that a configuration of this family may hold, an objective's own included, and its default."""
     family = str(flatten(config).get("model.family", ""))
     base, kind = flatten(default(family)), FAMILIES[family]
-    own = {f"hparams.{o}_{name}": value for o in kind.objectives for name, value in optim.HPARAMS.items()}
+    own = {f"hparams.{o}_{name}": value for o in kind.objectives for name, value in optimisers.HPARAMS.items()}
     return own | base
 
 
@@ -189,16 +195,6 @@ def _place(path: Path, error: Exception) -> str:
 def _one_line(error: Exception) -> str:
     text = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
     return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
-
-
-def nearest_name(what: str, name: str, names: Iterable[str]) -> str:
-    """The name itself where it is one of the names; else an InputError tells of the nearest."""
-    names = list(names)
-    if name in names:
-        return name
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    hint = f"the nearest is {near[0]!r}" if near else f"there are {', '.join(map(repr, names))}"
-    raise InputError(f"no {what} {name!r}: {hint}")
 
 
 def parse(name: str, text: str, like: Any) -> Any:
@@ -233,8 +229,8 @@ def _check_choices(config: ConfigDict, kind: Family) -> None:
             if not isinstance(value, str | bool) and (type(number) is not int or number < 1):
                 raise InputError(f"model.{name} = {value!r} must hold whole numbers from 1 on")
     for objective, settings in config["optim"].items():
-        nearest_name(f"optim.{objective}.optimiser", settings["optimiser"], optim.OPTIMISERS)
-        nearest_name(f"optim.{objective}.schedule", settings["schedule"], optim.SCHEDULES)
+        nearest_name(f"optim.{objective}.optimiser", settings["optimiser"], optimisers.OPTIMISERS)
+        nearest_name(f"optim.{objective}.schedule", settings["schedule"], optimisers.SCHEDULES)
 
 
 def _check_hparams(hparams: Mapping[str, float]) -> None:

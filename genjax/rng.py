@@ -9,6 +9,7 @@ import zlib
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from genjax.types import Array, Key
 
@@ -79,3 +80,9 @@ def _hash(half: Array, epoch: Array, word: Array) -> Array:
     h = (h ^ h >> 16) * jnp.uint32(0x85EBCA6B)
     h = (h ^ h >> 13) * jnp.uint32(0xC2B2AE35)
     return h ^ h >> 16
+
+
+def evenly_spaced(count: int, n: int) -> np.ndarray:
+    """Indices of `min(count, n)` of n examples, evenly spaced: an order by class leaves no class out."""
+    count = min(count, n)
+    return np.arange(count) * n // count

@@ -57,7 +57,7 @@ class Objective(NamedTuple):
 
     trains: tuple[str, ...]
     loss: Callable[[Params, Array, Key], tuple[Array, dict[str, Array]]]
-    repeats: int = 1
+    updates: int = 1
 
 
 class Model(NamedTuple):
@@ -111,9 +111,9 @@ class Family(NamedTuple):
     choices: dict[str, Collection[str]]
     hparams: dict[str, float]
     objectives: tuple[str, ...]
-    reads: Callable[[Settings], set[str]]
+    active_hparams: Callable[[Settings], set[str]]
     make: Callable[[Settings, DataSpec, Hparams], Model]
-    idle: Callable[[Settings], set[str]] = lambda settings: set()
+    unused_settings: Callable[[Settings], set[str]] = lambda settings: set()
 
 
 class TrainState(NamedTuple):

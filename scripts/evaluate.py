@@ -6,7 +6,7 @@ Every number comes with its protocol and, where it has one, its standard error: 
 
 import sys
 
-from genjax.commands import evaluate
+from genjax.commands.evaluate import main
 
 if __name__ == "__main__":
-    sys.exit(evaluate(sys.argv[1:], description=__doc__ or ""))
+    sys.exit(main(sys.argv[1:], description=__doc__ or ""))

@@ -4,13 +4,14 @@
     python scripts/fingerprint.py write after.json --checkout ../another-checkout
     python scripts/fingerprint.py compare before.json after.json
 
-`write` trains every configuration in `configs/` for 200 steps with its own seed, and two sweeps, with the Python that runs
-this script and the code of a checkout. It records the SHA-256 of each run's final state, of its rows of metrics and of its
-last evaluation, and of each sweep's table of trials. Everything that depends on the clock is left out. A configuration
-whose data are not prepared is recorded as such. `compare` prints the entries that differ, and exits with 1 if there are any.
+`write` trains every configuration in `configs/` for 200 steps with its own seed, and two sweeps, with the Python that
+runs this script and the code of a checkout. It records the SHA-256 of each run's final state, of its rows of metrics and
+of its last evaluation, and of each sweep's table of trials. Everything that depends on the clock is left out. A
+configuration whose data are not prepared is recorded as refused. `compare` prints the entries that differ, and exits
+with 1 if there are any.
 
-This script starts `train.py` and `sweep.py` as a user would and reads the files that they write. It imports nothing from
-the package, so it can compare any two commits.
+This script starts `train.py` and `sweep.py` as a user would and reads the files that they write. It imports nothing
+from the package, so it can compare any two commits.
 """
 
 import argparse
@@ -48,7 +49,9 @@ def main() -> int:
 
 def compare(before: dict, after: dict) -> int:
     """Prints every entry that differs between two tables, and returns 1 if there is one, else 0."""
-    print(f"before: JAX {before['jax']}, Python {before['python']}; after: JAX {after['jax']}, Python {after['python']}")
+    print(
+        f"before: JAX {before['jax']}, Python {before['python']}; after: JAX {after['jax']}, Python {after['python']}"
+    )
     differing = 0
     for name in sorted(before["entries"].keys() | after["entries"].keys()):
         old, new = (table["entries"].get(name, {}) for table in (before, after))

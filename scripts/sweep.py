@@ -6,7 +6,7 @@ used; 4 stopped by SIGINT or SIGTERM after saving. A trial that diverges is a ro
 
 import sys
 
-from genjax.commands import sweep
+from genjax.commands.sweep import main
 
 if __name__ == "__main__":
-    sys.exit(sweep(sys.argv[1:], description=__doc__ or ""))
+    sys.exit(main(sys.argv[1:], description=__doc__ or ""))

@@ -6,7 +6,7 @@ used; 3 gradients stopped being finite; 4 stopped by SIGINT or SIGTERM after sav
 
 import sys
 
-from genjax.commands import train
+from genjax.commands.train import main
 
 if __name__ == "__main__":
-    sys.exit(train(sys.argv[1:], description=__doc__ or ""))
+    sys.exit(main(sys.argv[1:], description=__doc__ or ""))

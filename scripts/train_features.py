@@ -6,8 +6,8 @@ on the test split, and writes `<name>.safetensors`. Exit codes: 0 finished; 2 in
 
 import sys
 
-from genjax.commands import _quietly
-from genjax.features.command import main
+from genjax.commands.arguments import run_quietly
+from genjax.commands.train_features import main
 
 if __name__ == "__main__":
-    sys.exit(_quietly(lambda: main(sys.argv[1:], __doc__ or "")))
+    sys.exit(run_quietly(lambda: main(sys.argv[1:], __doc__ or "")))

@@ -9,7 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from genjax import config as configs
-from genjax.train import Train, make_train
+from genjax.training.scan import Train, make_train
 from genjax.types import DataSpec, Family
 
 SHAPE, N, BATCH = (8, 8, 1), 24, 8

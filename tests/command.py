@@ -57,7 +57,7 @@ def start(env, folder, *arguments, script="train.py", **streams):
     return subprocess.Popen(command, cwd=folder, env=env, text=True, **streams)
 
 
-def train(env, folder, *arguments):
+def run_train(env, folder, *arguments):
     """Runs the script to its end: `(exit code, standard output, standard error)`."""
     process = start(env, folder, *arguments)
     out, err = process.communicate(timeout=180)
@@ -82,6 +82,6 @@ def wait_for_step(process, workdir, step):
     raise AssertionError(f"ended with {process.returncode} before step {step}: {process.stderr.read()}")
 
 
-def checkpoints(workdir):
+def checkpoint_steps(workdir):
     """The steps of the checkpoints."""
     return sorted(int(path.name) for path in Path(workdir, "checkpoints").iterdir() if path.name.isdigit())

@@ -19,7 +19,7 @@ def get_config():
 
 SWEEP = """
 from pathlib import Path
-from genjax.search import default, log_uniform, values
+from genjax.sweeps import default, log_uniform, values
 
 def get_config():
     sweep = default(Path(__file__).with_name("base.py"))

@@ -109,8 +109,8 @@ def test_a_sweep_s_figures_are_those_of_all_its_trials(monkeypatch, tmp_path, ca
 
 def test_the_starts_have_the_settings_of_the_sweep_s_trials(tmp_path):
     from benchmarks import whole_runs
-    from genjax.commands import assignments
-    from genjax.search import plan, settings
+    from genjax.commands.arguments import assignments
+    from genjax.sweeps import plan, settings
 
     (tmp_path / "sweep.py").write_text(whole_runs.SWEEP)
     sweep = configs.load(tmp_path / "sweep.py")

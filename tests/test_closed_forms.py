@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from genjax import config as configs
-from genjax.train import make_train
+from genjax.training.scan import make_train
 from genjax.types import DataSpec, TrainState
 
 N, D = 64, 6

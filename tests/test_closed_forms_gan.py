@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.adversarial import LOSSES
+from genjax.losses.adversarial import LOSSES
 from genjax.models import gan
-from genjax.train import make_train
+from genjax.training.scan import make_train
 from genjax.types import DataSpec, Family, Model, Objective
 
 BATCH = 2

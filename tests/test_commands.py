@@ -9,11 +9,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from command import checkpoints, environment, rows, start, train, write_config
+from command import checkpoint_steps, environment, rows, run_train, start, write_config
 
-from genjax import commands, config, run
+from genjax import config
+from genjax.commands import train
+from genjax.commands.arguments import assignments
+from genjax.runs import loop
+from genjax.runs.folder import claim
 from genjax.types import InputError
-from genjax.workdir import claim
 
 LOSSES = {"discriminator_loss", "generator_loss", "real_logit", "fake_logit"}
 
@@ -29,7 +32,7 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def finished(place):
     """A whole run in its default folder."""
-    code, out, err = train(place.env, place.folder, "--config", "tiny.py")
+    code, out, err = run_train(place.env, place.folder, "--config", "tiny.py")
     (workdir,) = (place.folder / "runs").iterdir()
     return SimpleNamespace(code=code, out=out, err=err, workdir=workdir)
 
@@ -44,7 +47,7 @@ def test_a_run_leaves_its_records(finished):
     assert re.fullmatch(r"tiny-[0-9a-f]{8}", workdir.name)
     settings = json.loads((workdir / "config.json").read_text())
     assert (settings["model.family"], settings["model.generator_hidden"], settings["seed"]) == ("gan", [16], 0)
-    assert checkpoints(workdir) == [20, 40, 60]
+    assert checkpoint_steps(workdir) == [20, 40, 60]
     assert {path.name for path in workdir.glob("*.png")} == {"samples.png", "traversal.png", "curves.png"}
     assert len(list(workdir.glob("events.out.tfevents.*"))) == 1
     evaluation = json.loads((workdir / "evaluation.json").read_text())
@@ -75,7 +78,7 @@ def test_a_pipe_gets_plain_lines_on_standard_error(finished):
 
 def test_run_again_it_is_finished_and_nothing_changes(place, finished):
     before = contents(place.folder)
-    code, out, err = train(place.env, place.folder, "--config", "tiny.py")
+    code, out, err = run_train(place.env, place.folder, "--config", "tiny.py")
     assert (code, out, err) == (0, "", f"runs/{finished.workdir.name} is finished: 60 steps\n")
     assert contents(place.folder) == before
 
@@ -118,7 +121,7 @@ def test_a_run_ends_when_nobody_reads_its_progress(place):
     ],
 )
 def test_a_mistake_is_one_line_and_exit_2(place, arguments, said):
-    assert train(place.env, place.folder, *arguments) == (2, "", f"error: {said}\n")
+    assert run_train(place.env, place.folder, *arguments) == (2, "", f"error: {said}\n")
 
 
 @pytest.fixture
@@ -128,7 +131,7 @@ def refused(tmp_path, monkeypatch, capsys):
     write_config(tmp_path / "tiny.py")
 
     def call(*arguments):
-        assert commands.train(arguments, "") == 2
+        assert train.main(arguments, "") == 2
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith("error: ")
@@ -258,9 +261,9 @@ def test_a_damaged_config_json_is_refused(refused, tmp_path, text):
 def test_the_default_folder_is_named_by_the_settings(tmp_path, monkeypatch):
     write_config(tmp_path / "tiny.py")
     folders = []
-    monkeypatch.setattr(run, "train", lambda _, workdir: folders.append(str(workdir)) or 0)
+    monkeypatch.setattr(loop, "train", lambda _, workdir: folders.append(str(workdir)) or 0)
     for arguments in ([], ["--config.seed=0"], ["--config.seed", "1"], ["--workdir", "x"]):
-        assert commands.train(["--config", str(tmp_path / "tiny.py"), *arguments], "") == 0
+        assert train.main(["--config", str(tmp_path / "tiny.py"), *arguments], "") == 0
     assert re.fullmatch(r"runs/tiny-[0-9a-f]{8}", folders[0])
     assert folders[1] == folders[0] != folders[2]
     assert folders[3] == "x"
@@ -276,10 +279,10 @@ def test_the_default_folder_is_named_by_the_settings(tmp_path, monkeypatch):
     ],
 )
 def test_assignments(arguments, expected):
-    assert commands.assignments(arguments) == expected
+    assert assignments(arguments) == expected
 
 
 @pytest.mark.parametrize("arguments", [["-c"], ["x"], ["--config.a=1", "2"], ["--config.a"]])
 def test_other_arguments_are_no_assignments(arguments):
     with pytest.raises(InputError):
-        commands.assignments(arguments)
+        assignments(arguments)

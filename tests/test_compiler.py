@@ -5,7 +5,7 @@ import jax
 import pytest
 from cases import N, case, images
 
-from genjax import compiler
+from genjax.system import compiler
 
 SETTINGS = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
 

@@ -166,7 +166,7 @@ def test_an_activation_without_hidden_layers_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("changes", "idle"),
+    ("changes", "unused_settings"),
     [
         ({"model.channels": "16"}, "channels"),
         ({"model.norm": "group"}, "norm"),
@@ -174,8 +174,8 @@ def test_an_activation_without_hidden_layers_is_refused():
         ({"model.network": "resnet", "model.hidden": "(64,)"}, "hidden"),
     ],
 )
-def test_another_networks_settings_are_refused(changes, idle):
-    with pytest.raises(InputError, match=f"^model.{idle} = .* would not act"):
+def test_another_networks_settings_are_refused(changes, unused_settings):
+    with pytest.raises(InputError, match=f"^model.{unused_settings} = .* would not act"):
         config.check(config.override(config.default("vae"), changes))
 
 

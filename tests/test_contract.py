@@ -10,10 +10,10 @@ import pytest
 from cases import BATCH, CASES, DCGAN, SHAPE, N, build, case, images, small_config, spec_of
 
 from genjax import config as configs
-from genjax import mesh
-from genjax import step as steps
 from genjax.models import FAMILIES
-from genjax.train import make_train
+from genjax.training import sharding
+from genjax.training import step as steps
+from genjax.training.scan import make_train
 
 RNG = jax.random.key(0)
 every_case = pytest.mark.parametrize("name", CASES)
@@ -119,17 +119,17 @@ def test_vmap_over_hyperparameters_is_a_loop(name):
 def test_sharded_is_unsharded(name):
     c = case(name)
     assert jax.device_count() == 2
-    grid = mesh.batch_mesh(jax.devices())
-    functions = make_train(c.config, spec_of(c.config), place=mesh.shard_batches(grid))
+    grid = sharding.batch_mesh(jax.devices())
+    functions = make_train(c.config, spec_of(c.config), place=sharding.shard_batches(grid))
 
     def chunk(state, hparams, rng):
         indices = functions.indices(hparams, rng, state.step, 2, N)
         return functions.chunk(state, jnp.asarray(images()), indices, hparams, rng)
 
     start = c.init(c.hparams, RNG)
-    program = jax.jit(chunk).lower(mesh.replicate(grid, start), c.hparams, RNG).compile()
+    program = jax.jit(chunk).lower(sharding.replicate(grid, start), c.hparams, RNG).compile()
     assert "all-reduce" in program.as_text()  # each device has gradients of its own half to add
-    sharded = program(mesh.replicate(grid, start), c.hparams, RNG)
+    sharded = program(sharding.replicate(grid, start), c.hparams, RNG)
     alone = c.chunk(start, c.hparams, RNG, 2)
     chex.assert_trees_all_close(jax.device_get(sharded), jax.device_get(alone), rtol=2e-4, atol=2e-5)
 

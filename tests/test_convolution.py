@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from genjax.convolution import LAYOUT, conv, conv_transpose
-from genjax.layers import UPSAMPLINGS, Conv, ConvTranspose
+from genjax.nn.convolution import LAYOUT, conv, conv_transpose
+from genjax.nn.layers import UPSAMPLINGS, Conv, ConvTranspose
 
 CASES = [  # height, width, c, kernel, o, strides, padding, dilation
     (8, 8, 1, (4, 4), 3, (2, 2), "SAME", (1, 1)),

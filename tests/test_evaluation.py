@@ -14,11 +14,14 @@ import pytest
 from cases import SMALL
 from command import environment, start
 
-from genjax import commands, config, data, run
-from genjax.evaluation import run as evaluator
+from genjax import config, data
+from genjax.commands import arguments as command_arguments
+from genjax.commands import evaluate as evaluate_command
+from genjax.evaluation import evaluate as evaluator
 from genjax.evaluation import samplers
 from genjax.evaluation.options import Options, check
 from genjax.evaluation.results import Result, averaged, merged, table
+from genjax.runs import loop
 from genjax.types import InputError
 
 FAST = Options(importance_samples=20, samples=100)
@@ -41,7 +44,7 @@ def trained(folder: Path, family: str, **changes) -> Path:
         chosen.update_from_flattened_dict(SMALL[family])
         short = {"train.steps": 20, "train.log_every": 10, "train.evaluate_every": 10, "train.checkpoint_every": 10}
         chosen.update_from_flattened_dict({**short, "train.devices": 1, **changes})
-    assert run.train(chosen, folder, io.StringIO()) == run.FINISHED
+    assert loop.train(chosen, folder, io.StringIO()) == loop.FINISHED
     return folder
 
 
@@ -277,10 +280,10 @@ def test_training_goes_on_beside_an_evaluation(runs, tmp_path, silent):
     """An evaluation leaves a finished run finished, and an unfinished one unfinished."""
     shutil.copytree(runs.vae, tmp_path / "vae")
     settings = config.load(tmp_path / "vae" / "config.json")
-    assert run.train(settings, tmp_path / "vae", silent) == run.FINISHED
+    assert loop.train(settings, tmp_path / "vae", silent) == loop.FINISHED
     (tmp_path / "vae" / "evaluation.json").unlink()
     evaluator.evaluate(tmp_path / "vae", FAST._replace(metrics=("latent",)), silent)
-    assert run.train(settings, tmp_path / "vae", silent) == run.FINISHED
+    assert loop.train(settings, tmp_path / "vae", silent) == loop.FINISHED
     written = json.loads((tmp_path / "vae" / "evaluation.json").read_text())
     assert written["step"] == 20
     assert {result["protocol"]["step"] for result in written["results"]} == {20}  # each result has its own step
@@ -326,7 +329,7 @@ def test_the_command_prints_a_table_and_refuses_in_one_line(runs, tmp_path):
 
 @pytest.mark.parametrize("arguments", [[], ["--workdir"], ["--workdir", "x", "--samples", "many"], ["--nonsense"]])
 def test_wrong_arguments_are_one_line(arguments, capsys):
-    assert commands.evaluate(arguments, "") == commands.BAD_INPUT
+    assert evaluate_command.main(arguments, "") == command_arguments.BAD_INPUT
     assert capsys.readouterr().err.startswith("error: ")
 
 

@@ -15,7 +15,8 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors.numpy import save
 
 from genjax import data, features
-from genjax.features import classifier, command, linear, training
+from genjax.commands import train_features
+from genjax.features import classifier, linear, training
 from genjax.types import InputError
 
 RNG = np.random.default_rng(0)
@@ -230,7 +231,7 @@ def test_the_command_trains_and_states_what_the_file_does(tmp_path, capsys):
     x = np.zeros((300, 28, 28), np.uint8)
     x[y == 0, :14], x[y == 1, 14:] = 255, 255
     source = write_npz(tmp_path / "halves.npz", x=x, y=y)
-    assert command.main(["--source", source, "--epochs", "8", "--out", str(tmp_path)], "") == 0
+    assert train_features.main(["--source", source, "--epochs", "8", "--out", str(tmp_path)], "") == 0
     stored = classifier.read(tmp_path / "halves.safetensors")
     out, err = capsys.readouterr()
     assert f"sha256: {stored.sha256}" in out
@@ -258,7 +259,7 @@ def test_the_command_trains_and_states_what_the_file_does(tmp_path, capsys):
 )
 def test_the_command_refuses_what_it_cannot_use(tmp_path, arguments, changes, message):
     with pytest.raises(InputError, match=message) as caught:
-        command.main(["--source", write_npz(tmp_path / "a.npz", **changes), *arguments], "")
+        train_features.main(["--source", write_npz(tmp_path / "a.npz", **changes), *arguments], "")
     assert "\n" not in str(caught.value)
 
 

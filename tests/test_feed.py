@@ -4,8 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from genjax import config, data, feed
-from genjax.programs import make_programs
+from genjax import config, data
+from genjax.runs import feeding
+from genjax.runs.programs import make_run_programs
 
 # Two batches a step, drawn anew at each: every kind of randomness that training has.
 SETTINGS = {
@@ -21,7 +22,7 @@ SETTINGS = {
 
 def programs(resident_bytes):
     settings = {**SETTINGS, "data.resident_bytes": str(resident_bytes)}
-    return make_programs(config.override(config.default("gan"), settings), data.load("digits"))
+    return make_run_programs(config.override(config.default("gan"), settings), data.load("digits"))
 
 
 def trained(made, *lengths):
@@ -55,8 +56,8 @@ def test_streamed_examples_are_the_resident_ones(expected):
 
 def test_a_split_larger_than_resident_bytes_stays_on_the_host(monkeypatch):
     chosen = []
-    monkeypatch.setattr(feed, "streamed", lambda *_: chosen.append("streamed"))
-    monkeypatch.setattr(feed, "resident", lambda *_: chosen.append("resident"))
+    monkeypatch.setattr(feeding, "streamed", lambda *_: chosen.append("streamed"))
+    monkeypatch.setattr(feeding, "resident", lambda *_: chosen.append("resident"))
     size = data.load("digits").train.x.nbytes
     for resident_bytes in (size - 1, size):
         programs(resident_bytes)
@@ -65,4 +66,4 @@ def test_a_split_larger_than_resident_bytes_stays_on_the_host(monkeypatch):
 
 def test_means_are_in_double_precision():
     metrics = {"loss": np.full(2**12, 1 + 2**-23, np.float32), "kl": np.array([1, 2], np.float32)}
-    assert feed.means("train", metrics) == {"train/loss": 1 + 2**-23, "train/kl": 1.5}
+    assert feeding.means("train", metrics) == {"train/loss": 1 + 2**-23, "train/kl": 1.5}

@@ -10,10 +10,12 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from command import checkpoints, environment, rows, start, train, wait_for_step
+from command import checkpoint_steps, environment, rows, run_train, start, wait_for_step
 
-from genjax import commands, hosts, mesh
-from genjax.programs import share_out
+from genjax.commands import train
+from genjax.runs.programs import share_out
+from genjax.system import processes
+from genjax.training import sharding
 from genjax.types import InputError
 
 CONFIG = """
@@ -73,9 +75,9 @@ def stories(tmp_path_factory):
         processes[1].send_signal(signal.SIGTERM)
     finally:
         stopped = ends(processes)
-    kept = checkpoints(folder / "stopped0")
+    kept = checkpoint_steps(folder / "stopped0")
     resumed = ends(both("stopped"))
-    one = train(env | {"JAX_NUM_CPU_DEVICES": "4"}, folder, "--config", "tiny.py", "--workdir", "one")
+    one = run_train(env | {"JAX_NUM_CPU_DEVICES": "4"}, folder, "--config", "tiny.py", "--workdir", "one")
     return SimpleNamespace(
         folder=folder, whole=whole, foreign=foreign, stopped=stopped, kept=kept, resumed=resumed, one=one
     )
@@ -133,7 +135,7 @@ def test_what_the_first_process_refuses_ends_all(stories):
 )
 def test_wrong_flags_are_told_in_one_line(tmp_path, capsys, flags, message):
     (tmp_path / "tiny.py").write_text(CONFIG)
-    assert commands.train(["--config", str(tmp_path / "tiny.py"), *flags], "") == 2
+    assert train.main(["--config", str(tmp_path / "tiny.py"), *flags], "") == 2
     told = capsys.readouterr().err
     assert told.startswith("error: ")
     assert message in told
@@ -142,7 +144,9 @@ def test_wrong_flags_are_told_in_one_line(tmp_path, capsys, flags, message):
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_processes_that_do_not_meet_in_time_end(tmp_path, number):
-    code = f"from genjax import hosts; hosts.JOIN_SECONDS = 1; hosts.start('127.0.0.1:{free_port()}', 2, {number})"
+    code = (
+        f"from genjax import hosts; processes.JOIN_SECONDS = 1; processes.start('127.0.0.1:{free_port()}', 2, {number})"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True, timeout=SECONDS
     )
@@ -178,23 +182,23 @@ TPU = {"TPU_ML_PLATFORM": "JAX"}
     ],
 )
 def test_clusters_are_known_by_the_environment(environment, found):
-    assert hosts.in_cluster(environment) == found
+    assert processes.in_cluster(environment) == found
 
 
 def test_an_indexed_job_is_a_cluster_where_jax_can_ask_for_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "kubernetes" or None)
-    assert hosts.in_cluster(POD | {"JOB_COMPLETION_INDEX": "0"})
+    assert processes.in_cluster(POD | {"JOB_COMPLETION_INDEX": "0"})
 
 
 def test_one_process_agrees_with_itself():
     tree = {"a": jax.numpy.arange(3)}
-    assert hosts.alone()
-    assert hosts.first()
-    assert hosts.from_first(b"x") == b"x"
-    assert hosts.share(tree, tree) is tree
-    assert [hosts.any_of(flag) for flag in (True, False)] == [True, False]
-    assert isinstance(hosts.gather(tree)["a"], np.ndarray)
-    with pytest.raises(InputError, match="told"), hosts.agreed():
+    assert processes.is_single_process()
+    assert processes.is_primary()
+    assert processes.broadcast_bytes(b"x") == b"x"
+    assert processes.broadcast_tree(tree, tree) is tree
+    assert [processes.any_of(flag) for flag in (True, False)] == [True, False]
+    assert isinstance(processes.gather(tree)["a"], np.ndarray)
+    with pytest.raises(InputError, match="told"), processes.raise_together():
         raise InputError("told")
 
 
@@ -207,7 +211,7 @@ def devices(*owners):
     [(0, 8, [0, 2, 1, 3]), (0, 6, [0, 1]), (2, 8, [0, 1]), (4, 8, [0, 2, 1, 3])],
 )
 def test_every_process_lends_as_many_devices(wanted, batch, used):
-    assert [device.id for device in share_out(mesh.by_process(devices(0, 1, 0, 1)), wanted, batch)] == used
+    assert [device.id for device in share_out(sharding.by_process(devices(0, 1, 0, 1)), wanted, batch)] == used
 
 
 @pytest.mark.parametrize(
@@ -221,4 +225,4 @@ def test_every_process_lends_as_many_devices(wanted, batch, used):
 )
 def test_what_processes_cannot_share_is_refused(wanted, batch, message):
     with pytest.raises(InputError, match=message):
-        share_out(mesh.by_process(devices(0, 0, 1, 1)), wanted, batch)
+        share_out(sharding.by_process(devices(0, 0, 1, 1)), wanted, batch)

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax import logs
-from genjax.atomic import write_atomically
+from genjax.runs import logs
+from genjax.system.files import write_atomically
 from genjax.types import InputError
 
 

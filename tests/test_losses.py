@@ -10,10 +10,12 @@ import pytest
 import scipy.integrate
 import scipy.stats
 
-from genjax import likelihoods
-from genjax.adversarial import LOSSES, r1_penalty
-from genjax.divergences import standard_normal_kl
-from genjax.layers import ACTIVATIONS, kernel_norm
+from genjax.losses import likelihoods
+from genjax.losses.adversarial import LOSSES
+from genjax.losses.divergences import standard_normal_kl
+from genjax.losses.penalties import r1_penalty
+from genjax.losses.regularisers import kernel_norm
+from genjax.nn.layers import ACTIVATIONS
 
 BOTH = pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["eager", "jit"])
 NUMBERS = np.random.default_rng(0)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from genjax import networks
-from genjax.networks.convolutional import sizes
+from genjax.nn import networks
+from genjax.nn.convnet import sizes
 from genjax.types import InputError
 
 KEY = jax.random.key(0)

@@ -7,9 +7,9 @@ import numpy as np
 import optax
 import pytest
 
-from genjax import optim
+from genjax.training import optimisers
 
-HP = {**optim.HPARAMS, "learning_rate": 0.1}
+HP = {**optimisers.HPARAMS, "learning_rate": 0.1}
 PARAMS = {"layer": {"kernel": jnp.array([[1.0, -2.0]]), "bias": jnp.array([0.5, 0.1])}}
 OPTAX = {
     "adam": optax.adam(0.1, 0.9, 0.999, 1e-8),
@@ -20,7 +20,7 @@ OPTAX = {
 
 
 def settings(**changes):
-    return {**optim.SETTINGS, **changes}
+    return {**optimisers.SETTINGS, **changes}
 
 
 def descend(make):
@@ -34,17 +34,19 @@ def descend(make):
 
 
 def test_every_optimiser_is_tested():
-    assert OPTAX.keys() == optim.OPTIMISERS.keys()
+    assert OPTAX.keys() == optimisers.OPTIMISERS.keys()
 
 
 @pytest.mark.parametrize("name", OPTAX)
 def test_optimisers_are_optaxs(name):
-    traced = jax.jit(lambda hp: descend(lambda: optim.make("elbo", settings(optimiser=name), hp)))(HP)
+    traced = jax.jit(lambda hp: descend(lambda: optimisers.make_optimiser("elbo", settings(optimiser=name), hp)))(HP)
     chex.assert_trees_all_close(traced, descend(lambda: OPTAX[name]), rtol=1e-5)  # 1 - b2 in float32
 
 
 def test_clipping_bounds_the_global_norm():
-    tx = optim.make("elbo", settings(optimiser="sgd", clip=True), {**HP, "clip_norm": 0.5, "learning_rate": 1.0})
+    tx = optimisers.make_optimiser(
+        "elbo", settings(optimiser="sgd", clip=True), {**HP, "clip_norm": 0.5, "learning_rate": 1.0}
+    )
     updates, _ = tx.update(jax.tree.map(lambda x: 100 * x, PARAMS), tx.init(PARAMS), PARAMS)
     np.testing.assert_allclose(optax.tree.norm(updates), 0.5, rtol=1e-5)
     small = jax.tree.map(lambda x: 1e-3 * x, PARAMS)
@@ -78,7 +80,7 @@ def test_clipping_bounds_the_global_norm():
     ],
 )
 def test_schedules_by_hand(name, table):
-    schedule = optim.SCHEDULES[name][0]
+    schedule = optimisers.SCHEDULES[name][0]
     for progress, expected in table.items():
         for wrap in (lambda f: f, jax.jit):
             np.testing.assert_allclose(wrap(schedule)(jnp.float32(progress), HP), expected, rtol=1e-5, atol=1e-7)
@@ -87,7 +89,7 @@ def test_schedules_by_hand(name, table):
 def test_the_schedule_scales_the_learning_rate():
     step = {}
     for progress in (0.0, 0.5):
-        tx = optim.make("elbo", settings(optimiser="sgd", schedule="exponential"), HP, progress)
+        tx = optimisers.make_optimiser("elbo", settings(optimiser="sgd", schedule="exponential"), HP, progress)
         step[progress], _ = tx.update(PARAMS, tx.init(PARAMS), PARAMS)
     chex.assert_trees_all_close(step[0.5], jax.tree.map(lambda x: 0.1 * x, step[0.0]), rtol=1e-5)
 
@@ -95,6 +97,6 @@ def test_the_schedule_scales_the_learning_rate():
 def test_an_objectives_own_hyperparameter_comes_first():
     hp = {**HP, "generator_learning_rate": 0.3}
     for objective, rate in (("generator", 0.3), ("discriminator", 0.1)):
-        tx = optim.make(objective, settings(optimiser="sgd"), hp)
+        tx = optimisers.make_optimiser(objective, settings(optimiser="sgd"), hp)
         updates, _ = tx.update(PARAMS, tx.init(PARAMS), PARAMS)
         chex.assert_trees_all_close(updates, jax.tree.map(lambda x, rate=rate: -rate * x, PARAMS))

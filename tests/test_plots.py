@@ -6,6 +6,8 @@ import pytest
 from PIL import Image
 
 from genjax import plots
+from genjax.plots.figure import GAP, LARGEST
+from genjax.plots.images import enlarge
 
 
 def read(path):
@@ -69,8 +71,8 @@ def test_samples_are_tiles_of_whole_pixels(tmp_path):
 @pytest.mark.parametrize(("n", "channels"), [(64, 1), (25, 3)])
 def test_large_noise_stays_small(tmp_path, n, channels):
     plots.samples(tmp_path / "samples.png", noise(n, 80, 80, channels))
-    assert read(tmp_path / "samples.png").size > plots.LARGEST
-    assert (tmp_path / "samples.png").stat().st_size <= plots.LARGEST
+    assert read(tmp_path / "samples.png").size > LARGEST
+    assert (tmp_path / "samples.png").stat().st_size <= LARGEST
 
 
 def test_reconstruction_stands_under_its_input(tmp_path):
@@ -79,8 +81,8 @@ def test_reconstruction_stands_under_its_input(tmp_path):
     picture = read(tmp_path / "pairs.png")[..., 0]
     for x, y in zip(inputs, outputs, strict=True):
         pair = np.concatenate([x, y])
-        tile = plots.to_uint8(plots.enlarge(pair, 50))[..., 0]
-        stacked = np.insert(tile, 400, np.full((plots.GAP, 1), 255, np.uint8), axis=0)
+        tile = plots.to_uint8(enlarge(pair, 50))[..., 0]
+        stacked = np.insert(tile, 400, np.full((GAP, 1), 255, np.uint8), axis=0)
         assert contains(picture, stacked)
 
 
@@ -88,8 +90,8 @@ def test_traversal_and_latent_grid_keep_the_order(tmp_path):
     images = noise(2, 3, 8, 8, 1)
     plots.traversal(tmp_path / "traversal.png", images, np.array([-1.5, 0, 1.5]))
     plots.latent_grid(tmp_path / "grid.png", images, (-2, 2, -1, 1))
-    for name, gap in (("traversal.png", plots.GAP), ("grid.png", plots.GAP // 2)):
-        tiles = plots.enlarge(images.reshape(6, 8, 8, 1), 33)
+    for name, gap in (("traversal.png", GAP), ("grid.png", GAP // 2)):
+        tiles = enlarge(images.reshape(6, 8, 8, 1), 33)
         grid = plots.to_uint8(plots.image_grid(tiles, 3, gap))[:-1, 1:, 0]  # the ticks touch the edge
         assert contains(read(tmp_path / name)[..., 0], grid)
 
@@ -127,7 +129,7 @@ def test_figures_are_deterministic_small_and_leave_no_trace(tmp_path, name):
         assert [matplotlib.rcParams[k] for k in ("axes.facecolor", "font.size", "savefig.dpi")] == ["red", 20, 50]
     first = (tmp_path / "a.png").read_bytes()
     assert first == (tmp_path / "b.png").read_bytes()
-    assert len(first) < plots.LARGEST
+    assert len(first) < LARGEST
     assert b"tEXt" not in first
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
     assert len(np.unique(read(tmp_path / "a.png"))) > 10

@@ -7,8 +7,9 @@ import jax
 import pytest
 from cases import small_config
 
-from genjax import data, run
-from genjax.programs import make_programs
+from genjax import data
+from genjax.runs import loop
+from genjax.runs.programs import make_run_programs
 from genjax.types import InputError
 
 
@@ -21,7 +22,7 @@ def test_one_device_and_two_train_alike(digits):
     """The same run with its batches whole on one device and split over both: equal up to the order of sums."""
     ends = {}
     for devices in (1, 2):
-        programs = make_programs(small_config("vae", {"train.devices": devices, "train.batch_size": 64}), digits)
+        programs = make_run_programs(small_config("vae", {"train.devices": devices, "train.batch_size": 64}), digits)
         state, metrics = programs.advance(programs.init(), 3)
         assert {len(leaf.devices()) for leaf in jax.tree.leaves(state)} == {devices}
         ends[devices] = jax.device_get((state, metrics))
@@ -31,7 +32,7 @@ def test_one_device_and_two_train_alike(digits):
 @pytest.mark.parametrize(("batch", "used"), [(8, 2), (7, 1)])
 def test_as_many_devices_as_divide_the_batch_are_used_by_default(digits, batch, used):
     assert jax.device_count() == 2
-    programs = make_programs(small_config("autoencoder", {"train.batch_size": batch}), digits)
+    programs = make_run_programs(small_config("autoencoder", {"train.batch_size": batch}), digits)
     assert {len(leaf.devices()) for leaf in jax.tree.leaves(programs.init())} == {used}
 
 
@@ -45,22 +46,22 @@ def test_as_many_devices_as_divide_the_batch_are_used_by_default(digits, batch, 
 )
 def test_what_does_not_fit_is_refused(digits, changes, message):
     with pytest.raises(InputError, match=message):
-        make_programs(small_config("vae", changes), digits)
+        make_run_programs(small_config("vae", changes), digits)
 
 
 def test_points_are_not_binarised_and_have_no_bernoulli_likelihood():
     ring = data.load("ring8")
     with pytest.raises(InputError, match="ring8 holds points"):
-        make_programs(small_config("gan", {"data.dynamic_binarisation": True}), ring)
+        make_run_programs(small_config("gan", {"data.dynamic_binarisation": True}), ring)
     for family in ("vae", "autoencoder"):
         with pytest.raises(InputError, match=r"needs data in \[0, 1\]"):
-            make_programs(small_config(family, {}), ring)
+            make_run_programs(small_config(family, {}), ring)
 
 
-@pytest.mark.parametrize("repeats", [1, 3])
-def test_examples_count_every_batch_of_a_step(digits, repeats):
-    programs = make_programs(small_config("gan", {"model.critic_steps": repeats}), digits)
-    assert programs.examples == 8 * repeats
+@pytest.mark.parametrize("updates", [1, 3])
+def test_examples_count_every_batch_of_a_step(digits, updates):
+    programs = make_run_programs(small_config("gan", {"model.critic_steps": updates}), digits)
+    assert programs.examples == 8 * updates
 
 
 def test_deterministic_asks_the_compiler_before_anything_is_compiled(tmp_path, monkeypatch):
@@ -68,5 +69,5 @@ def test_deterministic_asks_the_compiler_before_anything_is_compiled(tmp_path, m
     for deterministic in (False, True):
         config = small_config("vae", {"train.deterministic": deterministic, "data.source": "npz:none"})
         with pytest.raises(InputError, match="no such file"):
-            run.train(config, tmp_path / str(deterministic))
+            loop.train(config, tmp_path / str(deterministic))
         assert ("--xla_gpu_deterministic_ops=true" in os.environ["XLA_FLAGS"]) == deterministic

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genjax.search import default
-from genjax.trials import ranking
+from genjax.sweeps import default, ranking
 
 CONFIG = Path(__file__).parents[1] / "configs" / "vae_digits.py"
 
@@ -60,7 +59,7 @@ def test_over_seeds_by_hand():
     assert found["point"].tolist() == [2, 4, 7, 9]
     assert found["seeds"].tolist() == [2, 3, 2, 1]
     np.testing.assert_array_equal(found["mean"], [8.0, 2.0, nan, 5.0])
-    np.testing.assert_array_equal(found["spread"], [nan, np.sqrt(2.0), nan, nan])  # over n - 1
+    np.testing.assert_array_equal(found["std"], [nan, np.sqrt(2.0), nan, nan])  # over n - 1
     assert all(len(part) == 0 for part in ranking.over_seeds(np.zeros(0), np.zeros(0, int)).values())
 
 

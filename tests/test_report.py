@@ -7,9 +7,10 @@ import pytest
 from cases import SHAPE, build, images, small_config
 
 from genjax import config as configs
-from genjax import data, report
-from genjax.step import averaged_params
-from genjax.train import make_train
+from genjax import data
+from genjax.runs import pictures
+from genjax.training.scan import make_train
+from genjax.training.step import averaged_params
 
 RNG = jax.random.key(0)
 ROWS = [{"step": s, "train/loss": 1.0 / s, "validation/loss": 2.0 / s} for s in (1, 2, 3)]
@@ -40,7 +41,7 @@ def untrained(family, **changes):
 def test_pictures_of_images(tmp_path, family, latent, expected):
     model, params = untrained(family, model__latent=latent)
     digits = dataset()
-    report.draw(tmp_path, model, params, data.describe(digits), digits, ROWS, RNG)
+    pictures.draw(tmp_path, model, params, data.describe(digits), digits, ROWS, RNG)
     assert {path.stem for path in tmp_path.iterdir()} == expected
     assert all(0 < path.stat().st_size < 300_000 for path in tmp_path.iterdir())
 
@@ -52,14 +53,14 @@ def test_pictures_of_points(tmp_path):
     hparams = configs.active(settings)
     state = functions.init(hparams, RNG)
     model = functions.model(hparams, state.step)
-    report.draw(tmp_path, model, averaged_params(state), data.describe(ring), ring, ROWS, RNG)
+    pictures.draw(tmp_path, model, averaged_params(state), data.describe(ring), ring, ROWS, RNG)
     assert {path.stem for path in tmp_path.iterdir()} == {"curves", "points"}
 
 
 def test_snapshots_show_inputs_over_their_reconstructions():
     model, params = untrained("autoencoder")
     spec = data.describe(dataset())
-    grids = report.snapshots(model, params, spec, images(), RNG)
+    grids = pictures.snapshots(model, params, spec, images(), RNG)
     assert set(grids) == {"reconstructions"}
     tile = grids["reconstructions"][: SHAPE[0], : SHAPE[1]]
     np.testing.assert_allclose(tile, images()[0] / 255, atol=1e-6)
@@ -68,5 +69,5 @@ def test_snapshots_show_inputs_over_their_reconstructions():
 
 
 def test_shown_examples_come_from_all_over_a_sorted_split():
-    assert list(report.among(4, 100)) == [0, 25, 50, 75]
-    assert list(report.among(12, 5)) == [0, 1, 2, 3, 4]
+    assert list(pictures.evenly_spaced(4, 100)) == [0, 25, 50, 75]
+    assert list(pictures.evenly_spaced(12, 5)) == [0, 1, 2, 3, 4]

@@ -14,10 +14,11 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from command import checkpoints, environment, rows, start, train, wait_for_step, write_config
+from command import checkpoint_steps, environment, rows, run_train, start, wait_for_step, write_config
 
-from genjax import checkpoint, config, data
-from genjax.programs import make_programs
+from genjax import config, data
+from genjax.runs import checkpoints
+from genjax.runs.programs import make_run_programs
 
 FAR = {"hidden": (256,), "batch_size": 128, "steps": 400, "log_every": 10, "evaluate_every": 40}
 STEPS = FAR["steps"]
@@ -49,7 +50,7 @@ def stopped(run):
         wait_for_step(process, workdir, step)
         process.send_signal(number)
         ends.append((process.communicate()[1], process.returncode))
-        kept.append((checkpoints(workdir)[-1], rows(workdir)[-1]["step"]))
+        kept.append((checkpoint_steps(workdir)[-1], rows(workdir)[-1]["step"]))
     arrays = (workdir / "checkpoints" / str(kept[-1][0]) / "arrays" / "d").iterdir()
     largest = max(arrays, key=lambda path: path.stat().st_size)
     content = bytearray(largest.read_bytes())
@@ -83,7 +84,7 @@ def stories(tmp_path_factory):
     write_config(folder / "far.py", **FAR)
 
     def run(workdir, *arguments):
-        return train(env, folder, "--config", "far.py", "--workdir", workdir, *arguments)
+        return run_train(env, folder, "--config", "far.py", "--workdir", workdir, *arguments)
 
     run.folder = folder
     run.start = lambda workdir, *arguments: start(env, folder, "--config", "far.py", "--workdir", workdir, *arguments)
@@ -98,9 +99,9 @@ def final_state():
 
     def read(workdir):
         settings = config.load(workdir.parent / "far.py")
-        like = jax.eval_shape(make_programs(settings, data.load(settings.data.source)).init)
-        with checkpoint.opened(workdir / "checkpoints") as manager:
-            state = checkpoint.restore(manager, STEPS, like)
+        like = jax.eval_shape(make_run_programs(settings, data.load(settings.data.source)).init)
+        with checkpoints.opened(workdir / "checkpoints") as manager:
+            state = checkpoints.restore(manager, STEPS, like)
         leaves = jax.tree_util.tree_leaves_with_path(state)
         return {jax.tree_util.keystr(path): np.asarray(leaf).tobytes() for path, leaf in leaves}
 
@@ -164,7 +165,7 @@ def test_divergence_is_told_each_time_and_keeps_the_last_good_checkpoint(stories
     found = re.fullmatch(r"step (\d+): gradients are not finite; .* \(the checkpoint of step (\d+) is kept\)", first)
     assert found, first
     step, kept = map(int, found.groups())
-    assert kept == checkpoints(story.workdir)[-1] <= rows(story.workdir)[-1]["step"] <= step < STEPS
+    assert kept == checkpoint_steps(story.workdir)[-1] <= rows(story.workdir)[-1]["step"] <= step < STEPS
     assert again == first
     assert story.ends[1][2].startswith(f"e goes on from step {kept}\n")
     assert json.loads((story.workdir / "diverged.json").read_text()) == {"diverged_at": step}

@@ -9,8 +9,8 @@ from ml_collections import ConfigDict
 from scipy.stats import kstest, qmc
 
 from genjax import config
-from genjax.search import axes, choice, default, integers, log_uniform, plan, settings, uniform, values
-from genjax.search.axes import Axis
+from genjax.sweeps import axes, choice, default, integers, log_uniform, plan, settings, uniform, values
+from genjax.sweeps.axes import Axis
 from genjax.types import InputError
 
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from cases import N, case, images
 
-from genjax import sweep
+from genjax.training import trials
 
 STEPS = 6
-GRID = sweep.trial_mesh(jax.devices())
+GRID = trials.trial_mesh(jax.devices())
 OVERS = {
-    "map": sweep.in_turn,
-    "vmap": sweep.side_by_side,
-    "map_sharded": sweep.shared_out(GRID, sweep.in_turn),
-    "vmap_sharded": sweep.shared_out(GRID, sweep.side_by_side),
+    "map": trials.sequential,
+    "vmap": trials.vectorised,
+    "map_sharded": trials.sharded(GRID, trials.sequential),
+    "vmap_sharded": trials.sharded(GRID, trials.vectorised),
 }
 CASES = [*((name, over) for name in ("vae", "gan_critic") for over in OVERS), ("gan_dcgan", "map_sharded")]
 DATA = jnp.asarray(images())
@@ -33,12 +33,12 @@ def trials(name, rates=(1e-3, 3e-3, 1e-2, 1e-4), seeds=(0, 1, 2, 3)):
 def program(name, over, length=STEPS):
     """The compiled chunk of four trials."""
     train = case(name).functions
-    return jax.jit(lambda states, h, r: sweep.sweep(train, h, r, DATA, length, states, OVERS[over]))
+    return jax.jit(lambda states, h, r: trials.sweep(train, h, r, DATA, length, states, OVERS[over]))
 
 
 @cache
 def start(name):
-    return jax.jit(lambda h, r: sweep.initial(case(name).functions, h, r))
+    return jax.jit(lambda h, r: trials.initial(case(name).functions, h, r))
 
 
 def swept(name, over, hparams, rngs):
@@ -67,7 +67,7 @@ def test_trials_are_single_runs(name, over):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4)  # Adam divides by small second moments
 
     for i, single in enumerate(singles(name)):
-        mine = sweep.take(found, i)
+        mine = trials.select_trials(found, i)
         if over.startswith("map"):  # the same program for each trial
             assert same(mine, single)
         jax.tree.map(close, mine, single)
@@ -77,8 +77,8 @@ def test_trials_are_single_runs(name, over):
 def test_trials_are_measured_as_single_runs(over):
     train, (hparams, rngs) = case("vae").functions, trials("vae")
     states = start("vae")(hparams, rngs)
-    measured = jax.jit(lambda s, h, r: sweep.evaluate(train, s, DATA, h, r, OVERS[over]))(states, hparams, rngs)
-    alone = train.evaluate(sweep.take(states, 2), DATA, {k: v[2] for k, v in hparams.items()}, rngs[2])
+    measured = jax.jit(lambda s, h, r: trials.evaluate(train, s, DATA, h, r, OVERS[over]))(states, hparams, rngs)
+    alone = train.evaluate(trials.select_trials(states, 2), DATA, {k: v[2] for k, v in hparams.items()}, rngs[2])
     assert set(measured) == set(alone) == {"loss", "recon", "kl", "elbo", "sliced_wasserstein"}
     for name, value in alone.items():
         np.testing.assert_allclose(measured[name][2], value, rtol=1e-5)
@@ -92,8 +92,8 @@ def test_a_trial_that_diverges_leaves_the_others_bits_alone(over):
     assert states.step[1] == states.diverged_at[1]
     assert all(bool(jnp.isfinite(leaf[1]).all()) for leaf in jax.tree.leaves(states.params))
     others = jnp.array([0, 2, 3, 0])  # without it, and as many on each device
-    alone = swept("vae", over, sweep.take(hparams, others), rngs[others])
-    assert same(sweep.take((states, metrics), others), alone)
+    alone = swept("vae", over, trials.select_trials(hparams, others), rngs[others])
+    assert same(trials.select_trials((states, metrics), others), alone)
     assert (alone[0].diverged_at == -1).all()
 
 
@@ -113,11 +113,11 @@ def test_the_data_are_there_once(over):
     train = case("vae").functions
 
     def needed(copies):
-        some = sweep.take((hparams, rngs), jnp.arange(4).repeat(copies))
-        states = jax.eval_shape(lambda: sweep.initial(train, *some))
+        some = trials.select_trials((hparams, rngs), jnp.arange(4).repeat(copies))
+        states = jax.eval_shape(lambda: trials.initial(train, *some))
 
         def run(states, data, hparams, rngs):
-            return sweep.sweep(train, hparams, rngs, data, 2, states, OVERS[over])[0]
+            return trials.sweep(train, hparams, rngs, data, 2, states, OVERS[over])[0]
 
         told = jax.jit(run).lower(states, DATA, *some).compile().memory_analysis()
         size = sum(leaf.size * 4 for leaf in jax.tree.leaves((states, some[0]))) + 8 * len(some[1])
@@ -131,15 +131,15 @@ def test_the_data_are_there_once(over):
 def test_take_moves_whole_trials():
     hparams, rngs = trials("vae")
     states = start("vae")(hparams, rngs)
-    moved = sweep.take(states, jnp.array([2, 2, 0]))
+    moved = trials.select_trials(states, jnp.array([2, 2, 0]))
     for new, old in ((0, 2), (1, 2), (2, 0)):
-        assert same(sweep.take(moved, new), sweep.take(states, old))
-    assert not same(sweep.take(states, 0), sweep.take(states, 2))
+        assert same(trials.select_trials(moved, new), trials.select_trials(states, old))
+    assert not same(trials.select_trials(states, 0), trials.select_trials(states, 2))
 
 
 def test_one_trace_serves_all_trials():
     traced = []
     train = case("vae").functions
     counted = train._replace(chunk=lambda *args: traced.append(1) or train.chunk(*args))
-    jax.eval_shape(lambda h, r: sweep.sweep(counted, h, r, DATA, STEPS, over=sweep.in_turn), *trials("vae"))
+    jax.eval_shape(lambda h, r: trials.sweep(counted, h, r, DATA, STEPS, over=trials.sequential), *trials("vae"))
     assert len(traced) == 1

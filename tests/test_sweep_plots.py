@@ -8,8 +8,10 @@ from PIL import Image
 from test_plots import drawn_figures
 
 from genjax import plots
-from genjax.sweep_plots import effects, maps
-from genjax.sweep_plots import points as laid
+from genjax.plots import sweep_effects as effects
+from genjax.plots import sweep_maps as maps
+from genjax.plots import sweep_scales as laid
+from genjax.plots.figure import GAP, LARGEST
 
 NAN, MINUS = np.nan, "\N{MINUS SIGN}"
 
@@ -105,7 +107,7 @@ def test_every_sweep_can_be_drawn(tmp_path, case, picture):
         with Image.open(tmp_path / "a.png") as image:
             assert image.format == "PNG"
             assert len(np.unique(np.asarray(image))) > 10
-        assert (tmp_path / "a.png").stat().st_size < plots.LARGEST
+        assert (tmp_path / "a.png").stat().st_size < LARGEST
 
 
 @pytest.mark.parametrize("picture", PICTURES)
@@ -177,8 +179,8 @@ def test_many_values_have_round_ticks_and_decades_only_where_they_fill_them():
     assert laid.scale(even.tolist()).kind == "linear"
     assert laid.scale(even.tolist()).labels == ["2", "4", "6", "8", "10"]
     assert laid.scale(even.tolist()).ends == ["0.001", "10"]
-    spread = laid.scale((10 ** np.linspace(-6, -2, 100)).tolist())
-    assert (spread.kind, spread.labels) == (
+    std = laid.scale((10 ** np.linspace(-6, -2, 100)).tolist())
+    assert (std.kind, std.labels) == (
         "log",
         ["1e\N{MINUS SIGN}6", "1e\N{MINUS SIGN}5", "0.0001", "0.001", "0.01"],
     )
@@ -205,7 +207,7 @@ def test_points_average_over_finite_seeds(goal, ranks):
     points = laid.points_of(swept)
     np.testing.assert_array_equal(points.of, [0, 0, 0, 1, 1, 2, 3, 4])
     np.testing.assert_allclose(points.mean, [2, 5, values[5], NAN, NAN])
-    np.testing.assert_allclose(points.spread, [2**0.5, NAN, NAN, NAN, NAN])
+    np.testing.assert_allclose(points.std, [2**0.5, NAN, NAN, NAN, NAN])
     np.testing.assert_array_equal(points.rank, ranks)
     np.testing.assert_array_equal(points.diverged, [False] * 4 + [True])
 
@@ -296,5 +298,5 @@ def test_rows_of_samples(tmp_path, monkeypatch):
         effects.sample_rows(tmp_path / name, [("best", images), ("a label so long that " * 4, images[:2])])
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     shown = figures[1].axes[0].images[0].get_array()  # 2 rows of 12 tiles, enlarged 8 times
-    assert shown.shape == (2 * 64 + plots.GAP, 12 * 64 + 11 * plots.GAP, 3)
+    assert shown.shape == (2 * 64 + GAP, 12 * 64 + 11 * GAP, 3)
     np.testing.assert_array_equal(shown[68::8, 68:132:8, 0], plots.to_uint8(images[1, :, :, 0]))

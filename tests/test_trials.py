@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from genjax import config as configs
-from genjax import run
-from genjax.search import default, log_uniform, values
-from genjax.trials import batches, programs
-from genjax.trials.run import sweep
+from genjax.runs import loop
+from genjax.sweeps import batches, default, log_uniform, programs, values
+from genjax.sweeps.loop import sweep
 from genjax.types import InputError
 
 CONFIG = """
@@ -45,13 +44,13 @@ def _cache(tmp_path_factory):
 @pytest.fixture
 def counts(monkeypatch):
     """How many trials each program that was asked for has."""
-    made, make = [], programs.make_programs
+    made, make = [], programs.make_cohort_programs
 
     def recorded(config, dataset, count, *rest):
         made.append(count)
         return make(config, dataset, count, *rest)
 
-    monkeypatch.setattr(programs, "make_programs", recorded)
+    monkeypatch.setattr(programs, "make_cohort_programs", recorded)
     return made
 
 
@@ -65,7 +64,7 @@ def swept(base, axes, **settings):
 def ran(config, folder, best=0):
     """The table of a finished sweep, and what was said."""
     code = sweep(config, folder, best, out := io.StringIO())
-    assert code == run.FINISHED
+    assert code == loop.FINISHED
     return table(folder), out.getvalue()
 
 
@@ -106,7 +105,7 @@ def test_the_same_numbers_as_a_single_run(base, tmp_path):
     config = configs.override(
         configs.load(base), {"hparams.learning_rate": "0.01", "seed": trial["seed"], "train.devices": "1"}
     )
-    assert run.train(config, tmp_path / "r", io.StringIO()) == run.FINISHED
+    assert loop.train(config, tmp_path / "r", io.StringIO()) == loop.FINISHED
     alone = json.loads((tmp_path / "r" / "evaluation.json").read_text())
     for name in ("validation/elbo", "validation/recon", "test/elbo", "test/sliced_wasserstein"):
         np.testing.assert_allclose(float(trial[name]), alone[name], rtol=1e-5)
@@ -118,11 +117,11 @@ def test_an_exported_trial_is_a_run(base, tmp_path):
     assert [path.name for path in folders] == ["1-trial-1", "2-trial-0"]  # the third diverged
     config = configs.load(folders[0] / "config.json")
     assert config.hparams.learning_rate == 1e-2
-    assert run.train(config, folders[0], io.StringIO()) == run.FINISHED
+    assert loop.train(config, folders[0], io.StringIO()) == loop.FINISHED
     measured = json.loads((folders[0] / "evaluation.json").read_text())
     np.testing.assert_allclose(measured["test/recon"], float(rows[1]["test/recon"]), rtol=1e-5)
     longer = configs.override(config, {"train.steps": "60"})
-    assert run.train(longer, folders[0], said := io.StringIO()) == run.FINISHED
+    assert loop.train(longer, folders[0], said := io.StringIO()) == loop.FINISHED
     assert "goes on from step 40" in said.getvalue()
     assert json.loads((folders[0] / "evaluation.json").read_text())["step"] == 60
 

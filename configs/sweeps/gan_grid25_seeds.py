@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from genjax.search import default, values
+from genjax.sweeps import default, values
 
 
 def get_config() -> ConfigDict:

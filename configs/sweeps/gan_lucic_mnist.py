@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from genjax.search import choice, default, log_uniform, uniform
+from genjax.sweeps import choice, default, log_uniform, uniform
 
 
 def get_config() -> ConfigDict:

@@ -9,16 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from genjax.system.cache import root
 from genjax.types import InputError
 
 Entry = tuple[dict[str, np.ndarray], dict[str, Any]]  # arrays by name, and notes
-
-
-def root() -> Path:
-    """`$GENJAX_CACHE`, or else `genjax` in `$XDG_CACHE_HOME` or in `~/.cache`."""
-    if chosen := os.environ.get("GENJAX_CACHE"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "genjax"
 
 
 def cached(key: str, build: Callable[[Path], dict[str, Any]]) -> Entry:

@@ -8,7 +8,7 @@ from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
 from genjax.evaluation.subject import Subject
 from genjax.rng import stream
-from genjax.step import prepare
+from genjax.training.step import prepare
 from genjax.types import Array, InputError, Key
 
 BLOCK = 250

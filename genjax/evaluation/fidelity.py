@@ -19,7 +19,7 @@ from genjax.evaluation.subject import Subject
 from genjax.features import Features
 from genjax.metrics import frechet, kernel, neighbours, scores
 from genjax.metrics.wasserstein import sliced_wasserstein
-from genjax.report import among
+from genjax.rng import evenly_spaced
 from genjax.types import Array, InputError
 
 BLOCK = 200  # rows of features on each device
@@ -44,8 +44,8 @@ def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
     n = min(options.samples, len(x))
     if n <= options.neighbours:
         raise InputError(f"{n} samples are too few: {options.neighbours} nearest neighbours need more")
-    train = stored(subject, subject.dataset.train.x[among(n, len(subject.dataset.train.x))])
-    real, fake = stored(subject, x[among(n, len(x))]), samplers.samples(subject, options, n, "fidelity")
+    train = stored(subject, subject.dataset.train.x[evenly_spaced(n, len(subject.dataset.train.x))])
+    real, fake = stored(subject, x[evenly_spaced(n, len(x))]), samplers.samples(subject, options, n, "fidelity")
     protocol = {
         "split": options.split,
         "samples": n,
@@ -59,7 +59,7 @@ def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
             found = maps.load(name, train)
             results += _in(found, real, fake, options, {**protocol, "features": _named(found)})
             tick(1)
-    return results + _twins(subject, real, fake, protocol)
+    return results + _nearest_training_examples(subject, real, fake, protocol)
 
 
 def default_features(subject: Subject, n: int) -> str:
@@ -125,7 +125,7 @@ def prdc(x: np.ndarray, y: np.ndarray, k: int, protocol: dict[str, Any]) -> list
     both = near((y, reach_y), (x, reach_x))  # what it says of examples is of each block of samples, [blocks, n]
     found = {
         "precision": both.inside > 0,
-        "recall": both.held.any(axis=0),
+        "recall": both.covered.any(axis=0),
         "density": both.inside / k,
         "coverage": both.least.min(axis=0) < reach_x,
     }
@@ -145,7 +145,9 @@ def _radii(k: int) -> Callable[[Array, Array], Array]:
     return functools.partial(neighbours.radii, k=k)
 
 
-def _twins(subject: Subject, real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]) -> list[Result]:
+def _nearest_training_examples(
+    subject: Subject, real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]
+) -> list[Result]:
     """How far the nearest training example is from samples, and from unseen examples, by pixels; and a picture."""
     train = stored(subject, subject.dataset.train.x)
     flat = train.reshape(len(train), -1)
@@ -159,6 +161,6 @@ def _twins(subject: Subject, real: np.ndarray, fake: np.ndarray, protocol: dict[
     told = {**protocol, "samples": count, "against": f"{len(train):,} training examples"}
     found = [averaged("nearest_to_samples", gap, "", told)]
     if protocol["split"] != "train":  # a training example is nearest to itself
-        _, usual = nearest(real[among(count, len(real))].reshape(count, -1) - middle, flat - middle)
+        _, usual = nearest(real[evenly_spaced(count, len(real))].reshape(count, -1) - middle, flat - middle)
         found.append(averaged("nearest_to_examples", usual, "", told))
     return found

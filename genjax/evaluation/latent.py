@@ -10,7 +10,7 @@ from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result, averaged
 from genjax.evaluation.subject import Subject
 from genjax.metrics import disentanglement, probes
-from genjax.report import among
+from genjax.rng import evenly_spaced
 from genjax.types import InputError
 
 TRAINED_ON, TESTED_ON = 10_000, 10_000  # codes at most
@@ -91,5 +91,5 @@ def _targets(split: Split) -> np.ndarray:
 
 
 def _chosen(split: Split, most: int) -> Split:
-    index = among(most, len(split.x))
+    index = evenly_spaced(most, len(split.x))
     return Split(split.x[index], None if split.y is None else split.y[index])

@@ -6,15 +6,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from genjax.divergences import standard_normal_kl
 from genjax.evaluation.examples import binarisation, key_of, row_keys, split_of
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result, averaged
 from genjax.evaluation.rows import over_rows
 from genjax.evaluation.subject import Subject
+from genjax.losses.divergences import standard_normal_kl
 from genjax.metrics.importance import importance
 from genjax.rng import stream
-from genjax.step import prepare
+from genjax.training.step import prepare
 from genjax.types import Array, Key, Params
 
 ROWS, DRAWS = 10, 25  # images and samples of each at a time on each device: what fits a core's cache

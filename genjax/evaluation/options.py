@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from genjax.config import nearest_name
+from genjax.system.messages import nearest_name
 from genjax.types import InputError
 
 METRICS = ("likelihood", "fidelity", "modes", "latent")

@@ -9,7 +9,8 @@ from genjax.evaluation import samplers
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result
 from genjax.evaluation.subject import Subject
-from genjax.report import SAMPLES
+from genjax.plots.figure import BLUE, StrPath, drawing
+from genjax.runs.pictures import SAMPLES
 
 
 def draw(subject: Subject, options: Options, results: Mapping[str, Sequence[Result]]) -> None:
@@ -30,12 +31,12 @@ def draw(subject: Subject, options: Options, results: Mapping[str, Sequence[Resu
             kl_per_dimension(subject.workdir / "kl_per_dimension.png", kl, active)
 
 
-def kl_per_dimension(path: plots.StrPath, kl: np.ndarray, active: np.ndarray) -> None:
+def kl_per_dimension(path: StrPath, kl: np.ndarray, active: np.ndarray) -> None:
     """Saves a bar for each dimension's mean KL, `[latent]` in nats, from the greatest on; those not active are grey."""
     order = np.argsort(-kl)
-    with plots.drawing(path, 6.4, 2.8) as figure:
+    with drawing(path, 6.4, 2.8) as figure:
         axes = figure.subplots()
-        for chosen, colour, name in ((active, plots.BLUE, "active"), (~active, "#bbbbbb", "not active")):
+        for chosen, colour, name in ((active, BLUE, "active"), (~active, "#bbbbbb", "not active")):
             places = np.flatnonzero(chosen[order])
             if len(places):
                 axes.bar(places + 1, kl[order][places], width=0.8, color=colour, label=f"{name}: {len(places)}")

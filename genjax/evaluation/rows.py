@@ -8,8 +8,8 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
-from genjax import mesh as meshes
-from genjax.compiler import compiled
+from genjax.system.compiler import compiled
+from genjax.training import sharding as meshes
 
 ROWS = "rows"
 Rows = Callable[[Any, Any], Any]

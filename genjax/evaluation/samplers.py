@@ -14,14 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax.atomic import write_atomically
 from genjax.evaluation.examples import codes, finite, key_of, row_keys, split_of
 from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
 from genjax.evaluation.subject import Subject
-from genjax.report import among
-from genjax.rng import stream
-from genjax.step import prepare
+from genjax.rng import evenly_spaced, stream
+from genjax.system.files import write_atomically
+from genjax.training.step import prepare
 from genjax.types import Array, InputError, Key, Params
 
 FITTED_ON = 20_000  # training codes at most
@@ -138,7 +137,7 @@ def _training_codes(subject: Subject, options: Options) -> np.ndarray:
     if model.encode is None:
         raise InputError(f"the sampler {options.sampler!r} is fitted to codes, and a model without an encoder has none")
     x = subject.dataset.train.x
-    chosen = x[among(FITTED_ON, len(x))]
+    chosen = x[evenly_spaced(FITTED_ON, len(x))]
     posterior = model.posterior
     if posterior is None:
         return codes(subject, chosen, options)
@@ -155,12 +154,12 @@ def _training_codes(subject: Subject, options: Options) -> np.ndarray:
 
 
 def _reconstructions(subject: Subject, options: Options, n: int) -> np.ndarray:
-    """Of n examples from all over the split, or of all of it where it has fewer: what the decoder could do, had it the right codes."""
+    """Reconstructions of n examples of the split, or of all of it where it has fewer: the best that the decoder could do."""
     model = subject.model
     if model.reconstruct is None:
         raise InputError("the sampler 'reconstruction' needs a model that reconstructs")
     reconstruct, x = model.reconstruct, split_of(subject, options).x
-    chosen = x[among(n, len(x))]
+    chosen = x[evenly_spaced(n, len(x))]
     root = key_of(options, "reconstruction")
 
     def rebuilt(rows: tuple[Array, Array], params: Params) -> Array:

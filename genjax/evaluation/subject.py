@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from genjax import checkpoint, data
 from genjax import config as configs
+from genjax import data
 from genjax.data import Dataset
-from genjax.programs import check_fit
-from genjax.step import averaged_params
-from genjax.train import make_train
+from genjax.runs import checkpoints
+from genjax.runs.programs import check_fit
+from genjax.training.scan import make_train
+from genjax.training.step import averaged_params
 from genjax.types import DataSpec, InputError, Model, Params
 
 
@@ -70,7 +71,7 @@ def load(workdir: Path, config: ConfigDict, which: str, say: Callable[[str], Non
     functions = make_train(config, spec)
     check_fit(config, dataset, functions)
     like = jax.eval_shape(lambda: functions.init(hparams, jax.random.key(config.seed)))
-    with checkpoint.opened(workdir / "checkpoints") as manager:
+    with checkpoints.opened(workdir / "checkpoints") as manager:
         state = _restored(manager, which, like, workdir, say)
     model = functions.model(hparams, jnp.asarray(state.step))
     return Subject(workdir, config, dataset, spec, model, averaged_params(state), int(state.step))
@@ -79,10 +80,10 @@ def load(workdir: Path, config: ConfigDict, which: str, say: Callable[[str], Non
 def _restored(manager: Any, which: str, like: Any, workdir: Path, say: Callable[[str], None]) -> Any:
     state = None
     if which == "newest":
-        state = checkpoint.restore_newest(manager, like, say)
+        state = checkpoints.restore_newest(manager, like, say)
     elif (best := manager.best_step()) is not None:
         try:
-            state = checkpoint.restore(manager, best, like)
+            state = checkpoints.restore(manager, best, like)
         except Exception as error:  # whatever a damaged file makes the reader raise
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise InputError(f"checkpoint {best} of {workdir} cannot be read: {reason}") from error

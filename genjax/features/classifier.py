@@ -20,9 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from genjax.atomic import write_atomically
 from genjax.features.extractor import Features
-from genjax.layers import Conv
+from genjax.nn.layers import Conv
+from genjax.system.files import write_atomically
 from genjax.types import Array, InputError, Params
 
 ARCHITECTURE = 1  # raise it when the network changes: an asset belongs to one

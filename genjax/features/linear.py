@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.features.extractor import Features
+from genjax.rng import evenly_spaced
 from genjax.types import Array, InputError
 
 FITTED = 10_000  # the most examples that components are fitted on
@@ -33,7 +34,7 @@ def pca(name: str, x: np.ndarray) -> Features:
     k = int(typed) if re.fullmatch("[1-9][0-9]{0,8}", typed) else 0
     if not 1 <= k <= most:
         raise InputError(f"{name}: the number of components is from 1 to {most} here, not {typed!r}")
-    mean, components = principal(x[np.arange(n) * len(x) // n].reshape(n, -1), k)
+    mean, components = principal(x[evenly_spaced(FITTED, len(x))].reshape(n, -1), k)
     digest = hashlib.sha256(rounded(np.vstack([mean, components.T]))).hexdigest()[:16]
     centre, axes = mean.astype(np.float32)[None, :], components.astype(np.float32)  # [1, D], [D, k]
 

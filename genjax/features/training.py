@@ -8,15 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from genjax import optim
 from genjax.features.classifier import answers, classified, hidden, init
 from genjax.features.extractor import over_batches
-from genjax.likelihoods import binarise
+from genjax.losses.likelihoods import binarise
 from genjax.rng import batch_indices, stream
+from genjax.training import optimisers
 from genjax.types import Array, Key, Params
 
 OPTIMISER = {"optimiser": "adamw", "schedule": "warmup_cosine", "clip": False}
-HPARAMS = {**optim.HPARAMS, "learning_rate": 2e-3, "weight_decay": 0.05}
+HPARAMS = {**optimisers.HPARAMS, "learning_rate": 2e-3, "weight_decay": 0.05}
 
 
 class Recipe(NamedTuple):
@@ -55,7 +55,7 @@ class Fit(NamedTuple):
 def start(rng: Key) -> Fit:
     """The state before the first step."""
     params = init(stream(rng, "init"))
-    return Fit(params, optim.make("classifier", OPTIMISER, HPARAMS).init(params))
+    return Fit(params, optimisers.make_optimiser("classifier", OPTIMISER, HPARAMS).init(params))
 
 
 def advance(fit: Fit, x: Array, y: Array, numbers: Array, steps: int, recipe: Recipe, rng: Key) -> tuple[Fit, Array]:
@@ -79,7 +79,7 @@ def advance(fit: Fit, x: Array, y: Array, numbers: Array, steps: int, recipe: Re
         key = jax.random.fold_in(stream(rng, "step"), number)
         batch = varied(stream(key, "vary"), x[index], recipe)
         loss, grads = jax.value_and_grad(cross_entropy)(fit.params, batch, y[index], recipe.dropout, key)
-        tx = optim.make("classifier", OPTIMISER, HPARAMS, number / steps)
+        tx = optimisers.make_optimiser("classifier", OPTIMISER, HPARAMS, number / steps)
         updates, opt_state = tx.update(grads, fit.opt_state, fit.params)
         return Fit(optax.apply_updates(fit.params, updates), opt_state), loss
 

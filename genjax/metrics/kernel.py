@@ -46,5 +46,5 @@ def kernel_distance(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, yx: np.ndarr
     within_x, within_y = (np.asarray(s, np.float64) / (len(s) - 1) for s in (xx, yy))
     across_x, across_y = np.asarray(xy, np.float64) / m, np.asarray(yx, np.float64) / n
     value = within_x.mean() + within_y.mean() - 2 * across_x.mean()
-    spread = np.var(within_x - across_x, ddof=1) / n + np.var(within_y - across_y, ddof=1) / m
-    return KernelDistance(float(value), float(2 * np.sqrt(spread)))
+    variance = np.var(within_x - across_x, ddof=1) / n + np.var(within_y - across_y, ddof=1) / m
+    return KernelDistance(float(value), float(2 * np.sqrt(variance)))

@@ -22,7 +22,7 @@ class Near(NamedTuple):
     """
 
     inside: Array
-    held: Array
+    covered: Array
     least: Array
 
 
@@ -49,8 +49,8 @@ def near(rows: Array, row_radius: Array, columns: Array, column_radius: Array) -
     """All of it from one matrix of distances, with balls of squared radii `[n]` and `[m]` around rows and columns."""
     squared = squared_distances(rows, columns)  # [n, m]
     inside = jnp.matmul((squared < column_radius[None, :]).astype(jnp.float32), jnp.ones(columns.shape[0]))
-    held = jnp.any(squared < row_radius[:, None], axis=0, keepdims=True)
-    return Near(inside, held, jnp.min(squared, axis=0, keepdims=True))
+    covered = jnp.any(squared < row_radius[:, None], axis=0, keepdims=True)
+    return Near(inside, covered, jnp.min(squared, axis=0, keepdims=True))
 
 
 def nearest(rows: Array, columns: Array) -> tuple[Array, Array]:

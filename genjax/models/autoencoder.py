@@ -13,9 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import likelihoods, networks
-from genjax.layers import ACTIVATIONS, kernel_norm
-from genjax.networks import forward, initial, logit, start_at
+from genjax.losses import likelihoods
+from genjax.losses.regularisers import kernel_norm
+from genjax.nn import networks
+from genjax.nn.layers import ACTIVATIONS
+from genjax.nn.networks import forward, initial, logit, start_at
 from genjax.types import Array, DataSpec, Family, Hparams, InputError, Key, Model, Objective, Params, Settings
 
 
@@ -133,7 +135,7 @@ FAMILY = Family(
     },
     hparams={"lambda_w": 1e-4},
     objectives=("autoencoder",),
-    reads=lambda settings: {"lambda_w"},
+    active_hparams=lambda settings: {"lambda_w"},
     make=make,
-    idle=lambda settings: networks.idle(settings, "hidden"),
+    unused_settings=lambda settings: networks.unused_settings(settings, "hidden"),
 )

@@ -11,9 +11,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from genjax import networks
-from genjax.adversarial import LOSSES, AdversarialLoss, r1_penalty
-from genjax.networks import forward, initial
+from genjax.losses.adversarial import LOSSES, AdversarialLoss
+from genjax.losses.penalties import r1_penalty
+from genjax.nn import networks
+from genjax.nn.networks import forward, initial
 from genjax.types import Array, DataSpec, Family, Hparams, Key, Model, Objective, Params, Settings
 
 
@@ -23,7 +24,7 @@ class Gan(NamedTuple):
     generator: nn.Module
     discriminator: nn.Module
     latent: int
-    game: AdversarialLoss
+    adversarial_loss: AdversarialLoss
     penalty: str
     bounded: bool
     hparams: Hparams
@@ -43,7 +44,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
         generator=networks.decoder(settings, settings["generator_hidden"], spec.shape),
         discriminator=networks.encoder(settings, settings["discriminator_hidden"], spec.shape, 1),
         latent=settings["latent"],
-        game=LOSSES[settings["loss"]],
+        adversarial_loss=LOSSES[settings["loss"]],
         penalty=settings["penalty"],
         bounded=spec.bounded,
         hparams=hparams,
@@ -90,7 +91,7 @@ def logits(gan: Gan, params: Params, x: Array) -> Array:
     return forward(gan.discriminator, params["discriminator"], centred)[:, 0]
 
 
-def judge(gan: Gan, params: Params, batch: Array, rng: Key) -> tuple[Array, Array]:
+def discriminator_logits(gan: Gan, params: Params, batch: Array, rng: Key) -> tuple[Array, Array]:
     """Logits of a batch and of as many samples, `[b]` each."""
     # Two passes: convolutions of half as many images fit a CPU's caches (docs/performance.md).
     return logits(gan, params, batch), logits(gan, params, sample(gan, params, rng, batch.shape[0]))
@@ -98,8 +99,8 @@ def judge(gan: Gan, params: Params, batch: Array, rng: Key) -> tuple[Array, Arra
 
 def discriminator_loss(gan: Gan, params: Params, batch: Array, rng: Key) -> tuple[Array, dict[str, Array]]:
     """The discriminator's side of the game, plus gamma/2 E||grad_x D(x)||^2 with the penalty 'r1'."""
-    real, fake = judge(gan, params, batch, rng)
-    loss = jnp.mean(gan.game.discriminator(real, fake))
+    real, fake = discriminator_logits(gan, params, batch, rng)
+    loss = jnp.mean(gan.adversarial_loss.discriminator(real, fake))
     named = {"discriminator_loss": loss, "real_logit": jnp.mean(real), "fake_logit": jnp.mean(fake)}
     if gan.penalty == "none":
         return loss, named
@@ -110,16 +111,16 @@ def discriminator_loss(gan: Gan, params: Params, batch: Array, rng: Key) -> tupl
 def generator_loss(gan: Gan, params: Params, batch: Array, rng: Key) -> tuple[Array, dict[str, Array]]:
     """The generator's side of the game, on as many samples as the batch has examples."""
     fake = logits(gan, params, sample(gan, params, rng, batch.shape[0]))
-    loss = jnp.mean(gan.game.generator(fake))
+    loss = jnp.mean(gan.adversarial_loss.generator(fake))
     return loss, {"generator_loss": loss}
 
 
 def evaluate(gan: Gan, params: Params, batch: Array, rng: Key) -> dict[str, Array]:
     """Both players' losses and logits per pair of a real example and a sample: `[b]` each."""
-    real, fake = judge(gan, params, batch, rng)
+    real, fake = discriminator_logits(gan, params, batch, rng)
     return {
-        "discriminator_loss": gan.game.discriminator(real, fake),
-        "generator_loss": gan.game.generator(fake),
+        "discriminator_loss": gan.adversarial_loss.discriminator(real, fake),
+        "generator_loss": gan.adversarial_loss.generator(fake),
         "real_logit": real,
         "fake_logit": fake,
     }
@@ -145,7 +146,7 @@ FAMILY = Family(
         "ema_decay": 0.999,
     },
     objectives=("discriminator", "generator"),
-    reads=lambda settings: {"ema_decay"} | ({"r1_weight"} if settings["penalty"] == "r1" else set()),
+    active_hparams=lambda settings: {"ema_decay"} | ({"r1_weight"} if settings["penalty"] == "r1" else set()),
     make=make,
-    idle=lambda settings: networks.idle(settings, "generator_hidden", "discriminator_hidden"),
+    unused_settings=lambda settings: networks.unused_settings(settings, "generator_hidden", "discriminator_hidden"),
 )

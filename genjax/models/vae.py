@@ -19,9 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax import likelihoods, networks
-from genjax.divergences import standard_normal_kl
-from genjax.networks import forward, initial, logit, start_at
+from genjax.losses import likelihoods
+from genjax.losses.divergences import standard_normal_kl
+from genjax.nn import networks
+from genjax.nn.networks import forward, initial, logit, start_at
 from genjax.types import Array, DataSpec, Family, Hparams, InputError, Key, Model, Objective, Params, Settings
 
 # A learned variance cannot fall below that of rounding to one of 256 grey levels, 1 / (12 * 255^2), or for points below
@@ -211,7 +212,7 @@ def _bounded_below(log_var: Array, floor: float) -> Array:
     return floor + jax.nn.softplus(log_var - floor)
 
 
-def _reads(settings: Settings) -> set[str]:
+def _active_hparams(settings: Settings) -> set[str]:
     fixed = {"decoder_variance"} if settings["likelihood"] == "gaussian_fixed" else set()
     return {"beta", "beta_warmup"} | fixed
 
@@ -229,7 +230,7 @@ FAMILY = Family(
     },
     hparams={"beta": 1.0, "beta_warmup": 0.0, "decoder_variance": 0.1},
     objectives=("elbo",),
-    reads=_reads,
+    active_hparams=_active_hparams,
     make=make,
-    idle=lambda settings: networks.idle(settings, "hidden"),
+    unused_settings=lambda settings: networks.unused_settings(settings, "hidden"),
 )

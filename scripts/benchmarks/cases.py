@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from genjax import data
 from genjax.config import default, load
 from genjax.data import Dataset
-from genjax.search.plan import Trial
+from genjax.sweeps.plan import Trial
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 EXAMPLES = 20_000

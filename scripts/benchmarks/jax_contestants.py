@@ -11,14 +11,14 @@ import optax
 
 from benchmarks.cases import Case, dataset, planned
 from genjax import config as configs
-from genjax import hosts
-from genjax.compiler import compiled
 from genjax.data import describe
 from genjax.models import FAMILIES
-from genjax.programs import make_programs
-from genjax.step import prepare
-from genjax.train import advance, make_train
-from genjax.trials import programs as swept
+from genjax.runs.programs import make_run_programs
+from genjax.sweeps import programs as swept
+from genjax.system import processes
+from genjax.system.compiler import compiled
+from genjax.training.scan import advance, make_train
+from genjax.training.step import prepare
 
 Steps = Callable[[int], Any]  # goes on for so many steps of each trial; a sweep's return the states that they reach
 
@@ -26,7 +26,7 @@ Steps = Callable[[int], Any]  # goes on for so many steps of each trial; a sweep
 def genjax(case: Case) -> Steps:
     """Chunks of the compiled scan, the state donated, the data on the device as bytes."""
     config = case.config()
-    programs = make_programs(config, dataset(config))
+    programs = make_run_programs(config, dataset(config))
     state = programs.init()
 
     def steps(n: int) -> None:
@@ -39,9 +39,9 @@ def genjax(case: Case) -> Steps:
 
 def genjax_sweep(case: Case) -> Steps:
     """All trials as one program, each core with its share of them, one after another."""
-    hosts.cores_as_devices()
+    processes.use_cores_as_devices()
     config, trials = case.config(), planned(case)
-    programs = swept.make_programs(config, dataset(config), len(trials), "map", swept.residence())
+    programs = swept.make_cohort_programs(config, dataset(config), len(trials), "map", swept.residence())
     hparams, seeds = swept.traced(trials)
     hparams, rngs = programs.put(hparams), programs.keys(seeds)
     states = programs.initial(hparams, rngs)

@@ -11,7 +11,7 @@ from jax.interpreters import partial_eval
 from benchmarks.cases import Case, dataset
 from genjax import config as configs
 from genjax.data import describe
-from genjax.train import make_train
+from genjax.training.scan import make_train
 from genjax.types import TrainState
 
 Product = tuple[tuple[int, int], tuple[int, int], int, int]  # shapes of both factors, and the axis that each sums over

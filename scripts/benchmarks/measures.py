@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.cases import CASES
-from genjax import hosts
 from genjax.evaluation import fidelity, likelihood
 from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
 from genjax.evaluation.subject import Subject
 from genjax.models import FAMILIES
+from genjax.system import processes
 from genjax.types import DataSpec
 
 Work = Callable[[int], object]
@@ -57,7 +57,7 @@ MEASURES = {
 
 def log_likelihood(measure: Measure) -> Work:
     """As `evaluate.py` measures it, on both cores; the parameters' values do not change a time."""
-    hosts.cores_as_devices()
+    processes.use_cores_as_devices()
     config = CASES["burda_vae"].config()
     mean = np.full((28, 28, 1), 0.5, np.float32)
     spec = DataSpec((28, 28, 1), True, 1 / 255, mean, dynamic_binarisation=True)
@@ -90,7 +90,7 @@ def decoder_products(measure: Measure) -> Work:
 def kernel_distance(measure: Measure) -> Work:
     """As `evaluate.py` measures it."""
     del measure
-    hosts.cores_as_devices()
+    processes.use_cores_as_devices()
     x, y = _features()
     return lambda n: [fidelity.kernel_distance(x, y) for _ in range(n)]
 
@@ -98,7 +98,7 @@ def kernel_distance(measure: Measure) -> Work:
 def prdc(measure: Measure) -> Work:
     """As `evaluate.py` measures it."""
     del measure
-    hosts.cores_as_devices()
+    processes.use_cores_as_devices()
     x, y = _features()
     return lambda n: [fidelity.prdc(x, y, 5, {}) for _ in range(n)]
 

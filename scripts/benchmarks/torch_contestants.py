@@ -95,17 +95,17 @@ def gan(config) -> list[Player]:
     generator = conv_decoder(channels, latent, lambda: nn.LeakyReLU(0.2))
     discriminator = conv_encoder(channels, 1, lambda: nn.LeakyReLU(0.2))
 
-    def judge(x):
+    def discriminator_logits(x):
         return discriminator(2 * x - 1)
 
     def critic(x):
         with torch.no_grad():
             fake = torch.sigmoid(generator(torch.randn(len(x), latent)))
-        real, fake = judge(torch.cat([x, fake])).chunk(2)
+        real, fake = discriminator_logits(torch.cat([x, fake])).chunk(2)
         return (F.softplus(-real) + F.softplus(fake)).mean()
 
     def forger(x):
-        return F.softplus(-judge(torch.sigmoid(generator(torch.randn(len(x), latent))))).mean()
+        return F.softplus(-discriminator_logits(torch.sigmoid(generator(torch.randn(len(x), latent))))).mean()
 
     return [
         Player([discriminator], critic, hparams.discriminator_learning_rate, hparams.b1),

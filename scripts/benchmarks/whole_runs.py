@@ -30,7 +30,7 @@ RATES, SEEDS = (3e-4, 1e-3, 3e-3, 1e-2), (0, 1, 2, 3)
 BASE = ROOT / "configs" / "vae_digits.py"
 SWEEP = f"""
 from pathlib import Path
-from genjax.search import default, values
+from genjax.sweeps import default, values
 
 def get_config():
     sweep = default(Path({str(BASE)!r}))
@@ -40,13 +40,15 @@ def get_config():
     return sweep
 """
 
-# Times the loop of `run.train` between two rows of the log, then the same steps as bare scans.
+# Times the loop of `loop.train` between two rows of the log, then the same steps as bare scans.
 LOOP = """
 import io, tempfile, time
 from pathlib import Path
 import jax
-from genjax import config as configs, data, run
-from genjax.programs import make_programs
+from genjax import config as configs
+from genjax import data
+from genjax.runs import loop
+from genjax.runs.programs import make_run_programs
 
 class Clock(io.StringIO):
     at = {{}}
@@ -56,7 +58,7 @@ class Clock(io.StringIO):
         return len(text)
 
 config = configs.load(Path({config!r}))
-programs = make_programs(config, data.load(config.data.source))
+programs = make_run_programs(config, data.load(config.data.source))
 state, length = programs.init(), config.train.evaluate_every
 
 def bare(state, chunks):
@@ -69,7 +71,7 @@ def bare(state, chunks):
 state, _ = bare(state, 1)
 state, before = bare(state, 2)
 clock = Clock()
-assert run.train(config, Path(tempfile.mkdtemp()) / "run", clock) == 0
+assert loop.train(config, Path(tempfile.mkdtemp()) / "run", clock) == 0
 whole = (clock.at[config.train.steps] - clock.at[length]) / (config.train.steps - length)
 state, after = bare(state, 2)
 print((before + after) / 2 / whole)
@@ -100,7 +102,7 @@ def imports(rounds: int) -> list[float]:
     for _ in range(rounds):
         seconds = [
             float(_python(_environment(), "-c", f"import time; t = time.time(); import {name}; print(time.time() - t)"))
-            for name in ("jax", "jax, genjax.run")
+            for name in ("jax", "jax, genjax.runs.loop")
         ]
         beyond.append(seconds[1] - seconds[0])
     return beyond

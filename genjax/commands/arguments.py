@@ -1,0 +1,89 @@
+"""What the command lines share: their parsers, `--config.<setting>=<value>`, and one line for an error.
+
+What takes seconds to import is imported inside the functions, where Ctrl-C already ends the process quietly.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+BAD_INPUT, BROKEN_PIPE = 2, 141
+
+
+def run_quietly(command: Callable[[], int]) -> int:
+    """A command without tracebacks for Ctrl-C, for input that cannot be used, and for a reader who has left."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports make other errors of a KeyboardInterrupt
+    from genjax.types import InputError
+
+    logging.getLogger("absl").setLevel(logging.ERROR)  # libraries' advice would break the progress bar
+    try:
+        return command()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # whoever read the progress has left
+        return BROKEN_PIPE
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def config_parser(description: str) -> argparse.ArgumentParser:
+    """The parser of a command that takes a configuration, a folder, and the place among many hosts."""
+    parser = argparse.ArgumentParser(
+        usage="%(prog)s --config FILE [--config.SETTING=VALUE ...] [--workdir FOLDER]"
+        " [--coordinator HOST:PORT --num-processes N --process-id I]",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--config", required=True, type=Path, metavar="FILE", help="a file with get_config(), or a run's config.json"
+    )
+    parser.add_argument("--workdir", type=Path, metavar="FOLDER", help="default: runs/<config>-<hash of its settings>")
+    add_hosts(parser)
+    parser.error = refuse
+    return parser
+
+
+def add_hosts(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `processes.start`."""
+    group = parser.add_argument_group("many hosts", "one process on each; clusters that JAX knows need none of these")
+    group.add_argument("--coordinator", metavar="HOST:PORT", help="where process 0 listens")
+    group.add_argument("--num-processes", type=int, metavar="N", help="how many there are")
+    group.add_argument("--process-id", type=int, metavar="I", help="which of them this is, from 0")
+
+
+def assignments(arguments: Sequence[str]) -> dict[str, str]:
+    """`["--config.a.b=1", "--config.c", "2"]` as `{"a.b": "1", "c": "2"}`.
+
+    Raises:
+      InputError: an argument of another form.
+    """
+    typed, waiting = {}, list(arguments)
+    while waiting:
+        name, equals, value = waiting.pop(0).partition("=")
+        if not name.startswith("--config."):
+            refuse(f"unknown argument {name!r}; settings are given as --config.<setting>=<value>")
+        if not equals and not waiting:
+            refuse(f"{name} needs a value")
+        typed[name.removeprefix("--config.")] = value if equals else waiting.pop(0)
+    return typed
+
+
+def default_workdir(path: Path, digest: str) -> Path:
+    """`runs/<config name>-<8 hex digits>`: other settings are another folder, the same settings resume.
+
+    A run's own `config.json` stands for the folder that it lies in.
+    """
+    return path.parent if path.name == "config.json" else Path("runs") / f"{path.stem}-{digest}"
+
+
+def refuse(message: str) -> NoReturn:
+    """Raises an InputError with the message."""
+    from genjax.types import InputError
+
+    raise InputError(message)

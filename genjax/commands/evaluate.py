@@ -1,0 +1,62 @@
+"""The command line of `scripts/evaluate.py`."""
+
+import argparse
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from genjax.commands.arguments import refuse, run_quietly
+
+
+def main(arguments: Sequence[str], description: str) -> int:
+    """Runs `scripts/evaluate.py`; returns its exit code."""
+    return run_quietly(lambda: _evaluate(arguments, description))
+
+
+def _evaluate(arguments: Sequence[str], description: str) -> int:
+    from genjax.evaluation import options
+
+    parsed = _evaluation_parser(description).parse_args(arguments)
+    chosen = options.Options(**{name: getattr(parsed, name) for name in options.Options._fields})
+    options.check(chosen)
+    from genjax.system import processes
+
+    processes.use_cores_as_devices()
+    from genjax.evaluation import results  # a mistake in the options is reported before this is imported
+    from genjax.evaluation.evaluate import evaluate
+
+    print(results.table(evaluate(parsed.workdir, chosen)))
+    return 0
+
+
+def _evaluation_parser(description: str) -> argparse.ArgumentParser:
+    from genjax.evaluation.options import CHECKPOINTS, METRICS, SPLITS, Options
+
+    parser = argparse.ArgumentParser(
+        usage="%(prog)s --workdir FOLDER [--metrics NAME ...] [options]",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--workdir", required=True, type=Path, metavar="FOLDER", help="of the run")
+    add = functools.partial(_add_option, parser, Options())
+    add("metrics", f"{', '.join(METRICS)}; all that apply by default")
+    add("checkpoint", " or ".join(CHECKPOINTS))
+    add("split", ", ".join(SPLITS))
+    add("importance_samples", "k of log p(x)")
+    add("samples", "how many are compared with as many examples")
+    add("features", "pixels, pca:<components>, classifier:<name>; what suits the data by default")
+    add("sampler", "prior, gaussian, mixture:<components>, reconstruction; the prior by default, if there is one")
+    add("neighbours", "k of precision, recall, density and coverage, and of the codes' classification")
+    add("seed", "of every draw")
+    parser.error = refuse
+    return parser
+
+
+def _add_option(parser: argparse.ArgumentParser, plain: Any, name: str, told: str) -> None:
+    """An argument for a field of a record, of the field's type, with its default."""
+    default = getattr(plain, name)
+    several: dict[str, Any] = {"nargs": "+"} if isinstance(default, tuple) else {"type": type(default)}
+    shown = f"{told} (default {default})" if default else told
+    parser.add_argument(f"--{name.replace('_', '-')}", default=default, metavar=name[0].upper(), help=shown, **several)

@@ -1,0 +1,32 @@
+"""The command line of `scripts/sweep.py`."""
+
+from collections.abc import Sequence
+
+from genjax.commands.arguments import assignments, config_parser, default_workdir, refuse, run_quietly
+
+
+def main(arguments: Sequence[str], description: str) -> int:
+    """Runs `scripts/sweep.py`; returns its exit code."""
+    return run_quietly(lambda: _sweep(arguments, description))
+
+
+def _sweep(arguments: Sequence[str], description: str) -> int:
+    from genjax import config as configs
+    from genjax.sweeps import settings
+
+    parser = config_parser(description)
+    parser.add_argument("--export-best", type=int, default=0, metavar="N", help="write the best N trials as workdirs")
+    parsed, rest = parser.parse_known_args(arguments)
+    config = settings.override(configs.load(parsed.config), assignments(rest))
+    settings.check(config)
+    from genjax.sweeps import loop
+    from genjax.system import processes
+
+    if parsed.export_best < 0:
+        refuse(f"--export-best={parsed.export_best} must be at least 0")
+    processes.start(parsed.coordinator, parsed.num_processes, parsed.process_id)
+    processes.use_cores_as_devices()
+    workdir = parsed.workdir or default_workdir(parsed.config, configs.digest(config))
+    code = loop.sweep(config, workdir, parsed.export_best)
+    processes.finish()
+    return code

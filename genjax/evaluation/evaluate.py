@@ -1,0 +1,96 @@
+"""An evaluation from a run's folder to its table: what applies is measured, and each result is kept at once."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+from genjax.evaluation import fidelity, latent, likelihood, modes, pictures, samplers, subject
+from genjax.evaluation.options import Options
+from genjax.evaluation.results import Result, merged
+from genjax.evaluation.subject import Subject
+from genjax.runs.folder import claim, write_json
+from genjax.system import compiler
+from genjax.types import InputError
+
+
+class Metrics(NamedTuple):
+    """A group of metrics: what a subject lacks for it, if anything, and how it is measured."""
+
+    applies: Callable[[Subject], str]
+    measure: Callable[[Subject, Options, Any], list[Result]]
+
+
+METRICS = {
+    "likelihood": Metrics(likelihood.applies, likelihood.measure),
+    "fidelity": Metrics(fidelity.applies, fidelity.measure),
+    "modes": Metrics(modes.applies, modes.measure),
+    "latent": Metrics(latent.applies, latent.measure),
+}
+
+
+def evaluate(workdir: Path, options: Options, stream: TextIO = sys.stderr) -> dict[str, list[Result]]:
+    """Measures a run and adds what it found to its `evaluation.json`, with pictures.
+
+    Args:
+      workdir: of the run.
+      options: checked ones.
+      stream: for progress.
+
+    Returns:
+      `{group of metrics: results}`.
+
+    Raises:
+      InputError: the folder or the checkpoint cannot be used, or a metric that was asked for does not apply.
+    """
+
+    def say(line: str) -> None:
+        print(line, file=stream, flush=True)
+
+    config = subject.read_config(workdir)
+    compiler.keep_programs()
+    with claim(workdir, config):
+        loaded = subject.load(workdir, config, options.checkpoint, say)
+        options = options._replace(sampler=options.sampler or samplers.default(loaded))
+        names = _applicable(loaded, options.metrics)
+        say(f"{workdir}: step {loaded.step:,}, {', '.join(names)}")
+        found: dict[str, list[Result]] = {}
+        for name in names:
+            try:
+                found[name] = METRICS[name].measure(loaded, options, _progress(stream))
+            except InputError as error:
+                if name in options.metrics:
+                    raise
+                say(f"{name} is left out: {error}")
+                continue
+            _keep(workdir / "evaluation.json", found[name])
+        pictures.draw(loaded, options, found)
+    return found
+
+
+def _applicable(loaded: Subject, wanted: Sequence[str]) -> list[str]:
+    """The groups that were asked for, each of which must apply, or else those that do."""
+    for name in wanted:
+        if lacks := METRICS[name].applies(loaded):
+            raise InputError(f"{name} needs {lacks}; {loaded.workdir} has none")
+    return list(dict.fromkeys(wanted)) or [name for name in METRICS if not METRICS[name].applies(loaded)]
+
+
+def _keep(path: Path, new: Sequence[Result]) -> None:
+    """Adds results to the file that the run itself wrote, if it was finished."""
+    held = json.loads(path.read_text()) if path.exists() else {}
+    write_json(path, {**held, "results": merged(held.get("results", []), new)})
+
+
+def _progress(stream: TextIO) -> Callable[[str, int], Any]:
+    """`with progress(name, total) as tick`: a bar on a terminal, and nothing elsewhere."""
+    from tqdm import tqdm
+
+    @contextmanager
+    def progress(name: str, total: int) -> Iterator[Callable[[int], Any]]:
+        with tqdm(total=total, desc=name, file=stream, leave=False, disable=not stream.isatty()) as bar:
+            yield bar.update
+
+    return progress

@@ -1,0 +1,1 @@
+"""Losses and their parts, unreduced: one value per example, never a mean over the batch."""

@@ -1,0 +1,1 @@
+"""Layers, convolutions, and networks by name."""

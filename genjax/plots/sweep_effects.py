@@ -1,0 +1,227 @@
+"""Pictures of a sweep: what each hyperparameter did, how the trials learned, what the best and the worst of them made.
+
+Drawn as in `plots`. The darker, the better; a point is a setting of all axes, and its seeds are its trials. One
+trial that is a million times off is marked at the edge, and the others stay readable.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from genjax.plots.figure import BLUE, GAP, INK, ORANGE, StrPath, drawing, picture
+from genjax.plots.images import centres_of, enlarge, enlargement, image_grid
+from genjax.plots.sweep_scales import (
+    Points,
+    Results,
+    Scale,
+    View,
+    dodged,
+    limits,
+    numerals,
+    points_of,
+    scale,
+    short_names,
+    thinned,
+    view,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
+
+LEGEND = ("trial", "mean ± s.d. of a point", "point", "median of the points", "beyond the axis", "diverged")
+
+
+def objective_label(results: Results, height: float) -> str:
+    """The label of an axis so many inches high."""
+    words, width = f"({'lower' if results.goal == 'min' else 'higher'} is better)", int(12 * (height + 0.6))
+    together = len(results.metric) + len(words) < width
+    return wrapped(f"{results.metric} {words}", width) if together else f"{wrapped(results.metric, width)}\n{words}"
+
+
+def _say(axes: "Axes", results: Results) -> None:
+    text = "every trial diverged" if results.diverged.all() else "no finite value"
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
+
+
+def shades_of_rank() -> "ListedColormap":
+    """From the best to the worst; in order for colour-blind readers and in grey too."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps["YlGnBu"](np.linspace(1, 0.25, 256)))
+
+
+def rank_colours(figure: "Figure", axes: "Axes", count: int) -> np.ndarray:
+    """A colour for each rank `[count + 1, 4]`, that of rank 0 last of all, and a colour bar if there are two ranks."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    shades = ScalarMappable(Normalize(1, max(count, 2)), shades_of_rank())
+    if count > 1:
+        ticks = np.unique(np.linspace(1, count, 5).round())
+        bar = figure.colorbar(shades, ax=axes, label="rank", ticks=ticks, aspect=30, pad=0.02)
+        bar.ax.invert_yaxis()
+        bar.outline.set_visible(False)  # pyright: ignore
+    return np.asarray(shades.to_rgba(np.arange(count + 1)))
+
+
+def _show(axes: "Axes", seen: View, below: float, above: float) -> None:
+    """Sets the y axis, with margins in parts of its height."""
+    low, high = (np.log([seen.low, seen.high]) if seen.log else np.array([seen.low, seen.high])).tolist()
+    low, high = low - below * (high - low), high + above * (high - low)
+    if seen.log:
+        axes.set_yscale("log")
+        low, high = math.exp(low), math.exp(high)
+        log_ticks(axes, seen)
+    axes.set_ylim(low, high)
+
+
+def log_ticks(axes: "Axes", seen: View) -> None:
+    """Readable numbers on a logarithmic y axis."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if seen.high < 300 * seen.low else (1,)))
+    axes.yaxis.set_major_formatter(lambda v, _: numerals(np.array([v]))[0])
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def axis_effects(path: StrPath, results: Results) -> None:
+    """Saves the objective against each axis: trials, their points, and the points' median at each value."""
+    points, panels = points_of(results), short_names(results)
+    columns = 2 if len(panels) == 4 else min(3, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    seen = view(results.values)
+    low, high = (bool((results.values < seen.low).any()), bool((results.values > seen.high).any()))
+    worst = (
+        bool(results.diverged.any()) and results.goal == "max",
+        bool(results.diverged.any()) and results.goal == "min",
+    )
+    with drawing(path, max(4, 0.5 + 2.7 * columns), 0.7 + 2.4 * rows) as figure:
+        grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+        _show(grid[0], seen, 0.06 + 0.08 * (low + worst[0]), 0.06 + 0.08 * (high + worst[1]))
+        for axes, (name, values) in zip(grid, panels.items(), strict=False):
+            _effect(axes, scale(values), results, points, seen)
+            axes.set_xlabel(wrapped(name, 36))
+        for axes in grid[len(panels) :]:
+            axes.remove()
+        handles = {str(h.get_label()): h for axes in grid for h in axes.get_legend_handles_labels()[0]}
+        handles = {label: handles[label] for label in LEGEND if label in handles}
+        figure.legend(list(handles.values()), list(handles), loc="outside upper right", ncols=(2, 3, 5)[columns - 1])
+        figure.supylabel(objective_label(results, 2.4 * rows))
+        if not np.isfinite(results.values).any():
+            _say(grid[0], results)
+            grid[0].set_yticks([])
+
+
+def _effect(axes: "Axes", axis: Scale, results: Results, points: Points, seen: View) -> None:
+    places = dodged(axis.places[points.first], 0.6)
+    x, y = places[points.of], results.values
+    if seeds := bool(np.isfinite(points.std).any()):
+        axes.scatter(x, y, s=9, color=BLUE, alpha=0.35, linewidths=0, label=LEGEND[0])
+    shown = (points.mean >= seen.low) & (points.mean <= seen.high)
+    if shown.any():
+        bars = {"fmt": "o", "markersize": 3.5, "elinewidth": 0.9, "label": LEGEND[1] if seeds else LEGEND[2]}
+        axes.errorbar(places[shown], points.mean[shown], points.std[shown] if seeds else None, color=BLUE, **bars)
+    distinct = axis.distinct
+    if len(distinct) <= 12 and shown.any():
+        at = [points.mean[(axis.places[points.first] == d) & (points.rank > 0)] for d in distinct]
+        medians = [np.median(m) if len(m) else np.nan for m in at]
+        style = {"linestyle": "none", "marker": "_", "markersize": 16} if axis.kind == "categorical" else {}
+        axes.plot(distinct, medians, color=INK, label=LEGEND[3], **style)
+    down = results.goal == "max"
+    marks = {"transform": axes.get_xaxis_transform(), "clip_on": False, "zorder": 3}
+    bad = results.diverged & np.isnan(y)
+    for chosen, marker, edge, colour, label in (
+        (y < seen.low, "v", 0.03 + 0.06 * (down and bad.any()), INK, LEGEND[4]),
+        (y > seen.high, "^", 0.97 - 0.06 * (not down and bad.any()), INK, LEGEND[4]),
+        (bad, "x", 0.03 if down else 0.97, ORANGE, LEGEND[5]),
+    ):
+        if chosen.any():
+            axes.scatter(x[chosen], np.full(chosen.sum(), edge), s=18, marker=marker, c=colour, label=label, **marks)
+    _ticks(axes, axis)
+    axes.set_xlim(min(-0.05, places.min() - 0.04), max(1.05, places.max() + 0.04))
+
+
+def _ticks(axes: "Axes", axis: Scale) -> None:
+    wide = axis.kind == "categorical" and sum(map(len, axis.labels)) + 2 * len(axis.labels) > 36
+    kept = thinned(axis.ticks, 0.05 if wide else 0.08 if axis.kind == "categorical" else 0.19)
+    turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if wide else {}
+    axes.set_xticks(axis.ticks[kept], [wrapped(axis.labels[i], 99) for i in kept], **turned)
+
+
+def ranked_curves(path: StrPath, steps: np.ndarray, curves: np.ndarray, results: Results) -> None:
+    """Saves the trials' learning curves, coloured by the rank of their point, the best on top.
+
+    Args:
+      path: of the PNG.
+      steps: `[E]`.
+      curves: `[T, E]`, nan where a trial had stopped; a dot ends it there.
+      results: of the T trials.
+    """
+    points = points_of(results)
+    count = int(points.rank.max())
+    ranks = points.rank[points.of]  # [T]
+    with drawing(path, 6.4, 3.8) as figure:
+        axes = figure.subplots()
+        colours = rank_colours(figure, axes, count)
+        for t in np.argsort(np.where(ranks == 0, count + 1, ranks), stable=True)[::-1]:
+            known = np.isfinite(curves[t])
+            lost = {"color": ORANGE, "linestyle": "--", "linewidth": 0.8, "label": "diverged"}
+            style = {"color": colours[ranks[t]], "linewidth": 1 + (ranks[t] == 1)} if ranks[t] else lost
+            axes.plot(steps[known], curves[t, known], **style)
+            if known.any() and not known[-1]:
+                axes.plot(steps[known][-1], curves[t, known][-1], "o", markersize=3, color=style["color"], zorder=3)
+        axes.set(xlabel="step", ylabel=objective_label(results, 3.4))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        _show(axes, view(curves), 0.04, 0.04)
+        if (np.isfinite(curves).any(axis=1) & ~np.isfinite(curves[:, -1:]).any(axis=1) & (ranks > 0)).any():
+            axes.plot([], [], "o", color=INK, markersize=3, label="ended early")
+        if handles := dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True)):
+            axes.legend(list(handles.values()), list(handles))
+        if not np.isfinite(curves).any():
+            _say(axes, results)
+
+
+def sample_rows(path: StrPath, rows: Sequence[tuple[str, np.ndarray]]) -> None:
+    """Saves what some trials made: a row of at most 12 images each, or a scatter each on the first one's axes.
+
+    Args:
+      path: of the PNG.
+      rows: labels, and images `[N, H, W, C]` in [0, 1] or points `[N, 2]`, all of one kind.
+    """
+    if rows[0][1].ndim == 2:
+        return _scatters(path, rows)
+    columns = min(12, max(len(images) for _, images in rows))
+    height, width = rows[0][1].shape[1:3]
+    factor = enlargement(width, 12)
+    cells = np.ones((len(rows), columns, height * factor, width * factor, 3), np.float32)
+    for row, (_, images) in zip(cells, rows, strict=True):
+        row[: len(images)] = enlarge(images[:columns], factor)
+    lines = max(1, height * factor // 20)  # a line needs about 20 pixels
+    with picture(path, image_grid(cells.reshape(-1, *cells.shape[2:]), columns, GAP), room=420) as axes:
+        labels = [wrapped(label, 40, lines) for label, _ in rows]
+        axes.set_yticks(centres_of(len(rows), height * factor, GAP), labels)
+    return None
+
+
+def _scatters(path: StrPath, rows: Sequence[tuple[str, np.ndarray]]) -> None:
+    spans = [limits(rows[0][1][:, d]) for d in range(2)]  # the best: the others may be anywhere
+    half = 0.7 * (max(high - low for low, high in spans) or 1)
+    box = np.array([[(low + high) / 2 - half, (low + high) / 2 + half] for low, high in spans])  # x and y from, to
+    columns = min(4, len(rows))
+    down = math.ceil(len(rows) / columns)
+    with drawing(path, 0.5 + 2.6 * columns, 3.7 * down) as figure:
+        grid = figure.subplots(down, columns, sharex=True, sharey=True, squeeze=False).ravel()
+        for axes, (label, xy) in zip(grid, rows, strict=False):
+            inside = ((xy >= box[:, 0]) & (xy <= box[:, 1])).all(axis=1)
+            axes.scatter(*xy[inside].T, s=float(np.clip(4_000 / max(1, len(xy)), 1.5, 12)), c=BLUE, alpha=0.5, lw=0)
+            outside = "" if inside.all() else f" ({(~inside).sum():,} of {len(xy):,} outside)"
+            axes.set_title(wrapped(label + outside, 32, lines=5))
+            axes.set(xlim=box[0], ylim=box[1], aspect="equal")
+        for axes in grid[len(rows) :]:
+            axes.remove()

@@ -1,0 +1,57 @@
+"""How examples reach the device: all at once, or chunk by chunk from the host. Both train on the same examples."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from genjax.system.compiler import compiled
+from genjax.training.scan import Train, advance
+from genjax.types import Array, Hparams, Key, TrainState
+
+Advance = Callable[[TrainState, int], tuple[TrainState, dict[str, Array]]]
+
+
+def resident(functions: Train, x: np.ndarray, hparams: Hparams, rng: Key, replicate: Callable[[Any], Any]) -> Advance:
+    """`(state, length) -> (state, metrics)` with the whole split on the device, as stored.
+
+    Args:
+      functions: of `make_train`.
+      x: `[n, *shape]`, the training split.
+      hparams: traced scalars.
+      rng: the run's root key.
+      spread: puts a tree of arrays on the devices.
+    """
+    data = replicate(jnp.asarray(x))
+
+    @partial(compiled, static_argnames="length", donate_argnames="state")
+    def chunk(state: TrainState, data: Array, hparams: Hparams, rng: Key, length: int):
+        return advance(functions, state, data, hparams, rng, length)
+
+    return lambda state, length: chunk(state, data, hparams, rng, length)
+
+
+def streamed(functions: Train, x: np.ndarray, hparams: Hparams, rng: Key, replicate: Callable[[Any], Any]) -> Advance:
+    """The same for a split that the device cannot hold: the host gathers each chunk's examples and sends them."""
+
+    @partial(jax.jit, static_argnames="length")
+    def order(step: Array, hparams: Hparams, rng: Key, length: int) -> Array:
+        return functions.indices(hparams, rng, step, length, len(x))
+
+    chunk = compiled(functions.chunk, donate_argnames="state")
+
+    def step_on(state: TrainState, length: int) -> tuple[TrainState, dict[str, Array]]:
+        indices = np.asarray(order(state.step, hparams, rng, length))  # [length, repeats, b]
+        examples = replicate(jnp.asarray(x[indices.reshape(-1)]))
+        places = jnp.arange(indices.size, dtype=jnp.uint32).reshape(indices.shape)
+        return chunk(state, examples, replicate(places), hparams, rng)
+
+    return step_on
+
+
+def means(prefix: str, metrics: Mapping[str, Array]) -> dict[str, float]:
+    """`{prefix/name: mean}`, added up in double precision on the host."""
+    return {f"{prefix}/{name}": float(np.mean(np.asarray(v), dtype=np.float64)) for name, v in metrics.items()}

@@ -1,6 +1,0 @@
-"""What a sweep tries: axes over the settings of a base configuration, and how they combine into trials."""
-
-from genjax.search.axes import Axis, choice, integers, log_uniform, uniform, values
-from genjax.search.settings import default
-
-__all__ = ["Axis", "choice", "default", "integers", "log_uniform", "uniform", "values"]

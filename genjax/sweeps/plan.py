@@ -1,0 +1,110 @@
+"""From axes to trials, and from trials to groups: one program each."""
+
+import itertools
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from genjax import config as configs
+from genjax.sweeps import axes
+from genjax.types import InputError
+
+Point = dict[str, Any]  # {setting: value}, without the seed
+
+
+class Trial(NamedTuple):
+    """One run of a sweep.
+
+    Attributes:
+      number: from 0, in the order of the plan.
+      point: the number of its point: trials of one point differ in their seeds alone.
+      settings: `{setting: value}` of every axis.
+      config: its whole configuration, as a single run would have it.
+    """
+
+    number: int
+    point: int
+    settings: Point
+    config: ConfigDict
+
+
+def points(sweep: ConfigDict) -> list[Point]:
+    """Every point of a sweep whose strategy needs nobody else's answers; the same ones each time.
+
+    In the order of the axes, the last one fastest; each draw meets every combination of the axes that list values.
+    """
+    swept = [axis for axis in sweep.axes if axis.setting != "seed"]
+    if sweep.strategy == "zip" and swept:
+        lists = zip(*map(axes.options, swept), strict=True)
+        return [dict(zip([axis.setting for axis in swept], step, strict=True)) for step in lists]
+    drawn = [axis for axis in swept if sweep.strategy in ("random", "sobol") and axis.kind != "values"]
+    crossed = [axis for axis in swept if axis not in drawn]
+    draws = [[axes.at(axis, u) for axis, u in zip(drawn, row, strict=True)] for row in _unit(sweep, len(drawn))]
+    found = []
+    for draw, listed in itertools.product(draws, itertools.product(*map(axes.options, crossed))):
+        point = {axis.setting: value for axis, value in zip([*drawn, *crossed], [*draw, *listed], strict=True)}
+        found.append({axis.setting: point[axis.setting] for axis in swept})
+    return found
+
+
+def _unit(sweep: ConfigDict, count: int) -> list[list[float]]:
+    """So many numbers in [0, 1) for each draw: from NumPy's generator, or scipy's scrambled Sobol sequence."""
+    if not count:
+        return [[]]
+    rng = np.random.default_rng(sweep.draw_seed)
+    if sweep.strategy == "random":
+        return rng.random((sweep.points, count)).tolist()
+    from scipy.stats import qmc
+
+    whole = 1 << (sweep.points - 1).bit_length()  # a sequence keeps its balance at powers of two
+    return qmc.Sobol(count, rng=rng).random(whole)[: sweep.points].tolist()
+
+
+def trials(sweep: ConfigDict, planned: Sequence[Point], first_trial: int = 0, first_point: int = 0) -> list[Trial]:
+    """Every point with each of the seeds.
+
+    Raises:
+      InputError: a trial's configuration cannot be run; the line says which.
+    """
+    seeds = next((axes.options(axis) for axis in sweep.axes if axis.setting == "seed"), (sweep.base.seed,))
+    known, found = configs.known(sweep.base), []
+    for number, (i, seed) in enumerate(itertools.product(range(len(planned)), seeds), first_trial):
+        settings, config = {**planned[i], "seed": seed}, sweep.base.copy_and_resolve_references()
+        try:
+            for name, value in settings.items():
+                targets = axes.targets(name, sweep.base)
+                settings[name] = axes.typed(name, value, known[targets[0]])
+                config.update_from_flattened_dict(dict.fromkeys(targets, settings[name]))
+            configs.check(config)
+        except InputError as error:
+            raise InputError(f"trial {number} ({told(settings)}): {error}") from error
+        found.append(Trial(number, first_point + i, settings, config))
+    return found
+
+
+def program_of(config: ConfigDict) -> str:
+    """What names the program that trains a configuration: all of it but the seed and the traced numbers."""
+    static = {name: v for name, v in configs.flatten(config).items() if not name.startswith("hparams.")}
+    del static["seed"]
+    return json.dumps(static, sort_keys=True)
+
+
+def groups(planned: Sequence[Trial]) -> list[list[Trial]]:
+    """The trials that one program can train, in the order of the plan."""
+    found: dict[str, list[Trial]] = {}
+    for trial in planned:
+        found.setdefault(program_of(trial.config), []).append(trial)
+    return list(found.values())
+
+
+def told(settings: Point) -> str:
+    """`beta=4 learning_rate=0.001`: a point in short."""
+    return " ".join(f"{name.split('.', 1)[-1]}={short(value)}" for name, value in settings.items())
+
+
+def short(value: Any) -> str:
+    """A value of a setting as a person would write it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,219 @@
+"""A sweep's configuration: its defaults, and the checks that turn a mistake into one line."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from genjax import config as configs
+from genjax.sweeps import axes
+from genjax.sweeps.axes import CONTINUOUS, KINDS, LISTED, Axis
+from genjax.system.messages import nearest_name
+from genjax.types import InputError
+
+STRATEGIES = ("grid", "zip", "random", "sobol", "optuna")
+DRAWN = ("random", "sobol", "optuna")
+EXECUTIONS = ("auto", "vmap", "map")
+STOPPINGS = ("none", "halving", "population")
+LARGEST = 100_000  # trials
+
+# Settings that belong to a whole sweep: a trial's results do not depend on them, or another would be another model.
+FIXED = (
+    "model.family",
+    "data.resident_bytes",
+    "train.log_every",
+    "train.checkpoint_every",
+    "train.devices",
+    "train.deterministic",
+)
+
+SWEEP = {
+    "axes": (),
+    "strategy": "grid",
+    "points": 0,
+    "draw_seed": 0,
+    "objective": {"metric": "loss", "goal": "min", "of": "last"},
+    "execution": "auto",
+    "memory_bytes": 0,
+    "stopping": "none",
+    "halving": {"first": 1000, "eta": 3},
+    "population": {"every": 1000, "share": 0.25, "factor": 1.2},
+    "optuna": {"storage": "", "study": "", "batch": 8},
+}
+
+
+def default(base: Path) -> ConfigDict:
+    """A sweep over a base configuration, for a config file to edit.
+
+    Settings: `base`, what every trial has; `axes`; `strategy`: axes combine as `grid` (every combination), `zip` (the
+    first values, the second ones ...), or in `points` that are drawn: `random`, `sobol` (scrambled) or by `optuna`;
+    `draw_seed`, of what is drawn; `objective`: the `last` or the `best` of a validation `metric`, `min` or `max`;
+    `execution`: trials side by side (`vmap`), one after another inside the program (`map`), or what a measurement
+    says (`auto`); `memory_bytes` for a program (0: what the device has free). `stopping`: `halving` keeps one point
+    in `eta` after `first` steps, after `eta` times as many, and so on; `population` lets, every so many steps, the
+    worst `share` of the trials go on from copies of the best, with traced settings times or over `factor`.
+    `optuna`: the `storage` and the `study` that workers share, and how many points are asked for at a time.
+
+    Args:
+      base: the file of a configuration for `scripts/train.py`.
+    """
+    return ConfigDict({"base": configs.load(base), **SWEEP})
+
+
+def override(sweep: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
+    """A copy with settings replaced as they were typed: `{"points": "4", "base.train.steps": "100"}`.
+
+    Raises:
+      InputError: an unknown setting, with the nearest right one, or a value of another type.
+    """
+    _check_is_a_sweep(sweep)
+    known = configs.flatten(SWEEP) | {f"base.{name}": value for name, value in configs.known(sweep.base).items()}
+    swept = {
+        f"base.{name}"
+        for axis in sweep.get("axes") or ()
+        if isinstance(axis, Axis) and isinstance(axis.setting, str)
+        for name in axes.targets(axis.setting, sweep.base)
+    }
+    values = {}
+    for name, text in assignments.items():
+        like = known[nearest_name("setting of a sweep", name, known)]
+        if name == "axes":
+            raise InputError("axes are written in the config file, not on the command line")
+        if name in swept:
+            raise InputError(f"{name} = {text} would not act: an axis says what it is")
+        values[name] = configs.parse(name, text, like)
+    changed = sweep.copy_and_resolve_references()
+    changed.update_from_flattened_dict(values)
+    return changed
+
+
+def check(sweep: ConfigDict) -> None:
+    """Refuses a sweep that cannot be run, or that holds a setting that would not act.
+
+    Raises:
+      InputError: what is wrong, in one line.
+    """
+    _check_is_a_sweep(sweep)
+    configs.check(sweep.base)
+    known = configs.flatten(SWEEP)
+    values = {name: value for name, value in configs.flatten(sweep).items() if not name.startswith("base.")}
+    for name, value in values.items():
+        configs.same_type(name, value, known[nearest_name("setting of a sweep", name, known)])
+    for name in sorted(known.keys() - values.keys()):
+        raise InputError(f"setting {name} is missing")
+    for name, names in {
+        "strategy": STRATEGIES,
+        "execution": EXECUTIONS,
+        "stopping": STOPPINGS,
+        "objective.goal": ("min", "max"),
+        "objective.of": ("last", "best"),
+    }.items():
+        nearest_name(name, values[name], names)
+    _check_axes(sweep)
+    _check_numbers(sweep, values)
+    _check_combination(sweep)
+    for name in sorted(_idle(sweep)):
+        if values[name] != known[name]:
+            raise InputError(f"{name} = {values[name]!r} would not act: nothing under these settings reads it")
+
+
+def _check_is_a_sweep(sweep: ConfigDict) -> None:
+    if not isinstance(sweep.get("base"), ConfigDict):
+        raise InputError("this configuration is a single run's: start it with scripts/train.py")
+
+
+def _check_axes(sweep: ConfigDict) -> None:
+    if not sweep.axes:
+        raise InputError("the sweep has no axes")
+    known, seen = configs.known(sweep.base), set[str]()
+    for axis in sweep.axes:
+        if not (isinstance(axis, Axis) and isinstance(axis.setting, str) and isinstance(axis.of, tuple)):
+            raise InputError(f"axes hold a {type(axis).__name__}: an axis is made by {', '.join(KINDS)}")
+        targets = axes.targets(axis.setting, sweep.base)
+        like = known[targets[0]]
+        if twice := seen.intersection(targets):
+            raise InputError(f"there are two axes over {twice.pop()}")
+        if axis.setting in FIXED:
+            raise InputError(f"there is no axis over {axis.setting}: all trials of a sweep share it")
+        axes.check(axis)
+        _check_kind(axis, sweep.strategy)
+        values = [axes.typed(axis.setting, value, like) for value in axis.of]
+        if len(set(values)) < len(values) and (sweep.strategy != "zip" or axis.setting == "seed"):
+            raise InputError(f"axis {axis.setting} lists a value twice")
+        seen.update(targets)
+
+
+def _check_kind(axis: Axis, strategy: str) -> None:
+    """Refuses an axis of a kind that its setting or the strategy cannot have."""
+    if axis.setting == "seed":
+        if axis.kind not in ("values", "integers"):
+            raise InputError("axis seed needs `values` or `integers`: every point is trained with each seed")
+        return
+    if axis.kind in CONTINUOUS and not axis.setting.startswith("hparams."):
+        raise InputError(f"{axis.setting} is static, a program for each value: list its values instead of a range")
+    if (axis.kind not in LISTED and strategy == "zip") or (axis.kind in CONTINUOUS and strategy == "grid"):
+        raise InputError(f"axis {axis.setting} is a range, and a {strategy} needs lists")
+    if axis.kind == "values" and strategy == "optuna":
+        raise InputError(f"axis {axis.setting} lists values: with optuna, which picks them, write `choice`")
+
+
+def _check_combination(sweep: ConfigDict) -> None:
+    """Refuses axes that do not combine as the strategy says, or that make too many trials."""
+    drawn = sweep.strategy in DRAWN
+    listed = [axis for axis in sweep.axes if not drawn or axis.kind == "values" or axis.setting == "seed"]
+    if drawn and len(listed) == len(sweep.axes):
+        raise InputError(f"strategy {sweep.strategy!r} has nothing to draw: every axis lists its values")
+    lengths = {axis.setting: len(axes.options(axis)) for axis in listed}
+    seeds = lengths.pop("seed", 1)
+    if sweep.strategy == "zip" and len(set(lengths.values())) > 1:
+        raise InputError(f"a zip needs lists of one length, and there are {lengths}")
+    points = max(lengths.values(), default=1) if sweep.strategy == "zip" else math.prod(lengths.values())
+    count = seeds * points * (sweep.points if drawn else 1)
+    if count > LARGEST:
+        raise InputError(f"the axes make {count:,} trials: more than {LARGEST:,}")
+
+
+def _check_numbers(sweep: ConfigDict, values: Mapping[str, Any]) -> None:
+    for name, least in {
+        "draw_seed": 0,
+        "memory_bytes": 0,
+        "halving.first": 1,
+        "halving.eta": 2,
+        "optuna.batch": 1,
+    }.items():
+        if values[name] < least:
+            raise InputError(f"{name} = {values[name]} must be at least {least}")
+    if sweep.strategy in DRAWN and sweep.points < 1:
+        raise InputError(f"strategy {sweep.strategy!r} needs points: how many to draw")
+    if sweep.strategy == "optuna" and not (sweep.optuna.storage and sweep.optuna.study):
+        raise InputError("strategy 'optuna' needs optuna.storage and optuna.study")
+    if not 0 < sweep.population.share <= 0.5:
+        raise InputError(f"population.share = {sweep.population.share} must be above 0 and at most 0.5")
+    if not sweep.population.factor > 1:
+        raise InputError(f"population.factor = {sweep.population.factor} must be above 1")
+    if sweep.strategy == "optuna" and sweep.stopping == "population":
+        raise InputError("stopping 'population' changes the settings that optuna chose: the two do not go together")
+    every = {"halving": "halving.first", "population": "population.every"}.get(sweep.stopping)
+    if every and (values[every] < 1 or values[every] % sweep.base.train.log_every):
+        raise InputError(f"{every} = {values[every]} must be a multiple of base.train.log_every")
+    if every and values[every] >= sweep.base.train.steps:
+        raise InputError(f"{every} = {values[every]} would not act: base.train.steps = {sweep.base.train.steps}")
+    if every and "train.steps" in [axis.setting for axis in sweep.axes]:
+        raise InputError(f"stopping {sweep.stopping!r} compares trials at the same step: no axis over train.steps")
+    if sweep.stopping == "population" and not any(a.setting.startswith("hparams.") for a in sweep.axes):
+        raise InputError("stopping 'population' explores traced settings, and there is no axis over hparams")
+
+
+def _idle(sweep: ConfigDict) -> set[str]:
+    """The settings that nothing reads under the others."""
+    drawn = sweep.strategy in DRAWN
+    acts = {
+        "points": drawn,
+        "draw_seed": sweep.strategy in ("random", "sobol") or sweep.stopping == "population",
+        **dict.fromkeys(("halving.first", "halving.eta"), sweep.stopping == "halving"),
+        **{f"population.{name}": sweep.stopping == "population" for name in ("every", "share", "factor")},
+        **{f"optuna.{name}": sweep.strategy == "optuna" for name in ("storage", "study", "batch")},
+    }
+    return {name for name, reads in acts.items() if not reads}

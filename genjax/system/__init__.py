@@ -1,0 +1,1 @@
+"""The machine: files, processes on many hosts, signals, and how XLA is asked to compile."""

@@ -1,0 +1,124 @@
+"""Many trials as one program: a single run's functions mapped over an axis of trials, [T].
+
+Trials differ in their hyperparameters and in their keys, and share the program and the data. Nothing here knows how
+trials are chosen or ranked, and no trial reads another's numbers but through `take`.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from genjax.training.scan import Train, advance
+from genjax.types import Array, Hparams, Key, TrainState
+
+TRIALS = "trials"
+
+# Maps `function(data, *one trial's)` over the leading axis of everything but the data.
+Over = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def vectorised(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Every trial at once: `jax.vmap`."""
+
+    def mapped(data: Array, *trials: Any) -> Any:
+        return jax.vmap(partial(function, data))(*trials)
+
+    return mapped
+
+
+def sequential(function: Callable[..., Any]) -> Callable[..., Any]:
+    """One trial after another inside the program: `jax.lax.map`. A trial's bits are those of its single run."""
+
+    def mapped(data: Array, *trials: Any) -> Any:
+        return jax.lax.map(lambda trial: function(data, *trial), trials)
+
+    return mapped
+
+
+def sharded(mesh: Mesh, over: Over) -> Over:
+    """Over a mesh, each device with its share of the trials, mapped by `over`; T is a multiple of their number."""
+
+    def map_over(function: Callable[..., Any]) -> Callable[..., Any]:
+        def mapped(data: Array, *trials: Any) -> Any:
+            own = PartitionSpec(TRIALS)
+            share = jax.shard_map(
+                over(function),
+                mesh=mesh,
+                in_specs=(PartitionSpec(), *(own for _ in trials)),
+                out_specs=own,
+                check_vma=False,  # nothing is exchanged between devices
+            )
+            return share(data, *trials)
+
+        return mapped
+
+    return map_over
+
+
+def trial_mesh(devices: Any) -> Mesh:
+    """A mesh of one axis, the trials', over the devices."""
+    return Mesh(devices, (TRIALS,), axis_types=(AxisType.Auto,))
+
+
+def placed(mesh: Mesh, tree: Any) -> Any:
+    """A tree of NumPy arrays `[T, ...]`, each device with its own trials, whichever process it belongs to."""
+    share = NamedSharding(mesh, PartitionSpec(TRIALS))
+    return jax.tree.map(lambda leaf: jax.make_array_from_callback(leaf.shape, share, leaf.__getitem__), tree)
+
+
+def sweep(
+    train: Train,
+    hparams: Hparams,
+    rngs: Key,
+    data: Array,
+    length: int,
+    states: TrainState | None = None,
+    over: Over = vectorised,
+) -> tuple[TrainState, dict[str, Array]]:
+    """Trains every trial for `length` steps, as one program to jit.
+
+    A trial whose gradients stop being finite is frozen at its last finite state; the others keep their bits.
+
+    Args:
+      train: of `make_train`.
+      hparams: `{name: [T]}`.
+      rngs: `[T]`, each trial's root key.
+      data: `[n, *shape]` as stored, one for all trials.
+      length: static.
+      states: `[T, ...]` to go on from; the first ones if None.
+      over: how trials share the machine: `side_by_side`, `in_turn`, or either of them `shared_out` over devices.
+
+    Returns:
+      The states `[T, ...]`, and `{name: [T, length]}`.
+    """
+    states = initial(train, hparams, rngs, over) if states is None else states
+
+    def one(data: Array, state: TrainState, hparams: Hparams, rng: Key) -> tuple[TrainState, dict[str, Array]]:
+        return advance(train, state, data, hparams, rng, length)
+
+    return over(one)(data, states, hparams, rngs)
+
+
+def initial(train: Train, hparams: Hparams, rngs: Key, over: Over = vectorised) -> TrainState:
+    """Every trial's state before its first step, `[T, ...]`."""
+    return over(lambda _, hparams, rng: train.init(hparams, rng))(jnp.zeros(()), hparams, rngs)
+
+
+def evaluate(
+    train: Train, states: TrainState, data: Array, hparams: Hparams, rngs: Key, over: Over = vectorised
+) -> dict[str, Array]:
+    """`{name: [T]}` on every example of `data`."""
+
+    def one(data: Array, state: TrainState, hparams: Hparams, rng: Key) -> dict[str, Array]:
+        return train.evaluate(state, data, hparams, rng)
+
+    return over(one)(data, states, hparams, rngs)
+
+
+def select_trials(tree: Any, trials: Array) -> Any:
+    """The trials of these numbers: survivors, moved together, or copies of the best in the place of the worst."""
+    return jax.tree.map(lambda leaf: leaf[trials], tree)
