@@ -1,7 +1,7 @@
 """Configurations: defaults, files, overrides from a command line, and the checks that turn a mistake into one line.
 
 A configuration is an `ml_collections.ConfigDict` with `seed`, `data`, `model`, `optim` (one group per objective),
-`hparams` and `train`. All of it is static but `hparams`, a flat group of numbers that are traced.
+`hparams`, `schedules` and `train`. All of it is static but `hparams`, a flat group of numbers that are traced.
 """
 
 import ast
@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 
 from genjax.models import FAMILIES
 from genjax.system.messages import nearest_name
-from genjax.training import optimisers
+from genjax.training import optimisers, schedules
 from genjax.types import Family, InputError
 
 TRAIN = {
@@ -42,14 +42,16 @@ def default(family: str) -> ConfigDict:
     Settings of `train`: `log_every` steps make one compiled chunk, and `evaluate_every` and `checkpoint_every` are
     multiples of it; `devices` is the number over which a batch is split (0: all); `deterministic` asks the GPU's
     compiler for operations that give the same bits each time. Settings of `data`: a training split larger than
-    `resident_bytes` stays on the host and is sent chunk by chunk.
+    `resident_bytes` stays on the host and is sent chunk by chunk. `schedules` is empty: `config.schedules.beta =
+    "linear"` gives a hyperparameter one of `training.schedules.WEIGHTS`, whose numbers are hyperparameters too
+    (`hparams.beta_duration`).
     """
     kind = FAMILIES[nearest_name("model.family", family, FAMILIES)]
     hparams = {**optimisers.HPARAMS, **kind.hparams}
     shared = {
         name
         for name in optimisers.HPARAMS
-        if any(optimisers.own_name(o, name, hparams) == name for o in kind.objectives)
+        if any(optimisers.resolve_name(objective, name, hparams) == name for objective in kind.objectives)
     }
     return ConfigDict(
         {
@@ -62,6 +64,7 @@ def default(family: str) -> ConfigDict:
                 for name, value in hparams.items()
                 if name not in optimisers.HPARAMS or name in shared
             },
+            "schedules": {},
             "train": TRAIN,
         }
     )
@@ -117,12 +120,13 @@ def check(config: ConfigDict) -> None:
     if not 0 <= config["seed"] < 2**32:
         raise InputError(f"seed = {config['seed']} must be at least 0 and less than 2**32")
     _check_choices(config, FAMILIES[values["model.family"]])
-    _check_hparams(config["hparams"])
+    _check_hparams(config["hparams"], FAMILIES[values["model.family"]])
     _check_train(config["train"])
     unread = {f"hparams.{name}" for name in config["hparams"]} - {f"hparams.{name}" for name in active(config)}
+    unread |= {f"schedules.{name}" for name in config["schedules"] if name not in active(config)}
     unread |= {f"model.{name}" for name in FAMILIES[values["model.family"]].unused_settings(config["model"])}
     for name in sorted(unread):
-        if values[name] != base.get(name):
+        if values[name] != settings[name] or name not in base:
             raise InputError(f"{name} = {values[name]!r} would not act: nothing under these settings reads it")
 
 
@@ -131,8 +135,10 @@ def active(config: Mapping[str, Any]) -> dict[str, float]:
     kind, hparams = FAMILIES[config["model"]["family"]], config["hparams"]
     names = set(kind.active_hparams(config["model"]))
     for objective, settings in config["optim"].items():
-        names |= {optimisers.own_name(objective, name, hparams) for name in optimisers.active_hparams(settings)}
-    return {name: hparams[name] for name in sorted(names)}
+        names |= {optimisers.resolve_name(objective, name, hparams) for name in optimisers.active_hparams(settings)}
+    weights = {weight: name for weight, name in config["schedules"].items() if weight in names}
+    knobs = schedules.knob_names(weights)
+    return {name: hparams[name] if name in hparams else knobs[name] for name in sorted(names | knobs.keys())}
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -177,11 +183,28 @@ def differences(ours: str, theirs: str) -> list[str]:
 
 
 def known(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Every setting that a configuration of this family may hold, an objective's own included, and its default."""
-    family = str(flatten(config).get("model.family", ""))
-    base, kind = flatten(default(family)), FAMILIES[family]
-    own = {f"hparams.{o}_{name}": value for o in kind.objectives for name, value in optimisers.HPARAMS.items()}
-    return own | base
+    """Every setting that a configuration of this family may hold, and its default.
+
+    An objective's own hyperparameters, the schedule of each hyperparameter and the numbers of that schedule are among
+    them.
+    """
+    values = flatten(config)
+    family = str(values.get("model.family", ""))
+    base, kind = default(family), FAMILIES[family]
+    own = {
+        optimisers.own_name(objective, name): value
+        for objective in kind.objectives
+        for name, value in optimisers.HPARAMS.items()
+    }
+    hparams = {**own, **base.hparams}
+    weights = {name: values.get(f"schedules.{name}") for name in hparams}
+    chosen = {name: schedule if schedule in schedules.WEIGHTS else "cyclical" for name, schedule in weights.items()}
+    knobs = schedules.knob_names(dict.fromkeys(hparams, "cyclical")) | schedules.knob_names(chosen)
+    return {
+        **{f"hparams.{name}": value for name, value in (knobs | hparams).items()},
+        **{f"schedules.{name}": "constant" for name in hparams},
+        **flatten(base),
+    }
 
 
 def _place(path: Path, error: Exception) -> str:
@@ -225,18 +248,39 @@ def _check_choices(config: ConfigDict, kind: Family) -> None:
     for name, names in kind.choices.items():
         nearest_name(f"model.{name}", config["model"][name], names)
     for name, value in config["model"].items():
-        for number in value if isinstance(value, tuple) else (value,):
-            if not isinstance(value, str | bool) and (type(number) is not int or number < 1):
-                raise InputError(f"model.{name} = {value!r} must hold whole numbers from 1 on")
+        if not isinstance(value, str | bool):
+            _check_numbers(name, value, kind)
+    for weight, name in config["schedules"].items():
+        nearest_name(f"schedules.{weight}", name, schedules.WEIGHTS)
     for objective, settings in config["optim"].items():
         nearest_name(f"optim.{objective}.optimiser", settings["optimiser"], optimisers.OPTIMISERS)
-        nearest_name(f"optim.{objective}.schedule", settings["schedule"], optimisers.SCHEDULES)
+        nearest_name(f"optim.{objective}.schedule", settings["schedule"], schedules.LEARNING_RATES)
 
 
-def _check_hparams(hparams: Mapping[str, float]) -> None:
+def _check_numbers(name: str, value: Any, kind: Family) -> None:
+    """Refuses a static setting that holds no numbers of its kind, or one that is less than its family allows."""
+    default_value = kind.settings[name]
+    like = default_value[0] if isinstance(default_value, tuple) and default_value else default_value
+    numeric, what = (float, "numbers") if isinstance(like, float) else (int, "whole numbers")
+    least = kind.least.get(name, 1)
+    for number in value if isinstance(value, tuple) else (value,):
+        if type(number) is not numeric or number < least:
+            raise InputError(f"model.{name} = {value!r} must hold {what} from {least:g} on")
+
+
+def check_hparam(name: str, value: float, kind: Family) -> None:
+    """Refuses a hyperparameter beyond float32, and a negative one unless its family says that it may be negative."""
+    largest = float(np.finfo(np.float32).max)
+    if name in kind.signed:
+        if not -largest <= value <= largest:
+            raise InputError(f"hparams.{name} = {value} must not be beyond float32")
+    elif not 0 <= value <= largest:
+        raise InputError(f"hparams.{name} = {value} must not be negative or beyond float32")
+
+
+def _check_hparams(hparams: Mapping[str, float], kind: Family) -> None:
     for name, value in hparams.items():
-        if not 0 <= value <= float(np.finfo(np.float32).max):
-            raise InputError(f"hparams.{name} = {value} must not be negative or beyond float32")
+        check_hparam(name, value, kind)
 
 
 def _check_train(train: Mapping[str, Any]) -> None:

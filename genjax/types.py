@@ -1,4 +1,4 @@
-"""The contracts that every floor shares: what a model, a training state and a data set's description are."""
+"""The contracts that every layer shares: batches, objectives, models, families and the state of training."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeAlias
@@ -9,7 +9,7 @@ import numpy as np
 Array: TypeAlias = jax.Array
 Key: TypeAlias = jax.Array
 Params: TypeAlias = Mapping[str, Any]  # {part: tree of arrays}, such as {"encoder": ..., "decoder": ...}
-Hparams: TypeAlias = Mapping[str, Any]  # {name: traced scalar}; the step adds "step", the number of updates so far
+Hparams: TypeAlias = Mapping[str, Any]  # {name: traced scalar}; a model also sees "step" and "progress", see `Family`
 Settings: TypeAlias = Mapping[str, Any]  # static configuration: whatever changes a shape or the program
 
 
@@ -33,8 +33,15 @@ class DataSpec(NamedTuple):
       scale: a stored value times `scale` is a model's value: 1/255 for grey uint8, 1 for binary or float data.
       mean: `[*shape]`, the training split's mean in a model's values.
       variance: the training split's, averaged over the dimensions.
+      binary: whether every stored value is 0 or 1.
+      classes: how many classes the labels have; 0 where there are no labels, or several for each example.
       dynamic_binarisation: whether a batch's pixels are drawn anew, as Bernoulli variables, each time they are seen.
       modes: the mixture that points were drawn from, where it is known; evaluation alone uses it.
+      sample_metrics: names in `metrics.samples.SAMPLE_METRICS` that suit these data, measured at every evaluation.
+
+    Example:
+      >>> DataSpec(shape=(2,), bounded=False, scale=1.0, mean=np.zeros(2)).classes
+      0
     """
 
     shape: tuple[int, ...]
@@ -44,67 +51,157 @@ class DataSpec(NamedTuple):
     variance: float = 1.0
     dynamic_binarisation: bool = False
     modes: Modes | None = None
+    binary: bool = False
+    classes: int = 0
+    sample_metrics: tuple[str, ...] = ()
+
+
+class Batch(NamedTuple):
+    """Examples and what a source knows of each; a pytree, whose fields are None where they are not there.
+
+    The same type holds a whole split as it is stored, `[n, ...]`, one batch as a model sees it, `[b, ...]`, and several
+    batches, `[batches, b, ...]`. Only a family that asks for labels (`Family.labelled`) is given them.
+
+    Attributes:
+      x: `[b, *shape]`, the examples: uint8 or float32 as stored, float32 as a model sees them.
+      label: `[b]` int32, classes from 0 to `DataSpec.classes - 1`, or None.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> batch = Batch(jnp.zeros((4, 28, 28, 1)), label=jnp.array([3, 1, 4, 1]))
+      >>> batch.x.shape, batch.label.shape
+      ((4, 28, 28, 1), (4,))
+    """
+
+    x: Any
+    label: Any = None
+
+
+class Aux(NamedTuple):
+    """What a loss returns beside its value.
+
+    Attributes:
+      metrics: `{name: scalar}`, for the log. No two objectives of a model may use one name.
+      state: `{part: tree}`, parts of params that the objective overwrites without a gradient: a codebook's moving
+        averages, the vectors of a power iteration. They are no part of `Objective.trains`, keep their structure, and
+        must be finite, as gradients must: a step that makes either infinite or NaN changes nothing, and freezes the run
+        or the trial.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> Aux({"loss": jnp.float32(1.5)}).state
+      {}
+    """
+
+    metrics: dict[str, Array]
+    state: Params = {}  # noqa: RUF012 (no code writes into it)
 
 
 class Objective(NamedTuple):
-    """One player: a loss and the parts of the parameters that it moves.
+    """One player: a loss, the parts of the parameters that it moves, and its updates per step.
 
     Attributes:
-      trains: the parts of params that this objective updates.
-      loss: `(params, batch, rng) -> (scalar, {name: scalar})`, differentiated by the parts in `trains`.
-      repeats: updates per training step, each on a batch of its own (static).
+      trains: the parts of params that this objective moves by gradient.
+      loss: `(params, batch, rng) -> (scalar, Aux)`, differentiated by the parts in `trains`.
+      updates: how many updates of the optimiser a step makes, each on batches of its own (static).
+      batches: how many batches an update sees (static). With more than one the loss sees them stacked, a `Batch` of
+        `[batches, b, ...]`, or, with `accumulate`, one after another.
+      accumulate: whether the loss sees one batch at a time, and an update takes the mean of the `batches` gradients:
+        the effect of a batch that is `batches` times as large, in the memory of one. State in `Aux` passes from each to
+        the next.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> def loss(params, batch, rng):
+      ...     error = jnp.mean(jnp.square(batch.x - params["mean"]["value"]))
+      ...     return error, Aux({"error": error})
+      >>> Objective(("mean",), loss).updates
+      1
     """
 
     trains: tuple[str, ...]
-    loss: Callable[[Params, Array, Key], tuple[Array, dict[str, Array]]]
+    loss: Callable[[Params, Batch, Key], tuple[Array, Aux]]
     updates: int = 1
+    batches: int = 1
+    accumulate: bool = False
+
+
+class Likelihood(NamedTuple):
+    """What the log p(x|z) of a model is.
+
+    Attributes:
+      name: such as `bernoulli`.
+      unit: such as `nats`, per example.
+      density: whether it is the logarithm of a density, whose value depends on the unit of x, and not of a probability.
+    """
+
+    name: str
+    unit: str
+    density: bool
 
 
 class Model(NamedTuple):
-    """A family bound to its data and hyperparameters, made by `models.make(settings, spec, hparams)`.
+    """A family bound to its data and hyperparameters, made by `Family.make(settings, spec, hparams)`.
+
+    Everything after `monitor` is optional: None says that the family has no such thing. Whoever measures or draws a
+      model asks
+    for the functions that it needs, never for the name of a family.
 
     Attributes:
       init: `(rng, batch) -> params`.
       objectives: `{name: Objective}`, in the order of update.
-      evaluate: `(params, batch, rng) -> {name: [b]}`, per-example values on a batch; lower or higher is the metric's.
+      evaluate: `(params, batch, rng) -> {name: [b]}`, per-example values on a batch; whether low or high is good
+        depends on the metric.
       monitor: the validation metric whose least value marks the best checkpoint.
+      sample: `(params, rng, n) -> [n, *shape]`, draws from the model; of images the mean of p(x|z).
+      encode: `(params, batch) -> [b, latent]`, one code for each example, without chance.
       decode: `(params, z) -> [n, *shape]`, the data that codes `z: [n, latent]` stand for.
-      latent: the number of code dimensions.
-      encode: `(params, batch) -> [b, latent]`, or None for a family without an encoder.
-      reconstruct: `(params, batch, rng) -> [b, *shape]`, or None.
-      sample: `(params, rng, n) -> [n, *shape]`, or None for a family that defines no distribution.
-      posterior: `(params, batch) -> (mean, log_var)`, `[b, latent]` each, of a Gaussian q(z|x) under the prior N(0, I),
-        or None.
+      latent: the number of dimensions of a code.
+      reconstruct: `(params, batch, rng) -> [b, *shape]`.
+      prior: `(params, rng, n) -> [n, latent]`, draws of codes from the prior p(z).
+      infer: `(params, batch, rng) -> [b, latent]`, a draw of each example's code from the posterior q(z|x).
       log_weights: `(params, batch, rng, k) -> [k, b]`, log p(x, z) - log q(z|x) at k draws of z from q(z|x), in nats:
-        the mean of their exponentials is p(x) in expectation. None for a family without a likelihood.
+        the mean of their exponentials is p(x) in expectation.
+      rates: `(params, batch, rng) -> [b, groups]`, the KL of each group of latent variables, in nats; their sum is the
+        rate.
+      likelihood: what the decoder's log p(x|z) is.
       averaged: the parts of params whose exponential moving average evaluation and sampling use.
+      sample_metrics: names in `metrics.samples.SAMPLE_METRICS`, measured at every evaluation beside those of the data.
     """
 
-    init: Callable[[Key, Array], Params]
+    init: Callable[[Key, Batch], Params]
     objectives: dict[str, Objective]
-    evaluate: Callable[[Params, Array, Key], dict[str, Array]]
+    evaluate: Callable[[Params, Batch, Key], dict[str, Array]]
     monitor: str
-    decode: Callable[[Params, Array], Array]
-    latent: int
-    encode: Callable[[Params, Array], Array] | None = None
-    reconstruct: Callable[[Params, Array, Key], Array] | None = None
     sample: Callable[[Params, Key, int], Array] | None = None
-    posterior: Callable[[Params, Array], tuple[Array, Array]] | None = None
-    log_weights: Callable[[Params, Array, Key, int], Array] | None = None
+    encode: Callable[[Params, Batch], Array] | None = None
+    decode: Callable[[Params, Array], Array] | None = None
+    latent: int | None = None
+    reconstruct: Callable[[Params, Batch, Key], Array] | None = None
+    prior: Callable[[Params, Key, int], Array] | None = None
+    infer: Callable[[Params, Batch, Key], Array] | None = None
+    log_weights: Callable[[Params, Batch, Key, int], Array] | None = None
+    rates: Callable[[Params, Batch, Key], Array] | None = None
+    likelihood: Likelihood | None = None
     averaged: tuple[str, ...] = ()
+    sample_metrics: tuple[str, ...] = ()
 
 
 class Family(NamedTuple):
-    """A kind of model, as `models.FAMILIES` lists it: everything about it that the rest of the house asks for.
+    """A kind of model, as `models.FAMILIES` lists it: everything about it that the rest of the package asks for.
 
     Attributes:
       settings: the static settings and their defaults.
       choices: `{setting: names it may take}`, for the settings that are a choice by name.
       hparams: the traced hyperparameters and their defaults.
       objectives: the names of the objectives, in the order of update.
-      reads: `(settings) -> names of the hyperparameters that act` under these settings.
-      make: `(settings, spec, hparams) -> Model`; raises InputError where the settings do not fit the data.
-      idle: `(settings) -> names of the settings that nothing reads` under these; they cannot be changed.
+      active_hparams: `(settings) -> names of the hyperparameters that act` under these settings.
+      make: `(settings, spec, hparams) -> Model`; raises InputError where the settings do not fit the data. Its hparams
+        hold two more scalars: `step`, the number of steps done, and `progress`, their share of the run, in [0, 1).
+      unused_settings: `(settings) -> names of the settings that nothing reads` under these; they cannot be changed.
+      labelled: `(settings) -> whether the losses read labels` under these; a source without labels is then refused.
+      least: `{setting: the least number it may be}`, for settings that are numbers or tuples of them; 1 for the others.
+      signed: the hyperparameters that may be negative.
     """
 
     settings: dict[str, Any]
@@ -114,6 +211,9 @@ class Family(NamedTuple):
     active_hparams: Callable[[Settings], set[str]]
     make: Callable[[Settings, DataSpec, Hparams], Model]
     unused_settings: Callable[[Settings], set[str]] = lambda settings: set()
+    labelled: Callable[[Settings], bool] = lambda settings: False
+    least: Mapping[str, float] = {}
+    signed: Collection[str] = ()
 
 
 class TrainState(NamedTuple):
@@ -121,10 +221,11 @@ class TrainState(NamedTuple):
 
     Attributes:
       step: int32 scalar, the number of steps done.
-      params: `{part: tree}`.
+      params: `{part: tree}`, those that objectives train and those that they overwrite as state.
       opt_state: `{objective: optimiser state}`.
       average: `{part: tree}`, moving averages of `Model.averaged`.
-      diverged_at: int32 scalar, the step whose gradients were not finite, or -1. The state is frozen from there on.
+      diverged_at: int32 scalar, the step whose gradients or state were not finite, or -1. The state is frozen from
+        there on.
     """
 
     step: Array

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax.training.scan import Train, make_train
-from genjax.types import DataSpec, Family
+from genjax.types import Batch, DataSpec, Family
 
 SHAPE, N, BATCH = (8, 8, 1), 24, 8
 
@@ -72,6 +72,11 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (N, *SHAPE)).astype(np.uint8)
 
 
+def stored() -> Batch:
+    """`images()` as data on the device."""
+    return Batch(jnp.asarray(images()))
+
+
 def small_config(family: str, changes: dict) -> ConfigDict:
     """The family's default with few units, a short run and some changes."""
     config = configs.default(family)
@@ -89,7 +94,7 @@ def build(config: ConfigDict, family: Family | None = None) -> Case:
 
     def chunk(state, hparams, rng, length):
         indices = functions.indices(hparams, rng, state.step, length, N)
-        return functions.chunk(state, jnp.asarray(images()), indices, hparams, rng)
+        return functions.chunk(state, stored(), indices, hparams, rng)
 
     return Case(config, functions, hparams, jax.jit(functions.init), jax.jit(chunk, static_argnames="length"))
 

@@ -11,7 +11,7 @@ import pytest
 
 from genjax import config as configs
 from genjax.training.scan import make_train
-from genjax.types import DataSpec, TrainState
+from genjax.types import Batch, DataSpec, TrainState
 
 N, D = 64, 6
 VARIANCES = np.array([4.0, 2.0, 1.0, 0.3, 0.2, 0.1])  # zeta_i^2 = sigma_i^2 / N, the eigenvalues of X^T X / N
@@ -55,11 +55,11 @@ def compiled(family, latent, optimiser="adam", learning_rate=2e-2, batch_size=N,
         rng = jax.random.key(0)
         state = functions.init(hparams, rng)
         indices = functions.indices(hparams, rng, state.step, steps, N)
-        return functions.chunk(state, points(), indices, hparams, rng)[0]
+        return functions.chunk(state, Batch(points()), indices, hparams, rng)[0]
 
     @jax.jit
     def evaluate(state, hparams):
-        return functions.evaluate(state, jnp.tile(points(), (DRAWS, 1)), hparams, jax.random.key(1))
+        return functions.evaluate(state, Batch(jnp.tile(points(), (DRAWS, 1))), hparams, jax.random.key(1))
 
     def traced(changes):
         assert changes.keys() <= configs.active(config).keys(), "a hyperparameter that would not act"

@@ -15,7 +15,7 @@ import pytest
 from genjax.losses.adversarial import LOSSES
 from genjax.models import gan
 from genjax.training.scan import make_train
-from genjax.types import DataSpec, Family, Model, Objective
+from genjax.types import Aux, Batch, DataSpec, Family, Model, Objective
 
 BATCH = 2
 GAMES = ("nonsaturating", "minimax")
@@ -53,7 +53,7 @@ def simultaneous(game):
         still = jax.lax.stop_gradient(params)
         first, _ = gan.discriminator_loss(game, {**still, "discriminator": params["discriminator"]}, batch, rng)
         second, _ = gan.generator_loss(game, {**still, "generator": params["generator"]}, batch, rng)
-        return first + second, {}
+        return first + second, Aux({})
 
     return {"both": Objective(("discriminator", "generator"), loss)}
 
@@ -64,7 +64,7 @@ def dirac(players, loss, steps, h, gamma=None):
     def make(settings, spec, hparams):
         game = gan.Gan(Point(), Slope(), 1, LOSSES[loss], "none" if gamma is None else "r1", spec.bounded, hparams)
         init, evaluate, decode = (partial(function, game) for function in (gan.init, gan.evaluate, gan.decode))
-        return Model(init, players(game), evaluate, "generator_loss", decode, latent=1)
+        return Model(init, players(game), evaluate, "generator_loss", decode=decode, latent=1)
 
     names = tuple(players(None))
     family = Family({}, {}, {}, names, lambda settings: {"r1_weight"}, make)
@@ -80,7 +80,7 @@ def dirac(players, loss, steps, h, gamma=None):
         params = {"generator": {"theta": w[:1]}, "discriminator": {"psi": w[1:, None]}}
         state = functions.init(hparams, rng)._replace(params=params)
         indices = jnp.zeros((steps, 1, BATCH), jnp.uint32)
-        params = functions.chunk(state, jnp.zeros((1, 1)), indices, hparams, rng)[0].params
+        params = functions.chunk(state, Batch(jnp.zeros((1, 1))), indices, hparams, rng)[0].params
         return jnp.concatenate([params["generator"]["theta"], params["discriminator"]["psi"][0]])
 
     return run

@@ -3,7 +3,7 @@
 import chex
 import jax
 import pytest
-from cases import N, case, images
+from cases import N, case, stored
 
 from genjax.system import compiler
 
@@ -21,7 +21,7 @@ def test_the_options_change_no_bits(name):
     rng, ends = jax.random.key(0), []
     for jit in (jax.jit, compiler.compiled):
         state = c.init(c.hparams, rng)
-        ends.append(jit(chunk, donate_argnums=0)(state, jax.numpy.asarray(images()), c.hparams, rng))
+        ends.append(jit(chunk, donate_argnums=0)(state, stored(), c.hparams, rng))
     chex.assert_trees_all_equal(*ends)
 
 

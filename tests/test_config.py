@@ -121,7 +121,7 @@ def test_differences_name_the_settings_that_differ():
 @pytest.mark.parametrize(
     ("family", "changes", "gained", "lost"),
     [
-        ("vae", {}, {"learning_rate", "b1", "b2", "eps", "beta", "beta_warmup"}, {"clip_norm", "decoder_variance"}),
+        ("vae", {}, {"learning_rate", "b1", "b2", "eps", "beta"}, {"clip_norm", "decoder_variance"}),
         ("vae", {"model.likelihood": "gaussian_fixed"}, {"decoder_variance"}, {"momentum"}),
         ("vae", {"optim.elbo.optimiser": "sgd"}, {"momentum"}, {"b1", "b2", "eps"}),
         ("vae", {"optim.elbo.optimiser": "adamw"}, {"weight_decay", "b1"}, {"decay"}),

@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import BATCH, CASES, DCGAN, SHAPE, N, build, case, images, small_config, spec_of
+from cases import BATCH, CASES, DCGAN, SHAPE, N, build, case, images, small_config, spec_of, stored
 
 from genjax import config as configs
 from genjax.models import FAMILIES
 from genjax.training import sharding
 from genjax.training import step as steps
 from genjax.training.scan import make_train
+from genjax.types import Batch
 
 RNG = jax.random.key(0)
 every_case = pytest.mark.parametrize("name", CASES)
@@ -23,7 +24,7 @@ every_family_and_convolutions = pytest.mark.parametrize("name", [*RICHEST.values
 
 
 def batch_of(c):
-    return steps.prepare(spec_of(c.config), RNG, jnp.asarray(images()[:BATCH]))
+    return steps.prepare(spec_of(c.config), RNG, Batch(jnp.asarray(images()[:BATCH])))
 
 
 def model_of(c, hparams=None):
@@ -38,11 +39,21 @@ def test_every_family_has_a_case():
 def test_shapes(name):
     c = case(name)
     model, shape_of = model_of(c), jax.eval_shape
-    batch = jnp.zeros((BATCH, *SHAPE))
+    batch = Batch(jnp.zeros((BATCH, *SHAPE)))
     params = shape_of(model.init, RNG, batch)
     assert {part for objective in model.objectives.values() for part in objective.trains} == set(params)
     assert tuple(model.objectives) == FAMILIES[c.config.model.family].objectives
-    chex.assert_shape(shape_of(model.decode, params, jnp.ones((5, model.latent))), (5, *SHAPE))
+    if model.decode is not None:
+        chex.assert_shape(shape_of(model.decode, params, jnp.ones((5, model.latent))), (5, *SHAPE))
+    if model.prior is not None:
+        chex.assert_shape(shape_of(lambda p: model.prior(p, RNG, 5), params), (5, model.latent))
+    if model.infer is not None:
+        chex.assert_shape(shape_of(model.infer, params, batch, RNG), (BATCH, model.latent))
+    if model.rates is not None:
+        chex.assert_shape(shape_of(model.rates, params, batch, RNG), (BATCH, None))
+    if model.log_weights is not None:
+        chex.assert_shape(shape_of(lambda p: model.log_weights(p, batch, RNG, 3), params), (3, BATCH))
+        assert model.likelihood is not None
     chex.assert_shape(list(shape_of(model.evaluate, params, batch, RNG).values()), (BATCH,))
     if model.encode is not None:
         chex.assert_shape(shape_of(model.encode, params, batch), (BATCH, model.latent))
@@ -52,7 +63,7 @@ def test_shapes(name):
         chex.assert_shape(shape_of(lambda p: model.sample(p, RNG, 7), params), (7, *SHAPE))
     state = shape_of(c.functions.init, c.hparams, RNG)
     chex.assert_trees_all_equal_shapes_and_dtypes(state.params, params)
-    evaluated = shape_of(c.functions.evaluate, state, jnp.asarray(images()), c.hparams, RNG)
+    evaluated = shape_of(c.functions.evaluate, state, stored(), c.hparams, RNG)
     chex.assert_shape(list(evaluated.values()), ())
     assert model.monitor in evaluated
 
@@ -66,7 +77,7 @@ def test_losses_are_pure_and_their_gradients_finite(name):
     for objective in model_of(c).objectives.values():
         eager = objective.loss(params, batch, RNG)
         chex.assert_trees_all_equal(eager, objective.loss(params, batch, RNG))
-        chex.assert_shape([eager[0], *eager[1].values()], ())
+        chex.assert_shape([eager[0], *eager[1].metrics.values()], ())
         jitted, grads = jax.jit(jax.value_and_grad(objective.loss, has_aux=True))(params, batch, RNG)
         chex.assert_trees_all_close(jitted, eager, rtol=1e-5, atol=1e-5)
         chex.assert_tree_all_finite(grads)
@@ -124,7 +135,7 @@ def test_sharded_is_unsharded(name):
 
     def chunk(state, hparams, rng):
         indices = functions.indices(hparams, rng, state.step, 2, N)
-        return functions.chunk(state, jnp.asarray(images()), indices, hparams, rng)
+        return functions.chunk(state, stored(), indices, hparams, rng)
 
     start = c.init(c.hparams, RNG)
     program = jax.jit(chunk).lower(sharding.replicate(grid, start), c.hparams, RNG).compile()
@@ -188,8 +199,8 @@ def test_every_hyperparameter_acts(name):
     c = case(name)
     base, _ = c.chunk(c.init(c.hparams, RNG), c.hparams, RNG, 4)
     for key, value in c.hparams.items():
-        # An average's decay is bounded by its early steps, and a warm-up shorter than a step is none.
-        other = {"ema_decay": 0.05, "beta_warmup": 10.0}.get(key, 0.5 * value + 0.01)
+        # An average's decay is bounded by its early steps.
+        other = {"ema_decay": 0.05}.get(key, 0.5 * value + 0.01)
         changed = {**c.hparams, key: jnp.float32(other)}
         state, _ = c.chunk(c.init(changed, RNG), changed, RNG, 4)
         assert differ(state, base), f"{key} does not act"
@@ -242,7 +253,7 @@ def program(family, network, name=None, value=None):
 
     def train(hparams, rng):
         indices = c.functions.indices(hparams, rng, jnp.int32(0), 2, N)
-        return c.functions.chunk(c.functions.init(hparams, rng), jnp.asarray(images()), indices, hparams, rng)
+        return c.functions.chunk(c.functions.init(hparams, rng), stored(), indices, hparams, rng)
 
     return str(jax.make_jaxpr(train)(configs.default(family).hparams.to_dict(), RNG))
 

@@ -1,6 +1,7 @@
 """Importance-sampled log-likelihood: against closed forms, against float64 by hand, and as a streaming sum."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ from cases import SHAPE, images, small_config, spec_of
 
 from genjax.metrics.importance import importance
 from genjax.models import FAMILIES
-from genjax.types import DataSpec
+from genjax.types import Batch, DataSpec
 
 KEY = jax.random.key(0)
 D, LATENT, SIGMA2 = 6, 2, 0.3
@@ -29,7 +30,7 @@ def linear_vae(angle, widen=0.0):
     }
     settings = {**FAMILIES["vae"].settings, "hidden": (), "latent": LATENT, "likelihood": "gaussian_fixed"}
     spec = DataSpec((D,), False, 1.0, np.zeros(D, np.float32))
-    hparams = {"beta": 1.0, "beta_warmup": 0.0, "decoder_variance": SIGMA2, "step": 0}
+    hparams = {"beta": 1.0, "decoder_variance": SIGMA2, "step": 0}
     model = FAMILIES["vae"].make(settings, spec, hparams)
     covariance = w @ w.T + SIGMA2 * np.eye(D)
     x = rng.multivariate_normal(np.zeros(D), covariance, size=20)
@@ -38,7 +39,7 @@ def linear_vae(angle, widen=0.0):
 
 
 def measured(model, params, x, k, block=50, key=KEY):
-    return jax.jit(lambda: importance(lambda x, r, n: model.log_weights(params, x, r, n), x, key, k, block))()
+    return jax.jit(lambda: importance(partial(model.log_weights, params), Batch(x), key, k, block))()
 
 
 def test_exact_posterior_needs_one_sample():
@@ -78,9 +79,9 @@ def test_grows_with_k_in_expectation_and_never_above_the_truth():
 def test_agrees_with_float64_by_hand():
     """A Bernoulli VAE, 64 pixels: the same draws through NumPy in double precision."""
     config = small_config("vae", {"data.dynamic_binarisation": True})
-    model = FAMILIES["vae"].make(config.model, spec_of(config), {"beta": 1.0, "beta_warmup": 0.0, "step": 0})
+    model = FAMILIES["vae"].make(config.model, spec_of(config), {"beta": 1.0, "step": 0})
     x = jnp.asarray(images() > 127, jnp.float32)
-    params = jax.tree.map(lambda p: p + 0.3 * jax.random.normal(KEY, p.shape), model.init(KEY, x))
+    params = jax.tree.map(lambda p: p + 0.3 * jax.random.normal(KEY, p.shape), model.init(KEY, Batch(x)))
     k, block = 64, 16
     found = measured(model, params, x, k, block)
 
@@ -110,13 +111,13 @@ def test_streams_as_one_sum(scale, k, block):
     """Any number of samples, blocks that do not divide it, and weights beyond what an exponential holds."""
     drawn = []
 
-    def log_weights(x, rng, n):
-        return scale * jax.random.normal(rng, (n, x.shape[0])) - 1000
+    def log_weights(batch, rng, n):
+        return scale * jax.random.normal(rng, (n, batch.x.shape[0])) - 1000
 
     blocks = -(-k // min(block, k))
-    drawn = [log_weights(jnp.zeros(4), jax.random.fold_in(KEY, i), min(block, k)) for i in range(blocks)]
+    drawn = [log_weights(Batch(jnp.zeros(4)), jax.random.fold_in(KEY, i), min(block, k)) for i in range(blocks)]
     log_w = np.concatenate(drawn).astype(np.float64)[:k]
-    found = importance(log_weights, jnp.zeros(4), KEY, k, block)
+    found = importance(log_weights, Batch(jnp.zeros(4)), KEY, k, block)
     top = log_w.max(0)
     np.testing.assert_allclose(found.log_likelihood, top + np.log(np.exp(log_w - top).mean(0)), rtol=1e-6)
     np.testing.assert_allclose(found.elbo, log_w.mean(0), rtol=1e-5)
@@ -126,14 +127,16 @@ def test_streams_as_one_sum(scale, k, block):
 def test_the_bound_is_the_training_objective(name):
     """The mean log-weight is an estimate of the elbo that training reports: recon and kl, whatever the decoder."""
     config = small_config("vae", {"model.likelihood": name})
-    hparams = {"beta": 1.0, "beta_warmup": 0.0, "decoder_variance": 0.1, "step": 0}
+    hparams = {"beta": 1.0, "decoder_variance": 0.1, "step": 0}
     model = FAMILIES["vae"].make(config.model, spec_of(config), hparams)
     x = jnp.asarray(images(), jnp.float32) / 255
-    params = model.init(KEY, x)
+    params = model.init(KEY, Batch(x))
     keys = jax.random.split(KEY, 2000)
-    trained = jax.vmap(lambda key: model.evaluate(params, x, key)["elbo"])(keys).mean(axis=0)
+    trained = jax.vmap(lambda key: model.evaluate(params, Batch(x), key)["elbo"])(keys).mean(axis=0)
     found = measured(model, params, x, k=2000)
-    spread = 6 * np.std(jax.vmap(lambda key: model.evaluate(params, x, key)["elbo"])(keys), axis=0) / math.sqrt(2000)
+    spread = (
+        6 * np.std(jax.vmap(lambda key: model.evaluate(params, Batch(x), key)["elbo"])(keys), axis=0) / math.sqrt(2000)
+    )
     assert x.shape[1:] == SHAPE
     assert np.all(np.abs(found.elbo - trained) < 2 * spread + 0.02)
     assert np.all(found.log_likelihood >= found.elbo)

@@ -7,10 +7,12 @@ import pytest
 from cases import SHAPE, build, images, small_config
 
 from genjax import config as configs
-from genjax import data
+from genjax import data, plots
+from genjax.rng import evenly_spaced
 from genjax.runs import pictures
 from genjax.training.scan import make_train
 from genjax.training.step import averaged_params
+from genjax.types import Batch
 
 RNG = jax.random.key(0)
 ROWS = [{"step": s, "train/loss": 1.0 / s, "validation/loss": 2.0 / s} for s in (1, 2, 3)]
@@ -41,7 +43,8 @@ def untrained(family, **changes):
 def test_pictures_of_images(tmp_path, family, latent, expected):
     model, params = untrained(family, model__latent=latent)
     digits = dataset()
-    pictures.draw(tmp_path, model, params, data.describe(digits), digits, ROWS, RNG)
+    trained = pictures.TrainedModel(model, params, data.describe(digits), RNG)
+    pictures.draw(tmp_path, trained, digits, Batch(digits.validation.x), ROWS)
     assert {path.stem for path in tmp_path.iterdir()} == expected
     assert all(0 < path.stat().st_size < 300_000 for path in tmp_path.iterdir())
 
@@ -53,21 +56,23 @@ def test_pictures_of_points(tmp_path):
     hparams = configs.active(settings)
     state = functions.init(hparams, RNG)
     model = functions.model(hparams, state.step)
-    pictures.draw(tmp_path, model, averaged_params(state), data.describe(ring), ring, ROWS, RNG)
+    trained = pictures.TrainedModel(model, averaged_params(state), data.describe(ring), RNG)
+    pictures.draw(tmp_path, trained, ring, Batch(ring.validation.x), ROWS)
     assert {path.stem for path in tmp_path.iterdir()} == {"curves", "points"}
 
 
 def test_snapshots_show_inputs_over_their_reconstructions():
     model, params = untrained("autoencoder")
     spec = data.describe(dataset())
-    grids = pictures.snapshots(model, params, spec, images(), RNG)
+    grids = pictures.snapshots(pictures.TrainedModel(model, params, spec, RNG), Batch(images()))
     assert set(grids) == {"reconstructions"}
     tile = grids["reconstructions"][: SHAPE[0], : SHAPE[1]]
-    np.testing.assert_allclose(tile, images()[0] / 255, atol=1e-6)
+    np.testing.assert_array_equal(tile, images()[0])
     below = grids["reconstructions"][SHAPE[0] + 1 : 2 * SHAPE[0] + 1, : SHAPE[1]]
-    np.testing.assert_allclose(below, model.reconstruct(params, images()[:1] / np.float32(255), RNG)[0], atol=1e-5)
+    example = Batch(jnp.asarray(images()[:1] / np.float32(255)))
+    np.testing.assert_array_equal(below, plots.to_uint8(np.asarray(model.reconstruct(params, example, RNG)[0])))
 
 
 def test_shown_examples_come_from_all_over_a_sorted_split():
-    assert list(pictures.evenly_spaced(4, 100)) == [0, 25, 50, 75]
-    assert list(pictures.evenly_spaced(12, 5)) == [0, 1, 2, 3, 4]
+    assert list(evenly_spaced(4, 100)) == [0, 25, 50, 75]
+    assert list(evenly_spaced(12, 5)) == [0, 1, 2, 3, 4]

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import N, case, images
+from cases import N, case, stored
 
 from genjax.training import trials
 
@@ -19,7 +19,7 @@ OVERS = {
     "vmap_sharded": trials.sharded(GRID, trials.vectorised),
 }
 CASES = [*((name, over) for name in ("vae", "gan_critic") for over in OVERS), ("gan_dcgan", "map_sharded")]
-DATA = jnp.asarray(images())
+DATA = stored()
 
 
 def trials(name, rates=(1e-3, 3e-3, 1e-2, 1e-4), seeds=(0, 1, 2, 3)):

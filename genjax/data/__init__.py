@@ -3,10 +3,10 @@
 import difflib
 
 from genjax.data import digits, folder, mixtures, npz, sprites, stacked, tfds
-from genjax.data.dataset import Dataset, Modes, Split, describe
+from genjax.data.dataset import Dataset, Modes, Split, describe, stored_batch
 from genjax.types import InputError
 
-__all__ = ["SOURCES", "Dataset", "Modes", "Split", "describe", "load"]
+__all__ = ["SOURCES", "Dataset", "Modes", "Split", "describe", "load", "stored_batch"]
 
 # What stands in angle brackets is the user's to fill in.
 SOURCES = {

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genjax.types import DataSpec, Modes
+from genjax.types import Batch, DataSpec, InputError, Modes
 
 
 class Split(NamedTuple):
@@ -52,4 +52,28 @@ def describe(dataset: Dataset, dynamic_binarisation: bool = False) -> DataSpec:
         variance=float(power - np.mean(np.square(mean))),
         dynamic_binarisation=dynamic_binarisation,
         modes=dataset.modes,
+        binary=x.dtype == np.uint8 and dataset.scale == 1,
+        classes=class_count(dataset),
+        sample_metrics=() if dataset.modes is None else ("modes",),
     )
+
+
+def class_count(dataset: Dataset) -> int:
+    """How many classes the labels have; 0 where there are no labels `[N]`, one for each example of every split."""
+    labels = [split.y for split in (dataset.train, dataset.validation, dataset.test) if split.y is not None]
+    if len(labels) < 3 or labels[0].ndim > 1:
+        return 0
+    return max(len(dataset.target_names), 1 + max(int(label.max()) for label in labels))
+
+
+def stored_batch(dataset: Dataset, split: Split, labelled: bool) -> Batch:
+    """All examples of a split, `[N, ...]` as stored on the host, with labels where the model reads them.
+
+    Raises:
+      InputError: the model reads labels, and the data set has none.
+    """
+    if not labelled:
+        return Batch(split.x)
+    if not class_count(dataset):
+        raise InputError(f"the model reads labels, and {dataset.name} has none, one for each example")
+    return Batch(split.x, split.y)

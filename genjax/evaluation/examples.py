@@ -3,13 +3,14 @@
 import jax
 import numpy as np
 
-from genjax.data import Split
+from genjax.data import Split, stored_batch
 from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
 from genjax.evaluation.subject import Subject
-from genjax.rng import stream
+from genjax.rng import evenly_spaced, stream
+from genjax.runs.programs import reads_labels
 from genjax.training.step import prepare
-from genjax.types import Array, InputError, Key
+from genjax.types import Array, Batch, InputError, Key
 
 BLOCK = 250
 
@@ -34,8 +35,19 @@ def stored(subject: Subject, x: np.ndarray) -> np.ndarray:
     return x.astype(np.float32) * np.float32(subject.spec.scale)
 
 
-def codes(subject: Subject, x: np.ndarray, options: Options) -> np.ndarray:
-    """The encoder's codes of examples, `[n, latent]`: a VAE's are the posterior's means.
+def chosen_examples(split: Split, count: int) -> Split:
+    """At most so many examples of a split, from all over it."""
+    index = evenly_spaced(count, len(split.x))
+    return Split(split.x[index], None if split.y is None else split.y[index])
+
+
+def batch_of(subject: Subject, split: Split) -> Batch:
+    """A split's examples as stored, `[n, ...]`, with labels where the model reads them."""
+    return stored_batch(subject.dataset, split, reads_labels(subject.config))
+
+
+def codes(subject: Subject, batch: Batch, options: Options) -> np.ndarray:
+    """The encoder's codes of stored examples, `[n, latent]`: a VAE's are the posterior's means.
 
     Raises:
       InputError: some are not finite.
@@ -46,9 +58,9 @@ def codes(subject: Subject, x: np.ndarray, options: Options) -> np.ndarray:
     def encoded(rows, params):
         examples, numbers = rows
         keys = row_keys(key_of(options, "binarise"), numbers)
-        return encode(params, jax.vmap(lambda key, one: prepare(subject.spec, key, one))(keys, examples))
+        return encode(params, jax.vmap(lambda key, row: prepare(subject.spec, key, row))(keys, examples))
 
-    return finite(subject, "codes", over_rows(encoded, BLOCK)((x, np.arange(len(x))), subject.params))
+    return finite(subject, "codes", over_rows(encoded, BLOCK)((batch, np.arange(len(batch.x))), subject.params))
 
 
 def finite(subject: Subject, what: str, values: np.ndarray) -> np.ndarray:

@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 
 from genjax.data import Split
-from genjax.evaluation.examples import binarisation, codes, split_of
+from genjax.evaluation.examples import batch_of, binarisation, chosen_examples, codes, split_of
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result, averaged
 from genjax.evaluation.subject import Subject
 from genjax.metrics import disentanglement, probes
-from genjax.rng import evenly_spaced
 from genjax.types import InputError
 
 TRAINED_ON, TESTED_ON = 10_000, 10_000  # codes at most
@@ -28,8 +27,8 @@ def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
     """Accuracies where the data have labels; MIG, DCI, SAP and the beta-VAE score where they have factors."""
     if options.split == "train":
         raise InputError("latent trains on codes of the training split: measure it on test or validation")
-    train = _chosen(subject.dataset.train, TRAINED_ON)
-    test = _chosen(split_of(subject, options), TESTED_ON)
+    train = chosen_examples(subject.dataset.train, TRAINED_ON)
+    test = chosen_examples(split_of(subject, options), TESTED_ON)
     protocol = {
         "split": options.split,
         "examples": len(test.x),
@@ -39,7 +38,7 @@ def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
         "step": subject.step,
     }
     with progress("latent", 1) as tick:
-        coded = [(codes(subject, split.x, options), _targets(split)) for split in (train, test)]
+        coded = [(codes(subject, batch_of(subject, split), options), _targets(split)) for split in (train, test)]
         try:
             found = _of(*coded[0], *coded[1], options, protocol)
         except ValueError as error:
@@ -88,8 +87,3 @@ def _gap(codes: np.ndarray, factors: np.ndarray, seed: int, protocol: dict[str, 
 def _targets(split: Split) -> np.ndarray:
     assert split.y is not None
     return split.y
-
-
-def _chosen(split: Split, most: int) -> Split:
-    index = evenly_spaced(most, len(split.x))
-    return Split(split.x[index], None if split.y is None else split.y[index])

@@ -26,7 +26,7 @@ def draw(subject: Subject, options: Options, results: Mapping[str, Sequence[Resu
         centres = None if modes is None else modes.centres
         plots.points(subject.workdir / f"points-{name}.png", x * subject.spec.scale, points, centres)
     for result in results.get("likelihood", ()):
-        if result.metric == "active_units":
+        if result.metric == "active_units" and "kl_per_dimension" in result.details:
             kl, active = (np.asarray(result.details[each]) for each in ("kl_per_dimension", "active"))
             kl_per_dimension(subject.workdir / "kl_per_dimension.png", kl, active)
 

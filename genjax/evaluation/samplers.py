@@ -14,14 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax.evaluation.examples import codes, finite, key_of, row_keys, split_of
+from genjax.evaluation.examples import batch_of, chosen_examples, codes, finite, key_of, row_keys, split_of
 from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
 from genjax.evaluation.subject import Subject
-from genjax.rng import evenly_spaced, stream
+from genjax.rng import stream
 from genjax.system.files import write_atomically
 from genjax.training.step import prepare
-from genjax.types import Array, InputError, Key, Params
+from genjax.types import Array, Batch, InputError, Key, Params
 
 FITTED_ON = 20_000  # training codes at most
 AT_ONCE = 50  # samples of one key
@@ -81,8 +81,11 @@ def _draw(subject: Subject, options: Options) -> tuple[Callable[[Any, Key], Arra
             raise InputError("an autoencoder has no prior to sample from: use the sampler 'gaussian' or 'mixture:10'")
         sample = model.sample
         return lambda params, key: sample(params, key, AT_ONCE), subject.params
+    decode = model.decode
+    if decode is None:
+        raise InputError(f"the sampler {options.sampler!r} draws codes, and the model has no decoder of codes")
     mixture = fitted(subject, options)
-    return lambda whole, key: model.decode(whole[0], draw_codes(whole[1], key, AT_ONCE)), (subject.params, mixture)
+    return lambda whole, key: decode(whole[0], draw_codes(whole[1], key, AT_ONCE)), (subject.params, mixture)
 
 
 def draw_codes(mixture: Mixture, rng: Key, n: int) -> Array:
@@ -136,40 +139,39 @@ def _training_codes(subject: Subject, options: Options) -> np.ndarray:
     model = subject.model
     if model.encode is None:
         raise InputError(f"the sampler {options.sampler!r} is fitted to codes, and a model without an encoder has none")
-    x = subject.dataset.train.x
-    chosen = x[evenly_spaced(FITTED_ON, len(x))]
-    posterior = model.posterior
-    if posterior is None:
+    chosen = batch_of(subject, chosen_examples(subject.dataset.train, FITTED_ON))
+    infer = model.infer
+    if infer is None:
         return codes(subject, chosen, options)
     root = key_of(options, "aggregate posterior")
 
-    def drawn(rows: tuple[Array, Array], params: Params) -> Array:
-        def one(key: Key, stored: Array) -> Array:
-            mean, log_var = posterior(params, prepare(subject.spec, stream(key, "binarise"), stored)[None])
-            return (mean + jnp.exp(0.5 * log_var) * jax.random.normal(stream(key, "noise"), mean.shape))[0]
+    def draw(rows: tuple[Batch, Array], params: Params) -> Array:
+        def draw_row(key: Key, stored: Batch) -> Array:
+            prepared = prepare(subject.spec, stream(key, "binarise"), stored)
+            return infer(params, jax.tree.map(lambda leaf: leaf[None], prepared), stream(key, "noise"))[0]
 
-        return jax.vmap(one)(row_keys(root, rows[1]), rows[0])
+        return jax.vmap(draw_row)(row_keys(root, rows[1]), rows[0])
 
-    return finite(subject, "codes", over_rows(drawn, 250)((chosen, np.arange(len(chosen))), subject.params))
+    return finite(subject, "codes", over_rows(draw, 250)((chosen, np.arange(len(chosen.x))), subject.params))
 
 
 def _reconstructions(subject: Subject, options: Options, n: int) -> np.ndarray:
-    """Reconstructions of n examples of the split, or of all of it where it has fewer: the best that the decoder could do."""
+    """Reconstructions of at most n examples: the best that the decoder could do."""
     model = subject.model
     if model.reconstruct is None:
         raise InputError("the sampler 'reconstruction' needs a model that reconstructs")
-    reconstruct, x = model.reconstruct, split_of(subject, options).x
-    chosen = x[evenly_spaced(n, len(x))]
+    reconstruct = model.reconstruct
+    chosen = batch_of(subject, chosen_examples(split_of(subject, options), n))
     root = key_of(options, "reconstruction")
 
-    def rebuilt(rows: tuple[Array, Array], params: Params) -> Array:
-        def one(key: Key, stored: Array) -> Array:
-            seen = prepare(subject.spec, stream(key, "binarise"), stored)[None]
-            return reconstruct(params, seen, stream(key, "noise"))[0]
+    def rebuild(rows: tuple[Batch, Array], params: Params) -> Array:
+        def rebuild_row(key: Key, stored: Batch) -> Array:
+            prepared = prepare(subject.spec, stream(key, "binarise"), stored)
+            return reconstruct(params, jax.tree.map(lambda leaf: leaf[None], prepared), stream(key, "noise"))[0]
 
-        return jax.vmap(one)(row_keys(root, rows[1]), rows[0])
+        return jax.vmap(rebuild_row)(row_keys(root, rows[1]), rows[0])
 
-    return _shown(subject, over_rows(rebuilt, 250)((chosen, np.arange(len(chosen))), subject.params))
+    return _shown(subject, over_rows(rebuild, 250)((chosen, np.arange(len(chosen.x))), subject.params))
 
 
 def _read(path: Path, subject: Subject) -> Mixture:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from genjax.types import Array, Key
+from genjax.types import Array, Batch, Key
 
 
 class Importance(NamedTuple):
@@ -23,25 +23,27 @@ class Importance(NamedTuple):
     relative_variance: Array
 
 
-def importance(log_weights: Callable[[Array, Key, int], Array], x: Array, rng: Key, k: int, block: int) -> Importance:
+def importance(
+    log_weights: Callable[[Batch, Key, int], Array], batch: Batch, rng: Key, k: int, block: int
+) -> Importance:
     """log p(x) from k importance weights (Burda et al. 2016, section 3), summed block by block as they are drawn.
 
     With m the greatest log-weight so far, the sums of w exp(-m) and w^2 exp(-2m) are carried and scaled down when a
     greater one comes, so nothing overflows and no weight is kept.
 
     Args:
-      log_weights: `(x, rng, k) -> [k, b]`, log p(x, z) - log q(z|x) at k draws.
-      x: `[b, *shape]`.
+      log_weights: `(batch, rng, k) -> [k, b]`, log p(x, z) - log q(z|x) at k draws.
+      batch: `[b, ...]`, as a model sees it.
       rng: block i sees it folded with i.
       k: samples an example.
       block: samples at a time; the last block may be drawn in part only.
     """
     block = min(block, k)
-    zero = jnp.zeros(x.shape[0])
+    zero = jnp.zeros(batch.x.shape[0])
 
     def add(sums: tuple[Array, ...], number: Array) -> tuple[tuple[Array, ...], None]:
         top, total, squares, logs = sums
-        log_w = log_weights(x, jax.random.fold_in(rng, number), block)  # [block, b]
+        log_w = log_weights(batch, jax.random.fold_in(rng, number), block)  # [block, b]
         counts = (number * block + jnp.arange(block) < k)[:, None]  # [block, 1]
         higher = jnp.maximum(top, jnp.max(jnp.where(counts, log_w, -jnp.inf), axis=0))  # [b]
         w = jnp.where(counts, jnp.exp(log_w - higher[None]), 0.0)

@@ -5,16 +5,16 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from genjax.types import Array, Key
+from genjax.types import Array, Batch, Key
 
 
 def dataset_means(
-    per_example: Callable[[Array, Key], dict[str, Array]], data: Array, batch: int, rng: Key
+    per_example: Callable[[Batch, Key], dict[str, Array]], data: Batch, batch: int, rng: Key
 ) -> dict[str, Array]:
     """The mean of each value over every example exactly once, whatever is left for the last batch.
 
     Args:
-      per_example: `([b, ...], rng) -> {name: [b]}`.
+      per_example: `(batch of [b, ...], rng) -> {name: [b]}`.
       data: `[n, ...]`.
       batch: examples at a time.
       rng: batch i sees it folded with i.
@@ -22,14 +22,15 @@ def dataset_means(
     Returns:
       `{name: scalar}`.
     """
-    n = data.shape[0]
+    n = data.x.shape[0]
     batch = min(batch, n)
     count = -(-n // batch)
     indices = jnp.arange(count * batch).reshape(count, batch)
 
     def sums(numbered: tuple[Array, Array]) -> dict[str, Array]:
         number, index = numbered
-        values = per_example(data[jnp.minimum(index, n - 1)], jax.random.fold_in(rng, number))
+        examples = jax.tree.map(lambda leaf: leaf[jnp.minimum(index, n - 1)], data)
+        values = per_example(examples, jax.random.fold_in(rng, number))
         return {name: jnp.sum(jnp.where(index < n, value, 0.0)) for name, value in values.items()}
 
     totals = jax.lax.map(sums, (jnp.arange(count), indices))  # {name: [count]}

@@ -18,7 +18,23 @@ from genjax.losses.regularisers import kernel_norm
 from genjax.nn import networks
 from genjax.nn.layers import ACTIVATIONS
 from genjax.nn.networks import forward, initial, logit, start_at
-from genjax.types import Array, DataSpec, Family, Hparams, InputError, Key, Model, Objective, Params, Settings
+from genjax.types import (
+    Array,
+    Aux,
+    Batch,
+    DataSpec,
+    Family,
+    Hparams,
+    InputError,
+    Key,
+    Model,
+    Objective,
+    Params,
+    Settings,
+)
+
+OBJECTIVE = "autoencoder"
+TRAINED = ("encoder", "decoder")
 
 
 class Autoencoder(NamedTuple):
@@ -58,7 +74,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     )
     return Model(
         init=partial(init, auto),
-        objectives={"autoencoder": Objective(("encoder", "decoder"), partial(loss, auto))},
+        objectives={OBJECTIVE: Objective(TRAINED, partial(loss, auto))},
         evaluate=lambda params, batch, rng: {"recon": recon(auto, params, batch)},
         monitor="recon",
         decode=partial(decode, auto),
@@ -68,19 +84,19 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     )
 
 
-def init(auto: Autoencoder, rng: Key, batch: Array) -> Params:
+def init(auto: Autoencoder, rng: Key, batch: Batch) -> Params:
     """`{"encoder", "decoder"}`."""
     encoder_key, decoder_key = jax.random.split(rng)
-    codes = jnp.zeros((batch.shape[0], auto.latent))
+    codes = jnp.zeros((batch.x.shape[0], auto.latent))
     return {
-        "encoder": initial(auto.encoder, encoder_key, batch),
+        "encoder": initial(auto.encoder, encoder_key, batch.x),
         "decoder": initial(auto.decoder, decoder_key, codes),
     }
 
 
-def encode(auto: Autoencoder, params: Params, x: Array) -> Array:
+def encode(auto: Autoencoder, params: Params, batch: Batch) -> Array:
     """z = phi(W1 x + b1), `[b, latent]`."""
-    return ACTIVATIONS[auto.phi](forward(auto.encoder, params["encoder"], x))
+    return ACTIVATIONS[auto.phi](forward(auto.encoder, params["encoder"], batch.x))
 
 
 def decode(auto: Autoencoder, params: Params, z: Array) -> Array:
@@ -88,20 +104,20 @@ def decode(auto: Autoencoder, params: Params, z: Array) -> Array:
     return ACTIVATIONS[auto.psi](forward(auto.decoder, params["decoder"], z))
 
 
-def recon(auto: Autoencoder, params: Params, x: Array) -> Array:
+def recon(auto: Autoencoder, params: Params, batch: Batch) -> Array:
     """L(x, x^) per example, `[b]`: the cross-entropy in nats, from the output's logits, or the squared error."""
-    z = encode(auto, params, x)
+    z = encode(auto, params, batch)
     if auto.likelihood == "bernoulli":
-        return -likelihoods.bernoulli_log_prob(forward(auto.decoder, params["decoder"], z), x)
-    return likelihoods.squared_error(decode(auto, params, z), x)
+        return -likelihoods.bernoulli_log_prob(forward(auto.decoder, params["decoder"], z), batch.x)
+    return likelihoods.squared_error(decode(auto, params, z), batch.x)
 
 
-def loss(auto: Autoencoder, params: Params, batch: Array, rng: Key) -> tuple[Array, dict[str, Array]]:
+def loss(auto: Autoencoder, params: Params, batch: Batch, rng: Key) -> tuple[Array, Aux]:
     """E_x[L(x, x^)] + lambda ||w||^2."""
     del rng  # nothing here is random
-    error, norm = jnp.mean(recon(auto, params, batch)), kernel_norm(params)
+    error, norm = jnp.mean(recon(auto, params, batch)), kernel_norm({part: params[part] for part in TRAINED})
     total = error + auto.hparams["lambda_w"] * norm
-    return total, {"loss": total, "recon": error, "kernel_norm": norm}
+    return total, Aux({"loss": total, "recon": error, "kernel_norm": norm})
 
 
 def _bias(psi: str, mean: np.ndarray) -> np.ndarray:
@@ -134,7 +150,7 @@ FAMILY = Family(
         "likelihood": ("bernoulli", "gaussian"),
     },
     hparams={"lambda_w": 1e-4},
-    objectives=("autoencoder",),
+    objectives=(OBJECTIVE,),
     active_hparams=lambda settings: {"lambda_w"},
     make=make,
     unused_settings=lambda settings: networks.unused_settings(settings, "hidden"),

@@ -15,7 +15,9 @@ from genjax.losses.adversarial import LOSSES, AdversarialLoss
 from genjax.losses.penalties import r1_penalty
 from genjax.nn import networks
 from genjax.nn.networks import forward, initial
-from genjax.types import Array, DataSpec, Family, Hparams, Key, Model, Objective, Params, Settings
+from genjax.types import Array, Aux, Batch, DataSpec, Family, Hparams, Key, Model, Objective, Params, Settings
+
+DISCRIMINATOR, GENERATOR = "discriminator", "generator"
 
 
 class Gan(NamedTuple):
@@ -52,25 +54,27 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     return Model(
         init=partial(init, gan),
         objectives={
-            "discriminator": Objective(("discriminator",), partial(discriminator_loss, gan), settings["critic_steps"]),
-            "generator": Objective(("generator",), partial(generator_loss, gan)),
+            DISCRIMINATOR: Objective(("discriminator",), partial(discriminator_loss, gan), settings["critic_steps"]),
+            GENERATOR: Objective(("generator",), partial(generator_loss, gan)),
         },
         evaluate=partial(evaluate, gan),
         monitor="sliced_wasserstein",
+        sample=partial(sample, gan),
         decode=partial(decode, gan),
         latent=gan.latent,
-        sample=partial(sample, gan),
+        prior=partial(prior, gan),
         averaged=("generator",),
+        sample_metrics=("sliced_wasserstein",),
     )
 
 
-def init(gan: Gan, rng: Key, batch: Array) -> Params:
+def init(gan: Gan, rng: Key, batch: Batch) -> Params:
     """`{"generator", "discriminator"}`."""
     generator_key, discriminator_key = jax.random.split(rng)
-    noise = jnp.zeros((batch.shape[0], gan.latent))
+    noise = jnp.zeros((batch.x.shape[0], gan.latent))
     return {
         "generator": initial(gan.generator, generator_key, noise),
-        "discriminator": initial(gan.discriminator, discriminator_key, batch),
+        "discriminator": initial(gan.discriminator, discriminator_key, batch.x),
     }
 
 
@@ -82,7 +86,12 @@ def decode(gan: Gan, params: Params, z: Array) -> Array:
 
 def sample(gan: Gan, params: Params, rng: Key, n: int) -> Array:
     """G(h) at h ~ N(0, I), `[n, *shape]`."""
-    return decode(gan, params, jax.random.normal(rng, (n, gan.latent)))
+    return decode(gan, params, prior(gan, params, rng, n))
+
+
+def prior(gan: Gan, params: Params, rng: Key, n: int) -> Array:
+    """h ~ N(0, I), `[n, latent]`."""
+    return jax.random.normal(rng, (n, gan.latent))
 
 
 def logits(gan: Gan, params: Params, x: Array) -> Array:
@@ -91,31 +100,31 @@ def logits(gan: Gan, params: Params, x: Array) -> Array:
     return forward(gan.discriminator, params["discriminator"], centred)[:, 0]
 
 
-def discriminator_logits(gan: Gan, params: Params, batch: Array, rng: Key) -> tuple[Array, Array]:
+def discriminator_logits(gan: Gan, params: Params, batch: Batch, rng: Key) -> tuple[Array, Array]:
     """Logits of a batch and of as many samples, `[b]` each."""
     # Two passes: convolutions of half as many images fit a CPU's caches (docs/performance.md).
-    return logits(gan, params, batch), logits(gan, params, sample(gan, params, rng, batch.shape[0]))
+    return logits(gan, params, batch.x), logits(gan, params, sample(gan, params, rng, batch.x.shape[0]))
 
 
-def discriminator_loss(gan: Gan, params: Params, batch: Array, rng: Key) -> tuple[Array, dict[str, Array]]:
+def discriminator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tuple[Array, Aux]:
     """The discriminator's side of the game, plus gamma/2 E||grad_x D(x)||^2 with the penalty 'r1'."""
     real, fake = discriminator_logits(gan, params, batch, rng)
     loss = jnp.mean(gan.adversarial_loss.discriminator(real, fake))
     named = {"discriminator_loss": loss, "real_logit": jnp.mean(real), "fake_logit": jnp.mean(fake)}
     if gan.penalty == "none":
-        return loss, named
-    r1 = jnp.mean(r1_penalty(partial(logits, gan, params), batch))
-    return loss + gan.hparams["r1_weight"] * r1, named | {"r1": r1}
+        return loss, Aux(named)
+    r1 = jnp.mean(r1_penalty(partial(logits, gan, params), batch.x))
+    return loss + gan.hparams["r1_weight"] * r1, Aux(named | {"r1": r1})
 
 
-def generator_loss(gan: Gan, params: Params, batch: Array, rng: Key) -> tuple[Array, dict[str, Array]]:
+def generator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tuple[Array, Aux]:
     """The generator's side of the game, on as many samples as the batch has examples."""
-    fake = logits(gan, params, sample(gan, params, rng, batch.shape[0]))
+    fake = logits(gan, params, sample(gan, params, rng, batch.x.shape[0]))
     loss = jnp.mean(gan.adversarial_loss.generator(fake))
-    return loss, {"generator_loss": loss}
+    return loss, Aux({"generator_loss": loss})
 
 
-def evaluate(gan: Gan, params: Params, batch: Array, rng: Key) -> dict[str, Array]:
+def evaluate(gan: Gan, params: Params, batch: Batch, rng: Key) -> dict[str, Array]:
     """Both players' losses and logits per pair of a real example and a sample: `[b]` each."""
     real, fake = discriminator_logits(gan, params, batch, rng)
     return {
@@ -145,7 +154,7 @@ FAMILY = Family(
         "r1_weight": 1.0,
         "ema_decay": 0.999,
     },
-    objectives=("discriminator", "generator"),
+    objectives=(DISCRIMINATOR, GENERATOR),
     active_hparams=lambda settings: {"ema_decay"} | ({"r1_weight"} if settings["penalty"] == "r1" else set()),
     make=make,
     unused_settings=lambda settings: networks.unused_settings(settings, "generator_hidden", "discriminator_hidden"),

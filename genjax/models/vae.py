@@ -23,7 +23,21 @@ from genjax.losses import likelihoods
 from genjax.losses.divergences import standard_normal_kl
 from genjax.nn import networks
 from genjax.nn.networks import forward, initial, logit, start_at
-from genjax.types import Array, DataSpec, Family, Hparams, InputError, Key, Model, Objective, Params, Settings
+from genjax.types import (
+    Array,
+    Aux,
+    Batch,
+    DataSpec,
+    Family,
+    Hparams,
+    InputError,
+    Key,
+    Likelihood,
+    Model,
+    Objective,
+    Params,
+    Settings,
+)
 
 # A learned variance cannot fall below that of rounding to one of 256 grey levels, 1 / (12 * 255^2), or for points below
 # that share of the data's own: where a dimension never changes, a density would otherwise grow without bound.
@@ -32,6 +46,9 @@ LOG_VAR_FLOOR = -math.log(12 * 255**2)
 # A learned variance starts at this share of the data's own. From above it the cheapest first move is to ignore z, and
 # the posterior collapses before the variance has come down.
 VARIANCE_START = 0.1
+
+
+OBJECTIVE = "elbo"
 
 
 class Vae(NamedTuple):
@@ -55,8 +72,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
         variance is each dimension's function of z ('gaussian_pixel'), one learned scalar ('gaussian_shared') or
         'gaussian_fixed'.
       spec: of the data.
-      hparams: `beta`, `beta_warmup` (steps over which beta rises linearly), `step`, and `decoder_variance` where
-        the variance is fixed.
+      hparams: `beta`, and `decoder_variance` where the variance is fixed.
 
     Raises:
       InputError: a Bernoulli likelihood with data outside [0, 1].
@@ -76,34 +92,38 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     trains = ("encoder", "decoder", "noise") if vae.likelihood == "gaussian_shared" else ("encoder", "decoder")
     return Model(
         init=partial(init, vae),
-        objectives={"elbo": Objective(trains, partial(loss, vae))},
+        objectives={OBJECTIVE: Objective(trains, partial(loss, vae))},
         evaluate=partial(evaluate, vae),
         monitor="loss",
+        sample=partial(sample, vae),
+        encode=partial(encode, vae),
         decode=partial(decode, vae),
         latent=vae.latent,
-        encode=partial(encode, vae),
         reconstruct=lambda params, batch, rng: decode(vae, params, encode(vae, params, batch)),
-        sample=partial(sample, vae),
-        posterior=partial(posterior, vae),
+        prior=partial(prior, vae),
+        infer=partial(infer, vae),
         log_weights=partial(log_weights, vae),
+        rates=lambda params, batch, rng: standard_normal_kl(*posterior(vae, params, batch)),
+        likelihood=_likelihood(vae.likelihood, spec),
+        sample_metrics=("sliced_wasserstein",),
     )
 
 
-def init(vae: Vae, rng: Key, batch: Array) -> Params:
+def init(vae: Vae, rng: Key, batch: Batch) -> Params:
     """`{"encoder", "decoder"}`, and `"noise"`, one log-variance, where all dimensions share it."""
     encoder_key, decoder_key = jax.random.split(rng)
-    codes = jnp.zeros((batch.shape[0], vae.latent))
+    codes = jnp.zeros((batch.x.shape[0], vae.latent))
     noise = {"noise": {"log_var": jnp.float32(vae.log_var_start)}} if vae.likelihood == "gaussian_shared" else {}
     return {
-        "encoder": initial(vae.encoder, encoder_key, batch),
+        "encoder": initial(vae.encoder, encoder_key, batch.x),
         "decoder": initial(vae.decoder, decoder_key, codes),
         **noise,
     }
 
 
-def posterior(vae: Vae, params: Params, x: Array) -> tuple[Array, Array]:
+def posterior(vae: Vae, params: Params, batch: Batch) -> tuple[Array, Array]:
     """mu(x) and log sigma^2(x) of q(z|x), `[b, latent]` each."""
-    mean, log_var = jnp.split(forward(vae.encoder, params["encoder"], x), 2, axis=-1)
+    mean, log_var = jnp.split(forward(vae.encoder, params["encoder"], batch.x), 2, axis=-1)
     return mean, log_var
 
 
@@ -133,14 +153,19 @@ def log_prob(
     return likelihoods.gaussian_log_prob(mean, log_var, x)
 
 
-def terms(vae: Vae, params: Params, x: Array, rng: Key) -> tuple[Array, Array]:
+def draw(mean: Array, log_var: Array, rng: Key) -> Array:
+    """z = mu + sigma * eps with eps ~ N(0, I), `[b, latent]`: a draw whose gradient passes to mu and sigma."""
+    return mean + jnp.exp(0.5 * log_var) * jax.random.normal(rng, mean.shape)
+
+
+def terms(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Array, Array]:
     """recon = -log p(x|z) at one z = mu + sigma * eps, and KL(q(z|x) || p(z)); `[b]` each, nats."""
-    mean, log_var = posterior(vae, params, x)
-    z = mean + jnp.exp(0.5 * log_var) * jax.random.normal(rng, mean.shape)  # [b, latent]
-    return -log_prob(vae, params, z, x), jnp.sum(standard_normal_kl(mean, log_var), axis=-1)
+    mean, log_var = posterior(vae, params, batch)
+    z = draw(mean, log_var, rng)
+    return -log_prob(vae, params, z, batch.x), jnp.sum(standard_normal_kl(mean, log_var), axis=-1)
 
 
-def log_weights(vae: Vae, params: Params, batch: Array, rng: Key, k: int) -> Array:
+def log_weights(vae: Vae, params: Params, batch: Batch, rng: Key, k: int) -> Array:
     """log w = log p(x|z) + log p(z) - log q(z|x) at k draws z = mu + sigma eps for each example, `[k, b]`, nats.
 
     With them log p(x) >= E log 1/k sum w, for every k (Burda et al. 2016, equation 8). Of both normal densities, with
@@ -150,26 +175,35 @@ def log_weights(vae: Vae, params: Params, batch: Array, rng: Key, k: int) -> Arr
     eps = jax.random.normal(rng, (k, *mean.shape[1:]))  # [k, b, latent]
     z = mean + jnp.exp(0.5 * log_var) * eps
     log_ratio = 0.5 * jnp.sum(jnp.square(eps) + log_var - jnp.square(z), axis=-1)  # [k, b]
-    rows = jnp.broadcast_to(batch, (k, *batch.shape)).reshape(-1, *batch.shape[1:])  # [k b, *shape]
+    rows = jnp.broadcast_to(batch.x, (k, *batch.x.shape)).reshape(-1, *batch.x.shape[1:])  # [k b, *shape]
     of_rows = log_prob(vae, params, z.reshape(-1, vae.latent), rows, likelihoods.bernoulli_log_prob_forward)
     return of_rows.reshape(log_ratio.shape) + log_ratio
 
 
-def loss(vae: Vae, params: Params, batch: Array, rng: Key) -> tuple[Array, dict[str, Array]]:
-    """recon + beta kl, where beta rises linearly over the first `beta_warmup` steps (Sonderby et al. 2016)."""
-    warmth = jnp.minimum(1.0, (vae.hparams["step"] + 1) / jnp.maximum(vae.hparams["beta_warmup"], 1.0))
+def loss(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Array, Aux]:
+    """recon + beta kl; a schedule of beta is the configuration's (`schedules.beta`)."""
     recon, kl = (jnp.mean(term) for term in terms(vae, params, batch, rng))
-    total = recon + warmth * vae.hparams["beta"] * kl
-    return total, {"loss": total, "recon": recon, "kl": kl, "elbo": -(recon + kl)}
+    total = recon + vae.hparams["beta"] * kl
+    return total, Aux({"loss": total, "recon": recon, "kl": kl, "elbo": -(recon + kl)})
 
 
-def evaluate(vae: Vae, params: Params, batch: Array, rng: Key) -> dict[str, Array]:
-    """The loss at its final beta, and its parts, per example: `[b]` each, nats."""
+def evaluate(vae: Vae, params: Params, batch: Batch, rng: Key) -> dict[str, Array]:
+    """The loss and its parts per example: `[b]` each, nats."""
     recon, kl = terms(vae, params, batch, rng)
     return {"loss": recon + vae.hparams["beta"] * kl, "recon": recon, "kl": kl, "elbo": -(recon + kl)}
 
 
-def encode(vae: Vae, params: Params, batch: Array) -> Array:
+def infer(vae: Vae, params: Params, batch: Batch, rng: Key) -> Array:
+    """A draw from q(z|x), `[b, latent]`."""
+    return draw(*posterior(vae, params, batch), rng)
+
+
+def prior(vae: Vae, params: Params, rng: Key, n: int) -> Array:
+    """z ~ N(0, I), `[n, latent]`."""
+    return jax.random.normal(rng, (n, vae.latent))
+
+
+def encode(vae: Vae, params: Params, batch: Batch) -> Array:
     """The posterior's mean, `[b, latent]`."""
     return posterior(vae, params, batch)[0]
 
@@ -183,7 +217,7 @@ def decode(vae: Vae, params: Params, z: Array) -> Array:
 def sample(vae: Vae, params: Params, rng: Key, n: int) -> Array:
     """At draws z from the prior: for images the mean of p(x|z), as the field shows them; for points a draw from it."""
     z_key, x_key = jax.random.split(rng)
-    z = jax.random.normal(z_key, (n, vae.latent))
+    z = prior(vae, params, z_key, n)
     if vae.bounded:
         return jnp.clip(decode(vae, params, z), 0.0, 1.0)
     mean, log_var = likelihood(vae, params, z)
@@ -197,6 +231,14 @@ def _decoder(settings: Settings, spec: DataSpec) -> nn.Module:
     if settings["likelihood"] == "gaussian_pixel":
         start, shape = np.stack([start, np.full_like(start, _log_var_start(spec))], axis=-1), (*shape, 2)
     return networks.decoder(settings, settings["hidden"][::-1], shape, start_at(start))
+
+
+def _likelihood(name: str, spec: DataSpec) -> Likelihood:
+    """What log p(x|z) is: of pixels that are not binary a Bernoulli gives a cross-entropy and no likelihood."""
+    if name != "bernoulli":
+        return Likelihood(name, "nats", density=True)
+    binary = spec.binary or spec.dynamic_binarisation
+    return Likelihood(name, "nats" if binary else "nats (cross-entropy)", density=False)
 
 
 def _log_var_floor(spec: DataSpec) -> float:
@@ -214,7 +256,7 @@ def _bounded_below(log_var: Array, floor: float) -> Array:
 
 def _active_hparams(settings: Settings) -> set[str]:
     fixed = {"decoder_variance"} if settings["likelihood"] == "gaussian_fixed" else set()
-    return {"beta", "beta_warmup"} | fixed
+    return {"beta"} | fixed
 
 
 FAMILY = Family(
@@ -228,8 +270,8 @@ FAMILY = Family(
         **networks.CHOICES,
         "likelihood": ("bernoulli", "gaussian_pixel", "gaussian_shared", "gaussian_fixed"),
     },
-    hparams={"beta": 1.0, "beta_warmup": 0.0, "decoder_variance": 0.1},
-    objectives=("elbo",),
+    hparams={"beta": 1.0, "decoder_variance": 0.1},
+    objectives=(OBJECTIVE,),
     active_hparams=_active_hparams,
     make=make,
     unused_settings=lambda settings: networks.unused_settings(settings, "hidden"),

@@ -10,42 +10,42 @@ import numpy as np
 
 from genjax.system.compiler import compiled
 from genjax.training.scan import Train, advance
-from genjax.types import Array, Hparams, Key, TrainState
+from genjax.types import Array, Batch, Hparams, Key, TrainState
 
 Advance = Callable[[TrainState, int], tuple[TrainState, dict[str, Array]]]
 
 
-def resident(functions: Train, x: np.ndarray, hparams: Hparams, rng: Key, replicate: Callable[[Any], Any]) -> Advance:
+def resident(functions: Train, data: Batch, hparams: Hparams, rng: Key, replicate: Callable[[Any], Any]) -> Advance:
     """`(state, length) -> (state, metrics)` with the whole split on the device, as stored.
 
     Args:
       functions: of `make_train`.
-      x: `[n, *shape]`, the training split.
+      data: the training split on the host, `[n, ...]` as stored.
       hparams: traced scalars.
       rng: the run's root key.
-      spread: puts a tree of arrays on the devices.
+      replicate: puts a tree of arrays on the devices.
     """
-    data = replicate(jnp.asarray(x))
+    on_device = replicate(jax.tree.map(jnp.asarray, data))
 
     @partial(compiled, static_argnames="length", donate_argnames="state")
-    def chunk(state: TrainState, data: Array, hparams: Hparams, rng: Key, length: int):
+    def chunk(state: TrainState, data: Batch, hparams: Hparams, rng: Key, length: int):
         return advance(functions, state, data, hparams, rng, length)
 
-    return lambda state, length: chunk(state, data, hparams, rng, length)
+    return lambda state, length: chunk(state, on_device, hparams, rng, length)
 
 
-def streamed(functions: Train, x: np.ndarray, hparams: Hparams, rng: Key, replicate: Callable[[Any], Any]) -> Advance:
+def streamed(functions: Train, data: Batch, hparams: Hparams, rng: Key, replicate: Callable[[Any], Any]) -> Advance:
     """The same for a split that the device cannot hold: the host gathers each chunk's examples and sends them."""
 
     @partial(jax.jit, static_argnames="length")
     def order(step: Array, hparams: Hparams, rng: Key, length: int) -> Array:
-        return functions.indices(hparams, rng, step, length, len(x))
+        return functions.indices(hparams, rng, step, length, len(data.x))
 
     chunk = compiled(functions.chunk, donate_argnames="state")
 
     def step_on(state: TrainState, length: int) -> tuple[TrainState, dict[str, Array]]:
-        indices = np.asarray(order(state.step, hparams, rng, length))  # [length, repeats, b]
-        examples = replicate(jnp.asarray(x[indices.reshape(-1)]))
+        indices = np.asarray(order(state.step, hparams, rng, length))  # [length, batches, b]
+        examples = replicate(jax.tree.map(lambda leaf: jnp.asarray(leaf[indices.reshape(-1)]), data))
         places = jnp.arange(indices.size, dtype=jnp.uint32).reshape(indices.shape)
         return chunk(state, examples, replicate(places), hparams, rng)
 

@@ -15,7 +15,6 @@ from typing import Any, BinaryIO, NamedTuple, TextIO
 
 import numpy as np
 
-from genjax.plots import to_uint8
 from genjax.system.files import write_atomically
 from genjax.types import InputError
 
@@ -188,9 +187,9 @@ class Logs:
         self.progress.show(row)
 
     def images(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
-        """Shows pictures in TensorBoard: `{name: [H, W, C]}`, floats in [0, 1], one channel or three."""
+        """Shows pictures in TensorBoard: `{name: [H, W, C]}` uint8, one channel or three."""
         for name, picture in pictures.items():
-            self.tensorboard.add_image(name, to_uint8(picture), step, dataformats="HWC")
+            self.tensorboard.add_image(name, picture, step, dataformats="HWC")
 
     def say(self, message: str) -> None:
         """Prints a line for the person who watches, without breaking the bar."""

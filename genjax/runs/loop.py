@@ -146,7 +146,7 @@ def _loop(
 
 
 def _figures(split: str, programs: RunPrograms, dataset: data.Dataset, state: TrainState) -> dict[str, float]:
-    return feeding.means(split, processes.gather(programs.evaluate(state, getattr(dataset, split).x)))
+    return feeding.means(split, processes.gather(programs.evaluate(state, split)))
 
 
 def _here(programs: RunPrograms, state: TrainState) -> tuple[Model, Params]:
@@ -159,7 +159,8 @@ def _snapshots(programs: RunPrograms, dataset: data.Dataset, state: TrainState) 
     model, params = _here(programs, state)
     if not processes.is_primary():
         return {}
-    return pictures.snapshots(model, params, programs.spec, dataset.validation.x, programs.rng)
+    trained = pictures.TrainedModel(model, params, programs.spec, programs.rng)
+    return pictures.snapshots(trained, programs.stored("validation"))
 
 
 def _finish(programs: RunPrograms, dataset: data.Dataset, state: TrainState, workdir: Path) -> None:
@@ -169,6 +170,7 @@ def _finish(programs: RunPrograms, dataset: data.Dataset, state: TrainState, wor
     if not processes.is_primary():
         return
     rows = logs.read_metrics(workdir / "metrics.jsonl")
-    pictures.draw(workdir, model, params, programs.spec, dataset, rows, programs.rng)
+    trained = pictures.TrainedModel(model, params, programs.spec, programs.rng)
+    pictures.draw(workdir, trained, dataset, programs.stored("validation"), rows)
     finite = {name: value if math.isfinite(value) else str(value) for name, value in figures.items()}
     write_json(workdir / "evaluation.json", {**_measured_before(workdir), "step": int(state.step), **finite})

@@ -10,11 +10,13 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from genjax import config as configs
-from genjax.data import Dataset, describe
+from genjax.data import Dataset, describe, stored_batch
+from genjax.models import FAMILIES
 from genjax.runs import feeding
 from genjax.training import sharding
 from genjax.training.scan import Train, make_train
-from genjax.types import Array, DataSpec, InputError, Key, Model, TrainState
+from genjax.training.step import batches_per_step
+from genjax.types import Array, Batch, DataSpec, InputError, Key, Model, TrainState
 
 
 class RunPrograms(NamedTuple):
@@ -23,9 +25,10 @@ class RunPrograms(NamedTuple):
     Attributes:
       init: `() -> state`.
       advance: `(state, length) -> (state, {name: [length]})`; the state is donated.
-      evaluate: `(state, x) -> {name: scalar}` over stored examples `[n, *shape]`.
+      evaluate: `(state, split) -> {name: scalar}` over all examples of a split, by its name.
       model: `(state) -> Model`, bound to the run's hyperparameters.
-      spread: puts a tree of arrays on the run's devices.
+      replicate: puts a tree of arrays on the run's devices.
+      stored: `(split) -> Batch`, a split's examples on the host as they are stored, by its name.
       examples: how many a step sees.
       spec: of the data.
       rng: the run's root key.
@@ -33,9 +36,10 @@ class RunPrograms(NamedTuple):
 
     init: Callable[[], TrainState]
     advance: feeding.Advance
-    evaluate: Callable[[TrainState, np.ndarray], dict[str, Array]]
+    evaluate: Callable[[TrainState, str], dict[str, Array]]
     model: Callable[[TrainState], Model]
     replicate: Callable[[Any], Any]
+    stored: Callable[[str], Batch]
     examples: int
     spec: DataSpec
     rng: Key
@@ -50,22 +54,37 @@ def make_run_programs(config: ConfigDict, dataset: Dataset) -> RunPrograms:
     spec = describe(dataset, config.data.dynamic_binarisation)
     hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
     rng = jax.random.key(config.seed)
-    place, repeat, replicate = _placement(config)
+    place, replicate_indices, replicate = _placement(config)
     train = make_train(config, spec, place=place)
-    functions = train._replace(indices=lambda *drawn: repeat(train.indices(*drawn)))
+    functions = train._replace(indices=lambda *arguments: replicate_indices(train.indices(*arguments)))
     examples = check_fit(config, dataset, functions)
-    source = feeding.resident if dataset.train.x.nbytes <= config.data.resident_bytes else feeding.streamed
+    labelled = reads_labels(config)
+
+    def stored(split: str) -> Batch:
+        return stored_batch(dataset, getattr(dataset, split), labelled)
+
+    feed = feeding.resident if dataset.train.x.nbytes <= config.data.resident_bytes else feeding.streamed
     init, evaluate = jax.jit(functions.init), jax.jit(functions.evaluate)
+
+    def on_devices(batch: Batch) -> Batch:
+        return replicate(jax.tree.map(jnp.asarray, batch))
+
     return RunPrograms(
         init=lambda: replicate(init(hparams, rng)),
-        advance=source(functions, dataset.train.x, hparams, rng, replicate),
-        evaluate=lambda state, x: evaluate(state, replicate(jnp.asarray(x)), hparams, rng),
+        advance=feed(functions, stored("train"), hparams, rng, replicate),
+        evaluate=lambda state, split: evaluate(state, on_devices(stored(split)), hparams, rng),
         model=lambda state: functions.model(hparams, state.step),
         replicate=replicate,
+        stored=stored,
         examples=examples,
         spec=spec,
         rng=rng,
     )
+
+
+def reads_labels(config: ConfigDict) -> bool:
+    """Whether the configuration's losses read labels."""
+    return FAMILIES[config.model.family].labelled(config.model)
 
 
 def check_fit(config: ConfigDict, dataset: Dataset, functions: Train) -> int:
@@ -81,20 +100,19 @@ def check_fit(config: ConfigDict, dataset: Dataset, functions: Train) -> int:
         )
     if config.data.dynamic_binarisation and not dataset.bounded:
         raise InputError(f"data.dynamic_binarisation needs images, and {dataset.name} holds points")
-    objectives = functions.model(configs.active(config), jnp.int32(0)).objectives.values()
-    examples = batch * max(objective.updates for objective in objectives)
+    examples = batch * batches_per_step(functions.model(configs.active(config), jnp.int32(0)))
     if examples * (n + 1) > 2**32:
         raise InputError(f"{examples} examples a step from {n}: their product must stay below 2**32")
     return examples
 
 
-def _placement(config: ConfigDict) -> tuple[Callable[[Array], Array], Callable[[Array], Array], Callable[[Any], Any]]:
+def _placement(config: ConfigDict) -> tuple[Callable[[Batch], Batch], Callable[[Array], Array], Callable[[Any], Any]]:
     """How batches, indices and all the rest lie on the devices: as they are on one; on several split, or repeated."""
     used = share_out(sharding.by_process(jax.devices()), config.train.devices, config.train.batch_size)
     if len(used) == 1:
         return lambda batches: batches, lambda indices: indices, lambda tree: tree
     grid = sharding.batch_mesh(used)
-    return sharding.shard_batches(grid), sharding.repeat_indices(grid), partial(sharding.replicate, grid)
+    return sharding.shard_batches(grid), sharding.replicate_indices(grid), partial(sharding.replicate, grid)
 
 
 def share_out(processes: list[list[Any]], wanted: int, batch: int) -> list[Any]:

@@ -1,20 +1,19 @@
 """A sweep's pictures: what each axis does, how trials learned, and what the best, the median and the worst one draw."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from genjax import plots
-from genjax.data import Dataset
-from genjax.rng import evenly_spaced, stream
+from genjax.data import stored_batch
+from genjax.runs.pictures import TrainedModel, draw_samples, reconstructions
+from genjax.runs.programs import reads_labels
 from genjax.sweeps import batches, cohorts, plan, results
 from genjax.sweeps.batches import SweepContext
 from genjax.sweeps.cohorts import FinishedCohort
 from genjax.system import processes
-from genjax.training.step import averaged_params, prepare
-from genjax.types import DataSpec, Key, Model, Params
+from genjax.training.step import averaged_params
+from genjax.types import Batch
 
 SHOWN = 12
 POINTS = 2000
@@ -91,17 +90,17 @@ def _drawn(job: SweepContext, one: FinishedCohort, i: int) -> np.ndarray | None:
     state = jax.tree.map(lambda leaf: jnp.asarray(leaf[place]), now.states)
     hparams = {name: values[place] for name, values in now.hparams.items()}
     rng = jax.random.key(one.cohort.trials[i].config.seed)
-    return _picture(made.model(hparams, state.step), averaged_params(state), made.spec, made.dataset, rng)
+    trained = TrainedModel(made.model(hparams, state.step), averaged_params(state), made.spec, rng)
+    return _picture(trained, stored_batch(made.dataset, made.dataset.validation, reads_labels(config)))
 
 
-def _picture(model: Model, params: Params, spec: DataSpec, dataset: Dataset, rng: Key) -> np.ndarray | None:
-    shape: Any = spec.shape
-    if model.sample is not None and len(shape) == 3:
-        return np.clip(np.asarray(model.sample(params, stream(rng, "picture"), SHOWN)), 0, 1)
-    if model.sample is not None and shape == (2,):
-        return np.asarray(model.sample(params, stream(rng, "picture"), POINTS))
-    if model.reconstruct is None or len(shape) != 3:
-        return None
-    x = dataset.validation.x
-    inputs = prepare(spec, stream(rng, "binarise"), jnp.asarray(x[evenly_spaced(SHOWN, len(x))]))
-    return np.clip(np.asarray(model.reconstruct(params, inputs, stream(rng, "reconstruct"))), 0, 1)
+def _picture(trained: TrainedModel, validation: Batch) -> np.ndarray | None:
+    """Samples of images or of points in the plane, or reconstructions of images, or None, `[n, *shape]`."""
+    images, samples = len(trained.spec.shape) == 3, trained.model.sample is not None
+    if images and samples:
+        return np.clip(draw_samples(trained, SHOWN), 0, 1)
+    if trained.spec.shape == (2,) and samples:
+        return draw_samples(trained, POINTS)
+    if images and trained.model.reconstruct is not None:
+        return np.clip(reconstructions(trained, validation, SHOWN)[1], 0, 1)
+    return None

@@ -14,14 +14,14 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
 from genjax import config as configs
-from genjax.data import Dataset, describe
-from genjax.runs.programs import check_fit
+from genjax.data import Dataset, describe, stored_batch
+from genjax.runs.programs import check_fit, reads_labels
 from genjax.sweeps.plan import Trial
 from genjax.system import processes
 from genjax.system.compiler import compiled
 from genjax.training import sharding, trials
 from genjax.training.scan import Train, make_train
-from genjax.types import Array, DataSpec, Hparams, InputError, Model, TrainState
+from genjax.types import Array, Batch, DataSpec, Hparams, InputError, Model, TrainState
 
 MODES: dict[str, trials.Over] = {"map": trials.sequential, "vmap": trials.vectorised}
 MEASURED_STEPS = 5
@@ -100,8 +100,11 @@ def make_cohort_programs(
     width = -(-count // grid.size) * grid.size
     over, share = trials.sharded(grid, MODES[mode]), NamedSharding(grid, PartitionSpec(trials.TRIALS))
 
-    def split(name: str) -> Array:
-        return resident(getattr(dataset, name).x, grid)
+    labelled = reads_labels(config)
+
+    def split(name: str) -> Batch:
+        stored = stored_batch(dataset, getattr(dataset, name), labelled)
+        return jax.tree.map(lambda leaf: resident(leaf, grid), stored)
 
     def put(tree: Any) -> Any:
         return trials.placed(grid, jax.tree.map(lambda leaf: _filled(leaf, width), tree))
@@ -129,14 +132,14 @@ def make_cohort_programs(
     )
 
 
-def _compiled(train: Train, over: trials.Over, like: tuple[Any, ...], split: Callable[[str], Array]) -> tuple[Any, Any]:
+def _compiled(train: Train, over: trials.Over, like: tuple[Any, ...], split: Callable[[str], Batch]) -> tuple[Any, Any]:
     """`(length) -> program` that trains, and `(split) -> program` that evaluates, each compiled once."""
     states, *rest = like
 
-    def run(states: TrainState, data: Array, hparams: Hparams, rngs: Array, length: int) -> Any:
+    def run(states: TrainState, data: Batch, hparams: Hparams, rngs: Array, length: int) -> Any:
         return trials.sweep(train, hparams, rngs, data, length, states, over)
 
-    def measure(states: TrainState, data: Array, hparams: Hparams, rngs: Array) -> dict[str, Array]:
+    def measure(states: TrainState, data: Batch, hparams: Hparams, rngs: Array) -> dict[str, Array]:
         return trials.evaluate(train, states, data, hparams, rngs, over)
 
     step_on = compiled(run, donate_argnums=0, static_argnums=4)

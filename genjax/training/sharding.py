@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from genjax.types import Array
+from genjax.types import Array, Batch
 
 
 def by_process(devices: Sequence[Any]) -> list[list[Any]]:
@@ -21,8 +21,8 @@ def batch_mesh(devices: Sequence[Any]) -> Mesh:
     return Mesh(devices, ("batch",), axis_types=(AxisType.Auto,))
 
 
-def shard_batches(mesh: Mesh) -> Callable[[Array], Array]:
-    """A function that splits `[repeats, b, *shape]` along b over the mesh; the compiler shares out the step's work.
+def shard_batches(mesh: Mesh) -> Callable[[Batch], Batch]:
+    """Returns a function that splits `[batches, b, ...]` along b over the mesh; the compiler divides the step's work.
 
     b must be a multiple of the number of devices. Parameters stay whole on each; the compiler adds up the gradients.
     """
@@ -30,10 +30,11 @@ def shard_batches(mesh: Mesh) -> Callable[[Array], Array]:
     return lambda batches: jax.lax.with_sharding_constraint(batches, sharding)
 
 
-def repeat_indices(mesh: Mesh) -> Callable[[Array], Array]:
-    """A function that has every device compute all of `[length, repeats, b]`: shared out, they would have to talk.
+def replicate_indices(mesh: Mesh) -> Callable[[Array], Array]:
+    """Returns a function that has every device compute all of the indices `[length, batches, b]`.
 
-    Talk beside the training loop's own is also what XLA does not order on a CPU: processes waited for one another.
+    If each device computed a part, the devices would have to exchange them. XLA does not order such an exchange beside
+    the training loop's own on a CPU, and processes then waited for one another for ever.
     """
     sharding = NamedSharding(mesh, PartitionSpec())
     return lambda indices: jax.lax.with_sharding_constraint(indices, sharding)

@@ -1,5 +1,6 @@
-"""The one training step of every family: each objective in turn takes a gradient step on the parts that it trains."""
+"""The training step of every family: each objective in turn takes its gradient steps on the parts that it trains."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -9,16 +10,20 @@ import optax
 from genjax.losses import likelihoods
 from genjax.rng import stream
 from genjax.training.optimisers import make_optimiser
-from genjax.types import Array, DataSpec, Hparams, Key, Model, Params, Settings, TrainState
+from genjax.types import Array, Aux, Batch, DataSpec, Hparams, Key, Model, Objective, Params, Settings, TrainState
+
+Gradients = tuple[Params, Aux]
 
 
-def prepare(spec: DataSpec, rng: Key, batch: Array) -> Array:
+def prepare(spec: DataSpec, rng: Key, stored: Batch) -> Batch:
     """Stored examples as a model sees them: float32, scaled and, where the data set says so, binarised anew."""
-    x = batch.astype(jnp.float32) * spec.scale
-    return likelihoods.binarise(rng, x) if spec.dynamic_binarisation else x
+    x = stored.x.astype(jnp.float32) * spec.scale
+    return stored._replace(x=likelihoods.binarise(rng, x) if spec.dynamic_binarisation else x)
 
 
-def init_state(model: Model, optimisers: dict[str, Settings], hparams: Hparams, rng: Key, batch: Array) -> TrainState:
+def init_state(
+    model: Model, optimisers: Mapping[str, Settings], hparams: Hparams, rng: Key, batch: Batch
+) -> TrainState:
     """The state before the first step.
 
     Args:
@@ -26,7 +31,7 @@ def init_state(model: Model, optimisers: dict[str, Settings], hparams: Hparams, 
       optimisers: `{objective: settings of its optimiser}`.
       hparams: traced scalars.
       rng: the run's root key.
-      batch: any batch of prepared examples; only its shape counts.
+      batch: any batch of prepared examples; only its shapes count.
     """
     params = model.init(stream(rng, "init"), batch)
     opt_state = {
@@ -38,44 +43,56 @@ def init_state(model: Model, optimisers: dict[str, Settings], hparams: Hparams, 
     return TrainState(jnp.int32(0), params, opt_state, average, jnp.int32(-1))
 
 
+def batches_per_step(model: Model) -> int:
+    """How many batches a step draws: as many as the objective with the most needs; the others see the first of them."""
+    return max(objective.updates * objective.batches for objective in model.objectives.values())
+
+
 def train_step(
     model: Model,
-    optimisers: dict[str, Settings],
+    optimisers: Mapping[str, Settings],
     state: TrainState,
-    batches: Array,
+    batches: Batch,
     hparams: Hparams,
     rng: Key,
     progress: Array,
 ) -> tuple[TrainState, dict[str, Array]]:
     """One step: every objective in order, each seeing the update of the one before.
 
-    A step whose gradients are not all finite changes nothing but `diverged_at`, and no later step changes anything.
+    A step whose gradients, or whose state in `Aux`, are not all finite changes nothing but `diverged_at`, and no later
+    step changes anything.
 
     Args:
       model: as made by its family at this step.
       optimisers: `{objective: settings of its optimiser}`.
       state: before the step.
-      batches: `[repeats, b, *shape]`, prepared; as many as the most repeated objective needs.
+      batches: `[batches_per_step(model), b, ...]`, prepared.
       hparams: traced scalars.
       rng: the step's own key.
       progress: steps done over steps in all.
 
     Returns:
-      The state after it, and the objectives' named scalars.
+      The state after it, and the objectives' metrics, each of the objective's last update.
+
+    Raises:
+      ValueError: two objectives report a metric of one name, or state is not a part that no gradient moves.
     """
     params, opt_state, metrics, finite = state.params, {}, {}, state.diverged_at < 0
     for name, objective in model.objectives.items():
-        tx = make_optimiser(name, optimisers[name], hparams, progress)
-        moments = state.opt_state[name]
-        for repeat in range(objective.updates):
-            key = stream(rng, f"{name} {repeat}")
-            grads, named = _gradients(objective, params, batches[repeat], key)
-            finite &= _all_finite(grads)
-            updates, moments = tx.update(grads, moments, _parts(params, objective.trains))
-            params = {**params, **optax.apply_updates(_parts(params, objective.trains), updates)}
+        optimiser = make_optimiser(name, optimisers[name], hparams, progress)
+        moments, reported = state.opt_state[name], {}
+        for update in range(objective.updates):
+            seen = _batches_of_update(objective, batches, update)
+            gradients, aux = _gradients(objective, params, seen, stream(rng, f"{name} {update}"))
+            finite &= _all_finite(gradients) & _all_finite(aux.state)
+            changes, moments = optimiser.update(gradients, moments, _parts(params, objective.trains))
+            moved = optax.apply_updates(_parts(params, objective.trains), changes)
+            params, reported = {**params, **moved, **aux.state}, aux.metrics
+        if twice := metrics.keys() & reported.keys():
+            raise ValueError(f"objective {name!r} reports {min(twice)!r}, which another objective reports already")
         opt_state[name] = moments
-        metrics |= named
-    average = _moved(state.average, params, hparams, state.step) if model.averaged else state.average
+        metrics |= reported
+    average = _moved_average(state.average, params, hparams, state.step) if model.averaged else state.average
     done = TrainState(state.step + 1, params, opt_state, average, state.diverged_at)
     frozen = state._replace(diverged_at=jnp.where(state.diverged_at < 0, state.step, state.diverged_at))
     return jax.tree.map(lambda new, old: jnp.where(finite, new, old), done, frozen), metrics
@@ -86,11 +103,46 @@ def averaged_params(state: TrainState) -> Params:
     return {**state.params, **state.average}
 
 
-def _gradients(objective, params: Params, batch: Array, key: Key) -> tuple[Params, dict[str, Array]]:
-    def loss(trained: Params) -> tuple[Array, dict[str, Array]]:
+def _batches_of_update(objective: Objective, batches: Batch, update: int) -> Batch:
+    """One batch `[b, ...]`, or the `[batches, b, ...]` of an objective that asks for several."""
+    if objective.batches == 1:
+        return jax.tree.map(lambda leaf: leaf[update], batches)
+    first = update * objective.batches
+    return jax.tree.map(lambda leaf: leaf[first : first + objective.batches], batches)
+
+
+def _gradients(objective: Objective, params: Params, seen: Batch, key: Key) -> Gradients:
+    """The gradients of the parts that an objective trains, and what else its loss returns."""
+    if not (objective.accumulate and objective.batches > 1):
+        return _gradients_at(objective, params, seen, key)
+
+    def add(state: Params, batch_and_number: tuple[Batch, Array]) -> tuple[Params, Gradients]:
+        batch, number = batch_and_number
+        gradients, aux = _gradients_at(objective, {**params, **state}, batch, jax.random.fold_in(key, number))
+        return aux.state, (gradients, aux._replace(state={}))
+
+    numbers = jnp.arange(objective.batches)
+    first = jax.tree.map(lambda leaf: leaf[0], (seen, numbers))
+    state, begun = add({}, first)  # before the first batch only params know the state's parts
+    rest = jax.tree.map(lambda leaf: leaf[1:], (seen, numbers))
+
+    def accumulate(carry: tuple[Params, Gradients], part: tuple[Batch, Array]) -> tuple[tuple[Params, Gradients], None]:
+        state, result = add(carry[0], part)
+        return (state, jax.tree.map(jnp.add, carry[1], result)), None
+
+    (state, total), _ = jax.lax.scan(accumulate, (state, begun), rest)
+    gradients, aux = jax.tree.map(lambda leaf: leaf / objective.batches, total)
+    return gradients, aux._replace(state=state)
+
+
+def _gradients_at(objective: Objective, params: Params, batch: Batch, key: Key) -> Gradients:
+    def loss(trained: Params) -> tuple[Array, Aux]:
         return objective.loss({**params, **trained}, batch, key)
 
-    return jax.grad(loss, has_aux=True)(_parts(params, objective.trains))
+    gradients, aux = jax.grad(loss, has_aux=True)(_parts(params, objective.trains))
+    if strange := (aux.state.keys() - params.keys()) | (aux.state.keys() & set(objective.trains)):
+        raise ValueError(f"state {min(strange)!r} must be a part of params that the objective does not train")
+    return gradients, aux
 
 
 def _parts(params: Params, names: tuple[str, ...]) -> dict[str, Any]:
@@ -98,10 +150,11 @@ def _parts(params: Params, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _all_finite(tree: Params) -> Array:
-    return jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]).all()
+    leaves = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]
+    return jnp.stack(leaves).all() if leaves else jnp.bool_(True)
 
 
-def _moved(average: Params, params: Params, hparams: Hparams, step: Array) -> Params:
+def _moved_average(average: Params, params: Params, hparams: Hparams, step: Array) -> Params:
     """a <- d a + (1 - d) w, with d = min(ema_decay, (1 + t) / (10 + t)) so that early averages forget the start."""
     decay = jnp.minimum(hparams["ema_decay"], (1.0 + step) / (10.0 + step))
     return jax.tree.map(lambda a, w: decay * a + (1 - decay) * w, average, {name: params[name] for name in average})

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from genjax.training.scan import Train, advance
-from genjax.types import Array, Hparams, Key, TrainState
+from genjax.types import Array, Batch, Hparams, Key, TrainState
 
 TRIALS = "trials"
 
@@ -24,7 +24,7 @@ Over = Callable[[Callable[..., Any]], Callable[..., Any]]
 def vectorised(function: Callable[..., Any]) -> Callable[..., Any]:
     """Every trial at once: `jax.vmap`."""
 
-    def mapped(data: Array, *trials: Any) -> Any:
+    def mapped(data: Batch, *trials: Any) -> Any:
         return jax.vmap(partial(function, data))(*trials)
 
     return mapped
@@ -33,7 +33,7 @@ def vectorised(function: Callable[..., Any]) -> Callable[..., Any]:
 def sequential(function: Callable[..., Any]) -> Callable[..., Any]:
     """One trial after another inside the program: `jax.lax.map`. A trial's bits are those of its single run."""
 
-    def mapped(data: Array, *trials: Any) -> Any:
+    def mapped(data: Batch, *trials: Any) -> Any:
         return jax.lax.map(lambda trial: function(data, *trial), trials)
 
     return mapped
@@ -43,7 +43,7 @@ def sharded(mesh: Mesh, over: Over) -> Over:
     """Over a mesh, each device with its share of the trials, mapped by `over`; T is a multiple of their number."""
 
     def map_over(function: Callable[..., Any]) -> Callable[..., Any]:
-        def mapped(data: Array, *trials: Any) -> Any:
+        def mapped(data: Batch, *trials: Any) -> Any:
             own = PartitionSpec(TRIALS)
             share = jax.shard_map(
                 over(function),
@@ -74,7 +74,7 @@ def sweep(
     train: Train,
     hparams: Hparams,
     rngs: Key,
-    data: Array,
+    data: Batch,
     length: int,
     states: TrainState | None = None,
     over: Over = vectorised,
@@ -97,7 +97,7 @@ def sweep(
     """
     states = initial(train, hparams, rngs, over) if states is None else states
 
-    def one(data: Array, state: TrainState, hparams: Hparams, rng: Key) -> tuple[TrainState, dict[str, Array]]:
+    def one(data: Batch, state: TrainState, hparams: Hparams, rng: Key) -> tuple[TrainState, dict[str, Array]]:
         return advance(train, state, data, hparams, rng, length)
 
     return over(one)(data, states, hparams, rngs)
@@ -109,11 +109,11 @@ def initial(train: Train, hparams: Hparams, rngs: Key, over: Over = vectorised) 
 
 
 def evaluate(
-    train: Train, states: TrainState, data: Array, hparams: Hparams, rngs: Key, over: Over = vectorised
+    train: Train, states: TrainState, data: Batch, hparams: Hparams, rngs: Key, over: Over = vectorised
 ) -> dict[str, Array]:
     """`{name: [T]}` on every example of `data`."""
 
-    def one(data: Array, state: TrainState, hparams: Hparams, rng: Key) -> dict[str, Array]:
+    def one(data: Batch, state: TrainState, hparams: Hparams, rng: Key) -> dict[str, Array]:
         return train.evaluate(state, data, hparams, rng)
 
     return over(one)(data, states, hparams, rngs)

@@ -61,7 +61,7 @@ def log_likelihood(measure: Measure) -> Work:
     config = CASES["burda_vae"].config()
     mean = np.full((28, 28, 1), 0.5, np.float32)
     spec = DataSpec((28, 28, 1), True, 1 / 255, mean, dynamic_binarisation=True)
-    model = FAMILIES["vae"].make(config.model, spec, {"beta": 1.0, "beta_warmup": 0.0, "step": 0})
+    model = FAMILIES["vae"].make(config.model, spec, {"beta": 1.0, "step": 0})
     params = model.init(jax.random.key(0), jnp.zeros((1, 28, 28, 1)))
     subject = Subject(workdir=None, config=config, dataset=None, spec=spec, model=model, params=params, step=0)  # pyright: ignore
     options = Options(importance_samples=IMPORTANCE_SAMPLES)

@@ -1,0 +1,36 @@
+"""What samples alone tell of a model, measured at every evaluation: metrics that a family or a data set names."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+
+from genjax.metrics.mixtures import mode_coverage
+from genjax.metrics.wasserstein import sliced_wasserstein
+from genjax.rng import stream
+from genjax.types import Array, DataSpec, Key
+
+COUNT = 2500
+
+# `(rng, n) -> [n, *shape]` samples, and `(rng, n) -> [m, *shape]` of the data's own examples, m at most n.
+Draw = Callable[[Key, int], Array]
+SampleMetric = Callable[[Draw, Draw, DataSpec, Key], dict[str, Array]]
+
+
+def distance(sample: Draw, examples: Draw, spec: DataSpec, rng: Key) -> dict[str, Array]:
+    """The sliced Wasserstein distance between examples and as many samples.
+
+    A VAE's samples of images are means of p(x|z): beside binary examples they stay at a distance even at the optimum.
+    """
+    real = examples(stream(rng, "real"), COUNT)
+    samples = sample(stream(rng, "sample"), real.shape[0])  # [n, *shape]
+    return {"sliced_wasserstein": sliced_wasserstein(stream(rng, "directions"), samples, real)}
+
+
+def modes(sample: Draw, examples: Draw, spec: DataSpec, rng: Key) -> dict[str, Array]:
+    """How many modes of a known mixture 2,500 samples find, and how many of them are good."""
+    assert spec.modes is not None, "the metric 'modes' needs data whose modes are known"
+    samples = sample(stream(rng, "modes"), COUNT)
+    return mode_coverage(samples, jnp.asarray(spec.modes.centres), spec.modes.sigma)
+
+
+SAMPLE_METRICS: dict[str, SampleMetric] = {"sliced_wasserstein": distance, "modes": modes}
