@@ -5,8 +5,8 @@
     python scripts/fingerprint.py compare before.json after.json
 
 `write` trains every configuration in `configs/` for 200 steps with its own seed, and two sweeps, with the Python that
-runs this script and the code of a checkout. It records the SHA-256 of each run's final state, of its rows of metrics and
-of its last evaluation, and of each sweep's table of trials. Everything that depends on the clock is left out. A
+runs this script and the code of a checkout. It records the SHA-256 of each run's final state, of its rows of metrics
+and of its last evaluation, and of each sweep's table of trials. Everything that depends on the clock is left out. A
 configuration whose data are not prepared is recorded as refused. `compare` prints the entries that differ, and exits
 with 1 if there are any.
 
@@ -48,13 +48,16 @@ def main() -> int:
 
 
 def compare(before: dict, after: dict) -> int:
-    """Prints every entry that differs between two tables, and returns 1 if there is one, else 0."""
+    """Compares the entries that both tables have, a line each; returns 1 if one differs, else 0."""
     print(
         f"before: JAX {before['jax']}, Python {before['python']}; after: JAX {after['jax']}, Python {after['python']}"
     )
     differing = 0
     for name in sorted(before["entries"].keys() | after["entries"].keys()):
-        old, new = (table["entries"].get(name, {}) for table in (before, after))
+        old, new = (table["entries"].get(name) for table in (before, after))
+        if old is None or new is None:
+            print(f"{name}: only {'after' if old is None else 'before'}")
+            continue
         parts = [part for part in sorted(old.keys() | new.keys()) if old.get(part) != new.get(part)]
         differing += bool(parts)
         print(f"{name}: {'differs in ' + ', '.join(parts) if parts else 'equal'}")

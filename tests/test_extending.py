@@ -1,32 +1,29 @@
 """The example of docs/extending.md, run as it is printed there; the optimum of its linear case is known."""
 
 import importlib
-import re
 import sys
-from pathlib import Path
 
 import chex
 import numpy as np
 import pytest
+from documents import printed_files
 
 from genjax import config as configs
 from genjax.models import FAMILIES
 from genjax.types import InputError
 
-PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
-FILES = ("denoiser", "fit", "denoiser_digits")  # the page's blocks of Python, in order
 VARIANCES = np.array([4.0, 2.0, 1.0, 0.3, 0.2, 0.1])
 
 
 @pytest.fixture
 def printed(tmp_path, monkeypatch):
     """The folder of the page's files, on the path of imports."""
-    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), flags=re.DOTALL | re.MULTILINE)
-    for name, block in zip(FILES, blocks, strict=True):
+    files = printed_files("extending")
+    for name, block in files.items():
         (tmp_path / f"{name}.py").write_text(block)
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
-    for name in FILES:
+    for name in files:
         sys.modules.pop(name, None)
 
 

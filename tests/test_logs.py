@@ -148,8 +148,8 @@ def test_a_new_run_may_log_step_0_and_a_resumed_one_may_not_repeat(tmp_path):
 
 
 def test_tensorboard_gets_scalars_and_images_and_purges_on_resume(tmp_path):
-    picture = np.zeros((4, 6, 1), np.float32)
-    picture[1, 2] = 0.7
+    picture = np.zeros((4, 6, 1), np.uint8)
+    picture[1, 2] = 178
     with logs.open_logs(tmp_path, 0, 30, io.StringIO()) as run:
         run.write(row(10, 2.5, **{"validation/loss": 3.5, "train/bad": math.nan}))
         run.images(10, {"samples": picture})

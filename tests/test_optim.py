@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 
-from genjax.training import optimisers
+from genjax.training import optimisers, schedules
 
 HP = {**optimisers.HPARAMS, "learning_rate": 0.1}
 PARAMS = {"layer": {"kernel": jnp.array([[1.0, -2.0]]), "bias": jnp.array([0.5, 0.1])}}
@@ -80,7 +80,7 @@ def test_clipping_bounds_the_global_norm():
     ],
 )
 def test_schedules_by_hand(name, table):
-    schedule = optimisers.SCHEDULES[name][0]
+    schedule = schedules.LEARNING_RATES[name].factor
     for progress, expected in table.items():
         for wrap in (lambda f: f, jax.jit):
             np.testing.assert_allclose(wrap(schedule)(jnp.float32(progress), HP), expected, rtol=1e-5, atol=1e-7)
@@ -100,3 +100,26 @@ def test_an_objectives_own_hyperparameter_comes_first():
         tx = optimisers.make_optimiser(objective, settings(optimiser="sgd"), hp)
         updates, _ = tx.update(PARAMS, tx.init(PARAMS), PARAMS)
         chex.assert_trees_all_close(updates, jax.tree.map(lambda x, rate=rate: -rate * x, PARAMS))
+
+
+@pytest.mark.parametrize(
+    ("name", "knobs", "table"),
+    [
+        ("constant", {}, {0.0: 1.0, 0.9: 1.0}),
+        ("linear", {"start": 0.0, "duration": 0.5}, {0.0: 0.0, 0.25: 0.5, 0.5: 1.0, 0.9: 1.0}),
+        ("linear", {"start": 3.0, "duration": 1.0}, {0.0: 3.0, 0.5: 2.0}),
+        ("linear", {"start": 0.0, "duration": 0.0}, {0.1: 1.0}),
+        ("cosine", {"start": 0.0, "duration": 0.5}, {0.0: 0.0, 0.25: 0.5, 1 / 6: 0.25, 0.5: 1.0, 0.9: 1.0}),
+        ("exponential", {"start": 0.01, "duration": 0.5}, {0.0: 0.01, 0.25: 0.1, 0.5: 1.0, 0.9: 1.0}),
+        (
+            "cyclical",
+            {"start": 0.0, "duration": 0.5, "cycles": 2.0},
+            {0.0: 0.0, 0.125: 0.5, 0.25: 1.0, 0.4: 1.0, 0.5: 0.0, 0.625: 0.5, 0.9: 1.0},
+        ),
+    ],
+)
+def test_schedules_of_weights_by_hand(name, knobs, table):
+    schedule = schedules.WEIGHTS[name]
+    assert set(schedule.knobs) == set(knobs)
+    for progress, factor in table.items():
+        np.testing.assert_allclose(schedule.factor(jnp.float32(progress), knobs), factor, atol=1e-6)

@@ -19,6 +19,7 @@ from genjax.system import processes
 from genjax.system.compiler import compiled
 from genjax.training.scan import advance, make_train
 from genjax.training.step import prepare
+from genjax.types import Batch
 
 Steps = Callable[[int], Any]  # goes on for so many steps of each trial; a sweep's return the states that they reach
 
@@ -58,7 +59,8 @@ def genjax_in_a_row(case: Case) -> Steps:
     """The single run's program, compiled once, for one trial after another on all cores."""
     config = case.config()
     images = dataset(config)
-    train, data = make_train(config, describe(images, config.data.dynamic_binarisation)), jnp.asarray(images.train.x)
+    train = make_train(config, describe(images, config.data.dynamic_binarisation))
+    data = Batch(jnp.asarray(images.train.x))
     hparams, seeds = swept.traced(planned(case))
     each = [({name: values[i] for name, values in hparams.items()}, jax.random.key(s)) for i, s in enumerate(seeds)]
     init, chunk = jax.jit(train.init), compiled(partial(advance, train), donate_argnums=0, static_argnums=4)
@@ -85,7 +87,7 @@ def flax_loop(case: Case) -> Steps:
         name: optax.adam(hparams.get(f"{name}_learning_rate", hparams.get("learning_rate")), hparams["b1"])
         for name in model.objectives
     }
-    params: Any = model.init(jax.random.key(0), jnp.zeros((1, *spec.shape)))
+    params: Any = model.init(jax.random.key(0), Batch(jnp.zeros((1, *spec.shape))))
     states = {
         name: optimisers[name].init({part: params[part] for part in objective.trains})
         for name, objective in model.objectives.items()
@@ -93,7 +95,7 @@ def flax_loop(case: Case) -> Steps:
 
     @partial(jax.jit, donate_argnums=(0, 1))
     def step(params, states, batch, key):
-        x = prepare(spec, key, batch)
+        x = prepare(spec, key, Batch(batch))
         for number, (name, objective) in enumerate(model.objectives.items()):
             trained = {part: params[part] for part in objective.trains}
             noise = jax.random.fold_in(key, number)

@@ -12,7 +12,7 @@ from benchmarks.cases import Case, dataset
 from genjax import config as configs
 from genjax.data import describe
 from genjax.training.scan import make_train
-from genjax.types import TrainState
+from genjax.types import Batch, TrainState
 
 Product = tuple[tuple[int, int], tuple[int, int], int, int]  # shapes of both factors, and the axis that each sums over
 
@@ -38,9 +38,9 @@ def products(case: Case) -> list[Product]:
 
     def step(data):
         state = functions.init(hparams, rng)
-        return functions.chunk(state, data, functions.indices(hparams, rng, state.step, 1, len(data)), hparams, rng)
+        return functions.chunk(state, data, functions.indices(hparams, rng, state.step, 1, len(data.x)), hparams, rng)
 
-    traced = jax.make_jaxpr(step)(jax.ShapeDtypeStruct(images.train.x.shape, jnp.uint8)).jaxpr
+    traced = jax.make_jaxpr(step)(Batch(jax.ShapeDtypeStruct(images.train.x.shape, jnp.uint8))).jaxpr
     used, _ = partial_eval.dce_jaxpr(traced, [True] * len(traced.outvars))
     return list(_products(used))
 

@@ -14,7 +14,7 @@ from genjax.evaluation.rows import over_rows
 from genjax.evaluation.subject import Subject
 from genjax.models import FAMILIES
 from genjax.system import processes
-from genjax.types import DataSpec
+from genjax.types import Batch, DataSpec
 
 Work = Callable[[int], object]
 POINTS, WIDTH = 10_000, 256
@@ -62,12 +62,12 @@ def log_likelihood(measure: Measure) -> Work:
     mean = np.full((28, 28, 1), 0.5, np.float32)
     spec = DataSpec((28, 28, 1), True, 1 / 255, mean, dynamic_binarisation=True)
     model = FAMILIES["vae"].make(config.model, spec, {"beta": 1.0, "step": 0})
-    params = model.init(jax.random.key(0), jnp.zeros((1, 28, 28, 1)))
+    params = model.init(jax.random.key(0), Batch(jnp.zeros((1, 28, 28, 1))))
     subject = Subject(workdir=None, config=config, dataset=None, spec=spec, model=model, params=params, step=0)  # pyright: ignore
     options = Options(importance_samples=IMPORTANCE_SAMPLES)
     of_rows = over_rows(likelihood.per_example(subject, options), likelihood.ROWS)
     images = np.random.default_rng(0).integers(0, 256, (measure.steps, 28, 28, 1)).astype(np.uint8)
-    return lambda n: of_rows((images[:n], np.arange(n)), params)
+    return lambda n: of_rows((Batch(images[:n]), np.arange(n)), params)
 
 
 def decoder_products(measure: Measure) -> Work:
