@@ -10,7 +10,7 @@ import json
 import math
 import runpy
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +96,10 @@ def override(config: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
     Raises:
       InputError: an unknown setting, with the nearest right one, or a value of another type.
     """
-    settings = known(config) | flatten(config)
-    values = {}
-    for name, text in assignments.items():
-        values[name] = parse(name, text, settings[nearest_name("setting", name, settings)])
+    settings = setting_defaults(config) | flatten(config)
+    values = {
+        name: parse(name, text, settings[nearest_name("setting", name, settings)]) for name, text in assignments.items()
+    }
     changed = config.copy_and_resolve_references()
     changed.update_from_flattened_dict(values)
     return changed
@@ -111,23 +111,83 @@ def check(config: ConfigDict) -> None:
     Raises:
       InputError: what is wrong, in one line.
     """
-    values, settings = flatten(config), known(config)
+    check_values(config)
+    _refuse_unused(config, unused(config))
+
+
+def check_values(config: ConfigDict) -> None:
+    """Refuses a configuration that cannot be run: a setting is missing or unknown, or its value cannot be used.
+
+    Raises:
+      InputError: what is wrong, in one line.
+    """
+    values, defaults = flatten(config), setting_defaults(config)
     for name, value in values.items():
-        same_type(name, value, settings[nearest_name("setting", name, settings)])
-    base = flatten(default(values["model.family"]))
-    for name in sorted(base.keys() - values.keys()):
+        check_type(name, value, defaults[nearest_name("setting", name, defaults)])
+    for name in sorted(flatten(default(values["model.family"])).keys() - values.keys()):
         raise InputError(f"setting {name} is missing")
     if not 0 <= config["seed"] < 2**32:
         raise InputError(f"seed = {config['seed']} must be at least 0 and less than 2**32")
     _check_choices(config, FAMILIES[values["model.family"]])
     _check_hparams(config["hparams"], FAMILIES[values["model.family"]])
     _check_train(config["train"])
-    unread = {f"hparams.{name}" for name in config["hparams"]} - {f"hparams.{name}" for name in active(config)}
-    unread |= {f"schedules.{name}" for name in config["schedules"] if name not in active(config)}
-    unread |= {f"model.{name}" for name in FAMILIES[values["model.family"]].unused_settings(config["model"])}
-    for name in sorted(unread):
-        if values[name] != settings[name] or name not in base:
-            raise InputError(f"{name} = {values[name]!r} would not act: nothing under these settings reads it")
+
+
+def drop_unused(config: ConfigDict, typed: Collection[str] = ()) -> tuple[ConfigDict, list[str]]:
+    """Gives the settings that do not act their defaults again, but for those that the user typed.
+
+    Args:
+      config: from a file, with the typed settings in it.
+      typed: dotted names; such a setting has to act.
+
+    Returns:
+      A configuration that `check` accepts, and one line about each setting that changed. An objective's own
+      hyperparameter, such as `hparams.generator_b1`, has no default and is removed.
+
+    Raises:
+      InputError: the configuration cannot be run, or a typed setting would not act.
+    """
+    check_values(config)
+    names = unused(config)
+    _refuse_unused(config, names.intersection(typed))
+    if not names:
+        return config, []
+    values, defaults = flatten(config), flatten(default(config["model"]["family"]))
+    notices = [
+        f"{name} = {values[name]!r} of the configuration file does not act under these settings; "
+        + ("its default is used" if name in defaults else "it is left out")
+        for name in sorted(names)
+    ]
+    return with_defaults(config, names), notices
+
+
+def with_defaults(config: ConfigDict, names: Collection[str]) -> ConfigDict:
+    """Returns a copy in which some settings have their defaults; those without a default are removed."""
+    defaults, changed = flatten(default(config["model"]["family"])), config.copy_and_resolve_references()
+    with changed.unlocked():
+        for name in names:
+            group, _, setting = name.rpartition(".")
+            if name in defaults:
+                changed[group][setting] = defaults[name]
+            else:
+                del changed[group][setting]
+    return changed
+
+
+def unused(config: ConfigDict) -> set[str]:
+    """The settings of `model`, `hparams` and `schedules` that differ from their defaults, and that nothing reads."""
+    family = config["model"]["family"]
+    values, defaults = flatten(config), flatten(default(family))
+    names = {f"hparams.{name}" for name in config["hparams"].keys() - active(config).keys()}
+    names |= {f"schedules.{name}" for name in config["schedules"].keys() - active(config).keys()}
+    names |= {f"model.{name}" for name in FAMILIES[family].unused_settings(config["model"])}
+    return {name for name in names if values[name] != defaults.get(name)}
+
+
+def _refuse_unused(config: ConfigDict, names: Collection[str]) -> None:
+    for name in sorted(names):
+        value = flatten(config)[name]
+        raise InputError(f"{name} = {value!r} would not act: nothing under these settings reads it")
 
 
 def active(config: Mapping[str, Any]) -> dict[str, float]:
@@ -182,8 +242,8 @@ def differences(ours: str, theirs: str) -> list[str]:
     ]
 
 
-def known(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Every setting that a configuration of this family may hold, and its default.
+def setting_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The default of every setting that a configuration of this family may hold.
 
     An objective's own hyperparameters, the schedule of each hyperparameter and the numbers of that schedule are among
     them.
@@ -232,11 +292,11 @@ def parse(name: str, text: str, like: Any) -> Any:
         value = tuple(value) if isinstance(value, list) else (value,)
     if isinstance(like, float) and type(value) is int and abs(value) < 2**128:
         value = float(value)
-    same_type(name, value, like)
+    check_type(name, value, like)
     return value
 
 
-def same_type(name: str, value: Any, like: Any) -> None:
+def check_type(name: str, value: Any, like: Any) -> None:
     """Refuses a value of another type than `like`, and one that is not finite."""
     if type(value) is not type(like):
         raise InputError(f"{name} = {value!r} is not of type {type(like).__name__}")

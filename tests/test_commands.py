@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import termios
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,10 +13,12 @@ import pytest
 from command import checkpoint_steps, environment, rows, run_train, start, write_config
 
 from genjax import config
-from genjax.commands import train
+from genjax.commands import sweep, train
 from genjax.commands.arguments import assignments
 from genjax.runs import loop
 from genjax.runs.folder import claim
+from genjax.sweeps import loop as sweep_loop
+from genjax.system import processes
 from genjax.types import InputError
 
 LOSSES = {"discriminator_loss", "generator_loss", "real_logit", "fake_logit"}
@@ -267,6 +270,41 @@ def test_the_default_folder_is_named_by_the_settings(tmp_path, monkeypatch):
     assert re.fullmatch(r"runs/tiny-[0-9a-f]{8}", folders[0])
     assert folders[1] == folders[0] != folders[2]
     assert folders[3] == "x"
+
+
+def test_a_notice_tells_what_the_file_sets_in_vain(tmp_path, monkeypatch, capsys):
+    path, runs = write_config(tmp_path / "tiny.py"), []
+    monkeypatch.setattr(loop, "train", lambda settings, workdir: runs.append((settings, workdir)) or 0)
+    assert train.main(["--config", str(path), "--config.model.network=dcgan"], "") == 0
+    (settings, workdir) = runs.pop()
+    text = "of the configuration file does not act under these settings; its default is used"
+    assert capsys.readouterr().err.splitlines() == [
+        f"notice: model.discriminator_hidden = (16,) {text}",
+        f"notice: model.generator_hidden = (16,) {text}",
+    ]
+    assert settings.model.generator_hidden == settings.model.discriminator_hidden == (256, 256)
+    assert workdir.name == f"tiny-{config.digest(settings)}"
+    monkeypatch.setattr(processes, "is_primary", lambda: False)
+    assert train.main(["--config", str(path), "--config.model.network=dcgan"], "") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_notice_tells_what_the_base_of_a_sweep_sets_in_vain(tmp_path, monkeypatch, capsys):
+    sweeps = []
+    monkeypatch.setattr(sweep_loop, "sweep", lambda settings, workdir, best: sweeps.append((settings, workdir)) or 0)
+    monkeypatch.setattr(processes, "use_cores_as_devices", lambda: None)
+    path = str(Path(__file__).parents[1] / "configs" / "sweeps" / "vae_digits.py")
+    assert sweep.main(["--config", path, "--config.base.model.network=dcgan"], "") == 0
+    (settings, workdir) = sweeps.pop()
+    assert capsys.readouterr().err == (
+        "notice: base.model.hidden = (256, 256) of the configuration file does not act under these settings; "
+        "its default is used\n"
+    )
+    assert settings.base.model.hidden == (512,)
+    assert workdir.name == f"vae_digits-{config.digest(settings)}"
+    typed = ["--config.base.model.network=dcgan", "--config.base.model.hidden=8"]
+    assert sweep.main(["--config", path, *typed], "") == 2
+    assert capsys.readouterr().err.startswith("error: base.model.hidden = (8,) would not act")
 
 
 @pytest.mark.parametrize(

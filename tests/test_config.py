@@ -179,6 +179,77 @@ def test_another_networks_settings_are_refused(changes, unused_settings):
         config.check(config.override(config.default("vae"), changes))
 
 
+SHIPPED = Path(__file__).parents[1] / "configs"
+
+
+@pytest.mark.parametrize(
+    ("file", "typed", "dropped"),
+    [
+        ("vae_digits", {"model.network": "dcgan"}, ["model.hidden = (256, 256)"]),
+        ("vae_digits", {}, []),
+        ("gan_ring8", {"model.penalty": "none"}, ["hparams.r1_weight = 0.03"]),
+        (
+            "gan_digits",
+            {"model.network": "dcgan", "model.penalty": "none"},
+            [],  # what the file sets is what the family has by default
+        ),
+        (
+            "gan_grid25",
+            {"model.network": "dcgan", "optim.generator.optimiser": "sgd", "optim.discriminator.optimiser": "sgd"},
+            [
+                "hparams.b1 = 0.2",
+                "model.discriminator_hidden = (64, 64, 64, 64, 64)",
+                "model.generator_hidden = (64, 64, 64, 64, 64)",
+            ],
+        ),
+        ("ae_onelayer_digits", {"model.network": "resnet"}, ["model.hidden = ()"]),
+    ],
+)
+def test_what_a_file_sets_in_vain_has_its_default(file, typed, dropped):
+    changed = config.override(config.load(SHIPPED / f"{file}.py"), typed)
+    settings, notices = config.drop_unused(changed, typed)
+    config.check(settings)
+    text = "of the configuration file does not act under these settings; its default is used"
+    assert notices == [f"{setting} {text}" for setting in dropped]
+    names = [setting.partition(" ")[0] for setting in dropped]
+    defaults, before = config.flatten(config.default(settings.model.family)), config.flatten(changed)
+    assert config.flatten(settings) == before | {name: defaults[name] for name in names}
+    assert config.flatten(changed) == before
+    assert config.drop_unused(settings, typed) == (settings, [])
+
+
+def test_an_objectives_own_hyperparameter_is_removed():
+    plain = config.override(config.default("gan"), {"optim.generator.optimiser": "sgd"})
+    changed = config.override(plain, {"hparams.generator_b1": "0.3"})
+    settings, notices = config.drop_unused(changed, {"optim.generator.optimiser"})
+    assert notices == [
+        "hparams.generator_b1 = 0.3 of the configuration file does not act under these settings; it is left out"
+    ]
+    assert config.to_json(settings) == config.to_json(plain)
+    assert config.digest(settings) == config.digest(plain) != config.digest(changed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "refused"),
+    [
+        ({"model.network": "dcgan", "model.hidden": "(64,)"}, r"model.hidden = \(64,\)"),
+        ({"model.network": "dcgan", "model.hidden": "(256,256)"}, r"model.hidden = \(256, 256\)"),
+        ({"hparams.momentum": "0.5"}, "hparams.momentum = 0.5"),
+        ({"hparams.elbo_momentum": "0.9"}, "hparams.elbo_momentum = 0.9"),
+    ],
+)
+def test_what_was_typed_in_vain_is_refused(typed, refused):
+    changed = config.override(config.load(SHIPPED / "vae_digits.py"), typed)
+    with pytest.raises(InputError, match=f"^{refused} would not act: nothing under these settings reads it$"):
+        config.drop_unused(changed, typed)
+
+
+def test_dropping_refuses_what_cannot_be_run():
+    changed = config.override(config.default("vae"), {"model.network": "dcgn"})
+    with pytest.raises(InputError, match="the nearest is 'dcgan'"):
+        config.drop_unused(changed)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [

@@ -399,3 +399,80 @@ def test_override_refuses(name, text, said):
     with pytest.raises(InputError, match=r"^[^\n]*$") as refused:
         settings.override(sweep(BETAS), {name: text})
     assert said in str(refused.value)
+
+
+PENALTIES, NETWORKS = values("model.penalty", "none", "r1"), choice("model.network", "mlp", "dcgan")
+VAIN = "of the configuration file does not act"
+
+
+@pytest.mark.parametrize(
+    ("made", "dropped", "notices"),
+    [
+        (sweep(BETAS), [], []),
+        (
+            sweep(BETAS, base__model__network="dcgan"),
+            ["model.hidden"],
+            [f"base.model.hidden = (256, 256) {VAIN} under these settings; its default is used"],
+        ),
+        (
+            sweep(NETWORKS),
+            [],
+            [f"base.model.hidden = (256, 256) {VAIN} in some of the trials; there its default is used"],
+        ),
+        (
+            sweep(NETWORKS, values(LATENT, 2, 4), strategy="zip"),
+            [],
+            [f"base.model.hidden = (256, 256) {VAIN} in some of the trials; there its default is used"],
+        ),
+        (
+            sweep(PENALTIES, base="gan_ring8"),
+            [],
+            [f"base.hparams.r1_weight = 0.03 {VAIN} in some of the trials; there its default is used"],
+        ),
+        (
+            sweep(PENALTIES, base="gan_ring8", base__model__penalty="none"),
+            [],
+            [f"base.hparams.r1_weight = 0.03 {VAIN} in some of the trials; there its default is used"],
+        ),
+        (
+            sweep(values("hparams.elbo_eps", 1e-8, 1e-6), base="vae_mnist"),
+            ["hparams.eps"],
+            [f"base.hparams.eps = 0.0001 {VAIN} under these settings; its default is used"],
+        ),
+    ],
+)
+def test_what_a_base_sets_in_vain_has_its_default(made, dropped, notices):
+    changed, lines = settings.drop_unused(made)
+    assert lines == notices
+    settings.check(changed)
+    defaults, before = config.flatten(config.default(made.base.model.family)), config.flatten(made.base)
+    assert config.flatten(changed.base) == before | {name: defaults[name] for name in dropped}
+    for trial in planned(changed):
+        config.check(trial.config)
+    if dropped:
+        with pytest.raises(InputError, match="would not act: nothing under these settings reads it"):
+            settings.check(made)
+    else:
+        assert config.to_json(changed.base) == config.to_json(made.base)
+
+
+def test_trials_have_the_bases_settings_where_they_act():
+    trials = planned(sweep(PENALTIES, base="gan_ring8"))
+    assert [trial.config.hparams.r1_weight for trial in trials] == [1.0, 0.03]
+    assert [trial.config.model.hidden for trial in planned(sweep(NETWORKS))] == [(256, 256), (512,)]
+    assert len(plan.groups(planned(sweep(NETWORKS)))) == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "where"),
+    [
+        ({"base.model.network": "dcgan", "base.model.hidden": "8"}, "under these settings"),
+        ({"base.model.hidden": "8"}, "in some of the trials"),
+    ],
+)
+def test_what_was_typed_for_a_base_in_vain_is_refused(typed, where):
+    swept = BETAS if "base.model.network" in typed else NETWORKS
+    made = settings.override(sweep(swept), typed)
+    with pytest.raises(InputError, match=rf"^base.model.hidden = \(8,\) would not act: nothing {where} reads it$"):
+        settings.drop_unused(made, typed)
+    settings.drop_unused(made)  # from a file it may stand

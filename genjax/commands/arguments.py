@@ -82,6 +82,17 @@ def default_workdir(path: Path, digest: str) -> Path:
     return path.parent if path.name == "config.json" else Path("runs") / f"{path.stem}-{digest}"
 
 
+def print_notices(notices: Sequence[str]) -> None:
+    """Prints each notice on a line of standard error; of many processes only the first one does.
+
+    Many processes ask JAX for their devices here: what has to be said to XLA before that is said before.
+    """
+    from genjax.system import processes
+
+    if notices and processes.is_primary():
+        print(*(f"notice: {notice}" for notice in notices), sep="\n", file=sys.stderr, flush=True)
+
+
 def refuse(message: str) -> NoReturn:
     """Raises an InputError with the message."""
     from genjax.types import InputError

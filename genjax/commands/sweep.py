@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from genjax.commands.arguments import assignments, config_parser, default_workdir, refuse, run_quietly
+from genjax.commands.arguments import assignments, config_parser, default_workdir, print_notices, refuse, run_quietly
 
 
 def main(arguments: Sequence[str], description: str) -> int:
@@ -17,15 +17,17 @@ def _sweep(arguments: Sequence[str], description: str) -> int:
     parser = config_parser(description)
     parser.add_argument("--export-best", type=int, default=0, metavar="N", help="write the best N trials as workdirs")
     parsed, rest = parser.parse_known_args(arguments)
-    config = settings.override(configs.load(parsed.config), assignments(rest))
-    settings.check(config)
+    typed = assignments(rest)
+    config, notices = settings.drop_unused(settings.override(configs.load(parsed.config), typed), typed)
     from genjax.sweeps import loop
-    from genjax.system import processes
+    from genjax.system import compiler, processes
 
     if parsed.export_best < 0:
         refuse(f"--export-best={parsed.export_best} must be at least 0")
     processes.start(parsed.coordinator, parsed.num_processes, parsed.process_id)
     processes.use_cores_as_devices()
+    compiler.ask_for_determinism(config.base.train.deterministic)
+    print_notices(notices)
     workdir = parsed.workdir or default_workdir(parsed.config, configs.digest(config))
     code = loop.sweep(config, workdir, parsed.export_best)
     processes.finish()

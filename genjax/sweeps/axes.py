@@ -68,7 +68,7 @@ def targets(setting: str, base: ConfigDict) -> tuple[str, ...]:
     Raises:
       InputError: there is no such setting; the line names the nearest.
     """
-    known, name = configs.known(base), setting.removeprefix("hparams.")
+    known, name = configs.setting_defaults(base), setting.removeprefix("hparams.")
     own = tuple(f"hparams.{objective}_{name}" for objective in base.optim)
     if setting not in known and name != setting and set(own) <= configs.flatten(base).keys():
         return own
@@ -101,9 +101,9 @@ def typed(name: str, value: Any, like: Any) -> Any:
     """
     if type(like) is float and type(value) is int and abs(value) < BEYOND:
         value = float(value)
-    configs.same_type(name, value, like)
+    configs.check_type(name, value, like)
     for number in value if isinstance(value, tuple) else ():
-        configs.same_type(name, number, 0)
+        configs.check_type(name, number, 0)
     return value
 
 

@@ -1,8 +1,9 @@
 """From axes to trials, and from trials to groups: one program each."""
 
+import contextlib
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,19 +71,52 @@ def trials(sweep: ConfigDict, planned: Sequence[Point], first_trial: int = 0, fi
       InputError: a trial's configuration cannot be run; the line says which.
     """
     seeds = next((axes.options(axis) for axis in sweep.axes if axis.setting == "seed"), (sweep.base.seed,))
-    known, found = configs.known(sweep.base), []
+    defaults, found = configs.setting_defaults(sweep.base), []
+    targets = {name: axes.targets(name, sweep.base) for name in ("seed", *(axis.setting for axis in sweep.axes))}
     for number, (i, seed) in enumerate(itertools.product(range(len(planned)), seeds), first_trial):
-        settings, config = {**planned[i], "seed": seed}, sweep.base.copy_and_resolve_references()
+        settings = {**planned[i], "seed": seed}
         try:
             for name, value in settings.items():
-                targets = axes.targets(name, sweep.base)
-                settings[name] = axes.typed(name, value, known[targets[0]])
-                config.update_from_flattened_dict(dict.fromkeys(targets, settings[name]))
-            configs.check(config)
+                settings[name] = axes.typed(name, value, defaults[targets[name][0]])
+            values = {target: value for name, value in settings.items() for target in targets[name]}
+            config, _ = configs.drop_unused(_configure(sweep.base, values), values)
         except InputError as error:
             raise InputError(f"trial {number} ({told(settings)}): {error}") from error
         found.append(Trial(number, first_point + i, settings, config))
     return found
+
+
+def unused_in_base(sweep: ConfigDict) -> list[set[str]]:
+    """The settings of the base that do not act, one set for each combination of static values; at least one set.
+
+    Which settings act depends on the static settings and on which hyperparameters there are, but on no hyperparameter's
+    value: one value of a traced axis stands for all of them. A combination that cannot be run is left out here, because
+    `trials` refuses it.
+    """
+    unused, targets = [], {axis.setting: axes.targets(axis.setting, sweep.base) for axis in sweep.axes}
+    for point in _static_points(sweep):
+        values = {target: value for name, value in point.items() for target in targets[name]}
+        config = _configure(sweep.base, values)
+        with contextlib.suppress(InputError):
+            configs.check_values(config)
+            unused.append(configs.unused(config) - values.keys())
+    return unused or [set()]
+
+
+def _static_points(sweep: ConfigDict) -> list[Point]:
+    """Every combination of the axes' static values, with one value of each traced axis."""
+    if sweep.strategy == "zip":
+        return points(sweep)
+    swept = [axis for axis in sweep.axes if axis.setting != "seed"]
+    lists = [axis.of[:1] if axis.setting.startswith("hparams.") else axes.options(axis) for axis in swept]
+    return [{a.setting: v for a, v in zip(swept, chosen, strict=True)} for chosen in itertools.product(*lists)]
+
+
+def _configure(base: ConfigDict, values: Mapping[str, Any]) -> ConfigDict:
+    """A copy of a sweep's base with other values of some settings."""
+    config = base.copy_and_resolve_references()
+    config.update_from_flattened_dict({n: float(v) if n.startswith("hparams.") else v for n, v in values.items()})
+    return config
 
 
 def program_of(config: ConfigDict) -> str:

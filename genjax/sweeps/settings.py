@@ -1,14 +1,14 @@
 """A sweep's configuration: its defaults, and the checks that turn a mistake into one line."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from genjax import config as configs
-from genjax.sweeps import axes
+from genjax.sweeps import axes, plan
 from genjax.sweeps.axes import CONTINUOUS, KINDS, LISTED, Axis
 from genjax.system.messages import nearest_name
 from genjax.types import InputError
@@ -69,7 +69,8 @@ def override(sweep: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
       InputError: an unknown setting, with the nearest right one, or a value of another type.
     """
     _check_is_a_sweep(sweep)
-    known = configs.flatten(SWEEP) | {f"base.{name}": value for name, value in configs.known(sweep.base).items()}
+    of_base = configs.setting_defaults(sweep.base)
+    known = configs.flatten(SWEEP) | {f"base.{name}": value for name, value in of_base.items()}
     swept = {
         f"base.{name}"
         for axis in sweep.get("axes") or ()
@@ -95,12 +96,52 @@ def check(sweep: ConfigDict) -> None:
     Raises:
       InputError: what is wrong, in one line.
     """
+    _check_values(sweep)
+    for name in sorted(set.intersection(*plan.unused_in_base(sweep))):
+        value = configs.flatten(sweep.base)[name]
+        raise InputError(f"{name} = {value!r} would not act: nothing under these settings reads it")
+
+
+def drop_unused(sweep: ConfigDict, typed: Collection[str] = ()) -> tuple[ConfigDict, list[str]]:
+    """Gives the base's settings that act in no trial their defaults again, but for those that the user typed.
+
+    A setting that acts in some of the trials stays in the base; `plan.trials` leaves it out of the others.
+
+    Args:
+      sweep: from a file, with the typed settings in it.
+      typed: dotted names, such as `base.model.hidden`; such a setting has to act in every trial.
+
+    Returns:
+      A copy, which `check` accepts, and one line about each setting that does not act in every trial.
+
+    Raises:
+      InputError: the sweep cannot be run, or a typed setting would not act.
+    """
+    _check_values(sweep)
+    unused = plan.unused_in_base(sweep)
+    in_all, in_some, values = set.intersection(*unused), set.union(*unused), configs.flatten(sweep.base)
+    for name in sorted(in_some & {name.removeprefix("base.") for name in typed}):
+        where = "under these settings" if name in in_all else "in some of the trials"
+        raise InputError(f"base.{name} = {values[name]!r} would not act: nothing {where} reads it")
+    defaults, notices = configs.flatten(configs.default(sweep.base.model.family)), []
+    for name in sorted(in_some):
+        outcome = "its default is used" if name in defaults else "it is left out"
+        where = "under these settings; " if name in in_all else "in some of the trials; there "
+        notices.append(f"base.{name} = {values[name]!r} of the configuration file does not act {where}{outcome}")
+    changed = sweep.copy_and_resolve_references()
+    with changed.unlocked():
+        changed.base = configs.with_defaults(sweep.base, in_all)
+    return changed, notices
+
+
+def _check_values(sweep: ConfigDict) -> None:
+    """Refuses a sweep that cannot be run, but not yet for what its base holds in vain."""
     _check_is_a_sweep(sweep)
-    configs.check(sweep.base)
+    configs.check_values(sweep.base)
     known = configs.flatten(SWEEP)
     values = {name: value for name, value in configs.flatten(sweep).items() if not name.startswith("base.")}
     for name, value in values.items():
-        configs.same_type(name, value, known[nearest_name("setting of a sweep", name, known)])
+        configs.check_type(name, value, known[nearest_name("setting of a sweep", name, known)])
     for name in sorted(known.keys() - values.keys()):
         raise InputError(f"setting {name} is missing")
     for name, names in {
@@ -127,7 +168,7 @@ def _check_is_a_sweep(sweep: ConfigDict) -> None:
 def _check_axes(sweep: ConfigDict) -> None:
     if not sweep.axes:
         raise InputError("the sweep has no axes")
-    known, seen = configs.known(sweep.base), set[str]()
+    known, seen = configs.setting_defaults(sweep.base), set[str]()
     for axis in sweep.axes:
         if not (isinstance(axis, Axis) and isinstance(axis.setting, str) and isinstance(axis.of, tuple)):
             raise InputError(f"axes hold a {type(axis).__name__}: an axis is made by {', '.join(KINDS)}")
