@@ -1,5 +1,6 @@
 """The one training step of every family: each objective in turn takes a gradient step on the parts that it trains."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -18,7 +19,9 @@ def prepare(spec: DataSpec, rng: Key, batch: Array) -> Array:
     return likelihoods.binarise(rng, x) if spec.dynamic_binarisation else x
 
 
-def init_state(model: Model, optimisers: dict[str, Settings], hparams: Hparams, rng: Key, batch: Array) -> TrainState:
+def init_state(
+    model: Model, optimisers: Mapping[str, Settings], hparams: Hparams, rng: Key, batch: Array
+) -> TrainState:
     """The state before the first step.
 
     Args:
@@ -40,7 +43,7 @@ def init_state(model: Model, optimisers: dict[str, Settings], hparams: Hparams, 
 
 def train_step(
     model: Model,
-    optimisers: dict[str, Settings],
+    optimisers: Mapping[str, Settings],
     state: TrainState,
     batches: Array,
     hparams: Hparams,
