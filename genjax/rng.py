@@ -10,31 +10,46 @@ import zlib
 import jax
 import jax.numpy as jnp
 import numpy as np
-
-from genjax.types import Array, Key
+from jaxtyping import Array, Integer, Key, UInt32
 
 HALF_ROUNDS = 8
 
 
-def stream(root: Key, name: str) -> Key:
-    """The key of one named use of randomness, such as `"shuffle"` or `"elbo"`."""
+def stream(root: Key[Array, ""], name: str) -> Key[Array, ""]:
+    """Derives the key of one named use of randomness, such as `"shuffle"` or `"elbo"`.
+
+    Example:
+      >>> root = jax.random.key(0)
+      >>> bool(stream(root, "shuffle") == stream(root, "elbo"))
+      False
+    """
     return jax.random.fold_in(root, zlib.crc32(name.encode()))
 
 
-def batch_indices(key: Key, steps: Array, batch: int, n: int) -> Array:
-    """Indices of the examples that each step sees; every example is seen once in every epoch.
+def batch_indices(
+    key: Key[Array, ""], steps: Integer[Array, " steps"], batch: int, n: int
+) -> UInt32[Array, "steps {batch}"]:
+    """Computes the indices of the examples that each step sees; every epoch holds every example once.
 
     The stream of examples is cut into batches without regard to epochs: step `t` takes the positions
     `t * batch ... (t + 1) * batch - 1`, and position `p` belongs to epoch `p // n`.
 
     Args:
       key: of the order of the examples.
-      steps: `[T]`, the steps' numbers.
+      steps: numbers of the steps.
       batch: examples per step.
       n: examples in the data set.
 
     Returns:
-      `[T, batch]` uint32, less than `n`.
+      Indices from 0 to `n - 1`.
+
+    Raises:
+      ValueError: `(n + 1) * batch` does not fit into 32 bits.
+
+    Example:
+      >>> indices = batch_indices(jax.random.key(0), jnp.arange(3), batch=2, n=6)
+      >>> sorted(indices.ravel().tolist())
+      [0, 1, 2, 3, 4, 5]
     """
     if (n + 1) * batch > 2**32:
         raise ValueError(f"a batch of {batch} from {n} examples: their product must stay below 2**32")
@@ -45,26 +60,35 @@ def batch_indices(key: Key, steps: Array, batch: int, n: int) -> Array:
     return permute(key, epoch, offset % jnp.uint32(n), n)
 
 
-def permute(key: Key, epoch: Array, position: Array, n: int) -> Array:
-    """Where a position of an epoch lies under that epoch's permutation of `range(n)`.
+def permute(
+    key: Key[Array, ""], epoch: UInt32[Array, "*shape"], position: UInt32[Array, "*shape"], n: int
+) -> UInt32[Array, "*shape"]:
+    """Maps each position of an epoch to an example, by that epoch's permutation of `range(n)`.
 
-    A Feistel network on pairs (l, r) in Z_a x Z_b with n <= a b < n + a: each half-round adds a hash of one half to the
-    other, which is a bijection whatever the hash. An image outside `range(n)` is sent through the network again until
-    it falls inside (cycle walking, Black & Rogaway 2002); at most one position in about sqrt(n) needs it.
+    The permutation is a Feistel network on pairs (l, r) in Z_a x Z_b with n <= a b < n + a. Each half-round adds a hash
+    of one half to the other half, which is a bijection whatever the hash is. A result outside `range(n)` is sent
+    through the network again until it lies inside (cycle walking, Black & Rogaway 2002); at most one position in about
+    sqrt(n) needs it.
 
     Args:
       key: of the family of permutations.
-      epoch, position: uint32 arrays of one shape, `position < n`.
-      n: the size of the permuted set.
+      epoch: number of the epoch.
+      position: of the example in the epoch, less than `n`.
+      n: size of the permuted set.
 
     Returns:
-      uint32 of the same shape, less than `n`.
+      Indices from 0 to `n - 1`.
+
+    Example:
+      >>> position = jnp.arange(5, dtype=jnp.uint32)
+      >>> sorted(permute(jax.random.key(0), jnp.zeros_like(position), position, 5).tolist())
+      [0, 1, 2, 3, 4]
     """
     a = math.isqrt(n - 1) + 1
     b = -(-n // a)
     words = jax.random.bits(key, (HALF_ROUNDS,), jnp.uint32)
 
-    def network(p: Array) -> Array:
+    def network(p: UInt32[Array, "*shape"]) -> UInt32[Array, "*shape"]:
         left, right = p // b, p % b
         for word in range(0, HALF_ROUNDS, 2):
             left = (left + _hash(right, epoch, words[word]) % a) % a
@@ -74,15 +98,22 @@ def permute(key: Key, epoch: Array, position: Array, n: int) -> Array:
     return jax.lax.while_loop(lambda p: jnp.any(p >= n), lambda p: jnp.where(p >= n, network(p), p), network(position))
 
 
-def _hash(half: Array, epoch: Array, word: Array) -> Array:
-    """Murmur3's finaliser, which lets every input bit reach every output bit, over the three inputs."""
+def _hash(
+    half: UInt32[Array, "*shape"], epoch: UInt32[Array, "*shape"], word: UInt32[Array, ""]
+) -> UInt32[Array, "*shape"]:
+    """Mixes three inputs with Murmur3's finaliser, in which every input bit changes every output bit."""
     h = half * jnp.uint32(0x9E3779B1) ^ epoch * jnp.uint32(0x85EBCA77) ^ word
     h = (h ^ h >> 16) * jnp.uint32(0x85EBCA6B)
     h = (h ^ h >> 13) * jnp.uint32(0xC2B2AE35)
     return h ^ h >> 16
 
 
-def evenly_spaced(count: int, n: int) -> np.ndarray:
-    """Indices of `min(count, n)` of n examples, evenly spaced: an order by class leaves no class out."""
+def evenly_spaced(count: int, n: int) -> Integer[np.ndarray, " indices"]:
+    """Computes `min(count, n)` evenly spaced indices of n examples, so that data sorted by class lose no class.
+
+    Example:
+      >>> evenly_spaced(3, 9).tolist()
+      [0, 3, 6]
+    """
     count = min(count, n)
     return np.arange(count) * n // count

@@ -139,7 +139,7 @@ def test_equal_points_are_at_distance_zero(d, shift):
 
 def test_the_least_of_each_row_are_those_of_a_sort():
     drawn = normal(5, 3000).round(1)  # with many ties
-    found = neighbours._least(jnp.asarray(drawn), 6)
+    found = neighbours.smallest_in_rows(jnp.asarray(drawn), 6)
     np.testing.assert_array_equal(found, np.sort(drawn, axis=1)[:, :6])
 
 

@@ -53,7 +53,7 @@ def test_bernoulli_of_many_dimensions(shape, scale):
 
 @BOTH
 def test_gaussian_is_scipys(wrap):
-    mean, x, log_var = NUMBERS.normal(size=(3, 5, 2, 3)).astype(np.float32)
+    mean, x, log_var = jnp.asarray(NUMBERS.normal(size=(3, 5, 2, 3)), jnp.float32)
     value = wrap(likelihoods.gaussian_log_prob)(mean, log_var, x)
     chex.assert_shape(value, (5,))
     expected = scipy.stats.norm.logpdf(x, mean, np.exp(log_var / 2)).sum((1, 2))
@@ -147,3 +147,22 @@ def test_activations_keep_the_shape_and_bend(name):
     chex.assert_equal_shape([x, y])
     second = np.abs(np.diff(np.asarray(y).reshape(-1), 2)).max()
     assert (second < 1e-6) == (name == "identity")
+
+
+def test_kernel_norm_takes_any_tree():
+    layer = {"kernel": jnp.full(3, 2.0), "bias": jnp.full(3, 7.0)}
+    assert kernel_norm((layer, [jnp.ones(4), {"deep": [layer]}], jnp.ones(5))) == 24.0
+    assert kernel_norm(jnp.ones(5)) == 0.0
+    assert kernel_norm({}) == 0.0
+
+
+def test_kernel_norm_of_the_trained_parts():
+    params = {
+        "encoder": {"kernel": jnp.ones(3)},
+        "decoder": {"kernel": jnp.ones(5)},
+        "vectors": {"kernel": jnp.ones(7)},
+    }
+    assert kernel_norm(params, ("encoder", "decoder")) == 8.0
+    assert kernel_norm(params, ()) == 0.0
+    assert kernel_norm({"kernel": {"encoder": jnp.ones(3)}}, ("kernel",)) == 0.0
+    assert kernel_norm(params) == kernel_norm(params, params) == 15.0

@@ -4,33 +4,50 @@ import math
 
 import jax
 import jax.numpy as jnp
-
-from genjax.types import Array, Key
+from jaxtyping import Array, Float, Key
 
 FACTORS = 16
 
 
-def bernoulli_log_prob(logits: Array, x: Array) -> Array:
-    """log p(x) = sum_d x_d log p_d + (1 - x_d) log(1 - p_d) with p = sigmoid(logits).
+def bernoulli_log_prob(logits: Float[Array, "batch *event"], x: Float[Array, "batch *event"]) -> Float[Array, " batch"]:
+    """Computes log p(x) = sum_d x_d log p_d + (1 - x_d) log(1 - p_d) with p = sigmoid(logits).
 
-    With a = logits it is sum_d x_d a_d - softplus(a_d), which stays finite for every finite logit. For x strictly
-    between 0 and 1 it is a cross-entropy and not a likelihood: binarise, or call the result a pseudo-likelihood.
+    With a = logits it is sum_d x_d a_d - softplus(a_d), which stays finite for every finite logit (Kingma & Welling
+    2014, appendix C.1). For x strictly between 0 and 1 it is a cross-entropy and not a likelihood: binarise such data,
+    or call the result a pseudo-likelihood.
 
     Args:
-      logits: `[b, ...]`.
-      x: `[b, ...]`, in [0, 1].
+      logits: the decoder's output.
+      x: data in [0, 1].
 
     Returns:
-      `[b]`, nats.
+      Values in nats per example.
+
+    Example:
+      >>> print(bernoulli_log_prob(jnp.zeros((1, 2)), jnp.array([[0.0, 1.0]])).round(3))
+      [-1.386]
     """
     return _sum_event(x * logits - jax.nn.softplus(logits))
 
 
-def bernoulli_log_prob_forward(logits: Array, x: Array) -> Array:
-    """`bernoulli_log_prob` where no gradient is asked for: one logarithm for up to sixteen dimensions.
+def bernoulli_log_prob_forward(
+    logits: Float[Array, "batch *event"], x: Float[Array, "batch *event"]
+) -> Float[Array, " batch"]:
+    """Computes `bernoulli_log_prob` where no gradient is needed, with one logarithm for up to sixteen dimensions.
 
-    softplus(a) = max(a, 0) + log(1 + exp(-|a|)), and a sum of logarithms is that of a product, whose factors lie in
-    (1, 2]: sixteen of them are 2^16 at most, and lose nothing.
+    softplus(a) = max(a, 0) + log(1 + exp(-|a|)), and a sum of logarithms is the logarithm of a product. The factors lie
+    in (1, 2]: a product of sixteen is 2^16 at most, so no precision is lost.
+
+    Args:
+      logits: the decoder's output.
+      x: data in [0, 1].
+
+    Returns:
+      Values in nats per example.
+
+    Example:
+      >>> print(bernoulli_log_prob_forward(jnp.zeros((1, 2)), jnp.array([[0.0, 1.0]])).round(3))
+      [-1.386]
     """
     d = math.prod(logits.shape[1:])
     factors = max(n for n in range(1, FACTORS + 1) if d % n == 0)
@@ -39,43 +56,68 @@ def bernoulli_log_prob_forward(logits: Array, x: Array) -> Array:
     return jnp.sum(jnp.sum(x * a - jnp.maximum(a, 0), axis=1) - logarithms, axis=1)
 
 
-def gaussian_log_prob(mean: Array, log_var: Array, x: Array) -> Array:
-    """log N(x; mean, diag exp(log_var)) = -1/2 sum_d [ln 2 pi + log_var_d + (x_d - mean_d)^2 / exp(log_var_d)].
+def gaussian_log_prob(
+    mean: Float[Array, "batch *event"],
+    log_var: Float[Array, "batch *event"] | Float[Array, ""],
+    x: Float[Array, "batch *event"],
+) -> Float[Array, " batch"]:
+    """Computes log N(x; mean, diag exp(log_var)).
+
+    It is -1/2 sum_d [ln 2 pi + log_var_d + (x_d - mean_d)^2 / exp(log_var_d)], the density of a decoder with a diagonal Gaussian (Kingma & Welling 2014, appendix C.2).
 
     Args:
-      mean: `[b, ...]`.
-      log_var: the variance's logarithm, `[b, ...]` or a scalar that all dimensions share.
-      x: `[b, ...]`.
+      mean: the decoder's output.
+      log_var: the logarithm of the variance; a scalar is shared by all dimensions.
+      x: data.
 
     Returns:
-      `[b]`, nats (of a density: it may be positive).
+      Values in nats per example, of a density: they may be positive.
+
+    Example:
+      >>> print(gaussian_log_prob(jnp.zeros((1, 2)), jnp.zeros(()), jnp.array([[0.0, 1.0]])).round(3))
+      [-2.338]
     """
     return -0.5 * _sum_event(math.log(2 * math.pi) + log_var + jnp.square(x - mean) * jnp.exp(-log_var))
 
 
-def squared_error(mean: Array, x: Array) -> Array:
-    """sum_d (x_d - mean_d)^2, `[b]`: minus the Gaussian log-likelihood of variance 1/2, up to a constant."""
+def squared_error(mean: Float[Array, "batch *event"], x: Float[Array, "batch *event"]) -> Float[Array, " batch"]:
+    """Computes sum_d (x_d - mean_d)^2 of each example.
+
+    Up to a constant it is minus the Gaussian log-likelihood of variance 1/2, in nats per example.
+
+    Args:
+      mean: the decoder's output.
+      x: data.
+
+    Example:
+      >>> print(squared_error(jnp.array([[1.0, 2.0]]), jnp.array([[0.0, 4.0]])))
+      [5.]
+    """
     return _sum_event(jnp.square(x - mean))
 
 
-def binarise(rng: Key, x: Array) -> Array:
+def binarise(rng: Key[Array, ""], x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Draws each pixel as a Bernoulli variable whose mean is its grey value (Salakhutdinov & Murray 2008).
 
-    Eight random bits u a pixel: x' = [u + 1/2 < 256 x], a Bernoulli variable of mean round(256 x) / 256. A pixel of
-    0 is never drawn and one of 1 always is; between them the mean is within 1/512 of the grey value.
+    Each pixel takes eight random bits u: x' = [u + 1/2 < 256 x], a Bernoulli variable of mean round(256 x) / 256. A
+    pixel of 0 always stays 0 and a pixel of 1 always stays 1. Between them the mean is within 1/512 of the grey value.
 
     Args:
-      rng: key.
-      x: any shape, in [0, 1].
+      rng: key of the draws.
+      x: grey values in [0, 1].
 
     Returns:
-      0 and 1 of x's shape and type.
+      Zeros and ones in x's type.
+
+    Example:
+      >>> print(binarise(jax.random.key(0), jnp.array([0.0, 1.0])))
+      [0. 1.]
     """
     u = jax.random.bits(rng, x.shape, jnp.uint8).astype(x.dtype)
     return (u + 0.5 < 256 * x).astype(x.dtype)
 
 
-def _sum_event(values: Array) -> Array:
-    """`[b, ...]` to `[b]`, as a product with ones: XLA's own sum took a CPU a sixth of a whole step."""
+def _sum_event(values: Float[Array, "batch *event"]) -> Float[Array, " batch"]:
+    """Sums each example as a product with ones, because XLA's own sum took a sixth of a whole step on a CPU."""
     flat = values.reshape(values.shape[0], -1)  # [b, D]
     return jnp.matmul(flat, jnp.ones(flat.shape[1], flat.dtype), precision="highest")

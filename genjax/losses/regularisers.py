@@ -1,17 +1,41 @@
 """Terms of a loss that depend on parameters or codes alone."""
 
+from collections.abc import Collection
+
 import jax
 import jax.numpy as jnp
+from jax.tree_util import DictKey, KeyPath
+from jaxtyping import Array, Float, PyTree
 
-from genjax.types import Array, Params
 
+def kernel_norm(params: PyTree, parts: Collection[str] | None = None) -> Float[Array, ""]:
+    """Computes ||w||^2, the sum of squares over all kernels and no other parameters (Kunin et al. 2019).
 
-def kernel_norm(params: Params) -> Array:
-    """||w||^2: the sum of squares over every kernel, and no bias. A scalar."""
+    Args:
+      params: any tree of arrays; a kernel is a leaf under the dictionary key "kernel".
+      parts: the names at the top of the tree whose kernels count, such as the parts that are trained; None stands for
+        all of them.
+
+    Example:
+      >>> params = {"encoder": {"kernel": jnp.ones(3), "bias": jnp.ones(5)}, "statistics": {"kernel": jnp.ones(7)}}
+      >>> print(kernel_norm(params), kernel_norm(params, ("encoder",)))
+      10.0 3.0
+    """
     leaves = jax.tree_util.tree_leaves_with_path(params)
-    return sum((jnp.sum(jnp.square(leaf)) for path, leaf in leaves if is_kernel(path)), start=jnp.zeros(()))
+    kernels = [leaf for path, leaf in leaves if is_kernel(path) and (parts is None or _name(path[0]) in parts)]
+    return sum((jnp.sum(jnp.square(kernel)) for kernel in kernels), start=jnp.zeros(()))
 
 
-def is_kernel(path: tuple) -> bool:
-    """Whether a path of a tree of Flax parameters ends at a kernel."""
-    return path[-1].key == "kernel"
+def is_kernel(path: KeyPath) -> bool:
+    """Says whether a path of a tree of parameters ends at a kernel.
+
+    Example:
+      >>> [is_kernel(path) for path, _ in jax.tree_util.tree_leaves_with_path({"bias": 0.0, "kernel": 0.0})]
+      [False, True]
+    """
+    return len(path) > 0 and _name(path[-1]) == "kernel"
+
+
+def _name(entry: object) -> object:
+    """The key where an entry of a path is that of a dictionary, and None elsewhere."""
+    return entry.key if isinstance(entry, DictKey) else None

@@ -1,13 +1,14 @@
-"""How far single code dimensions stand for single factors.
+"""Scores of disentanglement: how far single code dimensions represent single factors.
 
-Codes are `[N, K]` floats (posterior means), factors `[N, F]` ints, one column for each ground-truth factor. A factor
-that never varies says nothing and is left out. Every score lies in [0, 1]. What cannot be scored is a ValueError of
-one line.
+Codes are `[N, K]` floats (posterior means). Factors are `[N, F]` integers with one column for each ground-truth factor;
+a factor that never varies is left out. Every score lies in [0, 1]. The functions check their arguments themselves, so
+that an error is one line for the user.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Integer, Num
 
 from genjax.metrics.probes import check, check_splits, linear_probe
 
@@ -18,9 +19,9 @@ class Dci(NamedTuple):
     """Three scores in [0, 1] (Eastwood & Williams 2018).
 
     Attributes:
-      disentanglement: how far a code dimension matters for one factor alone.
-      completeness: how far a factor is predicted from one code dimension alone.
-      informativeness: mean test accuracy over the factors, where the paper has an error.
+      disentanglement: how far each code dimension matters for one factor only.
+      completeness: how far each factor is predicted from one code dimension only.
+      informativeness: mean test accuracy over the factors; the paper has an error instead.
     """
 
     disentanglement: float
@@ -29,20 +30,25 @@ class Dci(NamedTuple):
 
 
 def mutual_information_gap(codes: np.ndarray, factors: np.ndarray, bins: int = 20) -> float:
-    """MIG: the mean over factors of (I(c_1; v) - I(c_2; v)) / H(v), c_1 and c_2 the two best (Chen et al. 2018, eq. 6).
+    """Computes MIG, the mean over factors v of (I(c_1; v) - I(c_2; v)) / H(v) (Chen et al. 2018, equation 6).
 
-    Each code dimension is cut into bins of equal width between its least and its greatest value, and all information
-    is that of the empirical joint distribution, in nats. A perfect code has 1 where no bin holds two values of its
-    factor. A constant dimension has no information, and with a single dimension I(c_2; v) = 0. The estimate of I is
-    too great by about (bins - 1) (values - 1) / 2N, which the gap cancels in part.
+    c_1 and c_2 are the two code dimensions with the most information about v. Each dimension is cut into bins of equal
+    width between its least and its greatest value, and the information is that of the empirical joint distribution. A
+    perfect code has the score 1 where no bin holds two values of its factor. A constant dimension has no information,
+    and with a single dimension I(c_2; v) = 0. The estimate of I is too great by about (bins - 1) (values - 1) / 2N
+    nats, of which the difference cancels a part.
 
     Args:
       codes: `[N, K]`, finite.
       factors: `[N, F]`.
-      bins: for each code dimension, at least 2.
+      bins: number of bins of each code dimension, at least 2.
 
     Raises:
       ValueError: codes or factors cannot be used, no factor varies, or there are fewer than 2 bins.
+
+    Example:
+      >>> round(mutual_information_gap(np.array([[0.0], [0.0], [1.0], [1.0]]), np.arange(4)[:, None]), 3)
+      0.5
     """
     from scipy.special import entr
 
@@ -69,12 +75,12 @@ def mutual_information_gap(codes: np.ndarray, factors: np.ndarray, bins: int = 2
 def separated_attribute_predictability(
     train_codes: np.ndarray, train_factors: np.ndarray, test_codes: np.ndarray, test_factors: np.ndarray
 ) -> float:
-    """SAP: the mean over factors of the gap between the two best single dimensions' accuracies (Kumar et al. 2018).
+    """Computes SAP, the mean over factors of the gap between the best two dimensions' accuracies (Kumar et al. 2018).
 
-    A dimension predicts a factor of V values by thresholds on that dimension: a decision tree of at most V leaves, so
-    V - 1 thresholds. (A linear support vector machine, one value against the rest, gets 0.38 of 16 equally spaced
-    values.) A perfect code has the mean of 1 - (the most frequent value's share), 0.83 for `data.sprites.FACTORS`; with
-    a single dimension the second accuracy is 0.
+    A dimension predicts a factor of V values by V - 1 thresholds, which a decision tree of at most V leaves finds. (A
+    linear support vector machine of each value against the rest has an accuracy of 0.38 on 16 equally spaced values.)
+    The score of a perfect code is the mean over factors of 1 less the share of the most frequent value; it is 0.83 for
+    `genjax.data.sprites.FACTORS`. With a single dimension the second accuracy is 0.
 
     Args:
       train_codes, test_codes: `[N, K]` and `[n, K]`, finite.
@@ -103,12 +109,13 @@ def separated_attribute_predictability(
 def dci(
     train_codes: np.ndarray, train_factors: np.ndarray, test_codes: np.ndarray, test_factors: np.ndarray, seed: int
 ) -> Dci:
-    """Disentanglement, completeness and informativeness from random forests (Eastwood & Williams 2018, section 2).
+    """Computes disentanglement, completeness and informativeness from random forests (Eastwood & Williams 2018).
 
-    R_kf is dimension k's share of the impurity that factor f's forest removes. Dimension k has
-    D_k = 1 - H(R_k. / sum_f R_kf) / log F, weighted by sum_f R_kf; factor f has C_f = 1 - H(R_.f) / log K, and the
-    factors count alike. Every split sees every dimension, so that one that says nothing has R = 0 where another says
-    all. A forest that finds no split has C_f = 0. With one factor D = 1, with one dimension C = 1, unless R = 0.
+    R_kf is the share of dimension k in the impurity that the forest of factor f removes (their section 2). Dimension k
+    has the disentanglement D_k = 1 - H(R_k. / sum_f R_kf) / log F and the weight sum_f R_kf. Factor f has the
+    completeness C_f = 1 - H(R_.f) / log K, and all factors have the same weight. Each split of a tree chooses among all
+    dimensions, so a dimension without information has R = 0 where another has all of it. A forest without a split has
+    C_f = 0. Unless R = 0, D = 1 where there is one factor, and C = 1 where there is one dimension.
 
     Args:
       train_codes, test_codes: `[N, K]` and `[n, K]`, finite.
@@ -117,7 +124,7 @@ def dci(
 
     Raises:
       ValueError: codes or factors cannot be used, no training factor varies, or there are fewer than 100 examples to
-        train on, of which a tree would make no split.
+        train on, on which a tree would make no split.
     """
     from sklearn.ensemble import RandomForestClassifier
 
@@ -132,7 +139,7 @@ def dci(
             50, max_features=None, min_samples_leaf=20, max_samples=0.5, n_jobs=-1, random_state=seed
         )
         forest.fit(train_codes, train_factors[:, factor])
-        forest.n_jobs = 1  # threads add the trees' votes in any order, and float sums depend on it
+        forest.n_jobs = 1  # threads would add the trees' votes in any order, and a sum of floats depends on it
         importances.append(forest.feature_importances_)
         accuracies.append(np.mean(forest.predict(test_codes) == test_factors[:, factor]))
     importance = np.stack(importances, axis=1)  # [K, F]
@@ -143,20 +150,22 @@ def dci(
     )
 
 
-def pairs(factors: np.ndarray, rng: np.random.Generator, votes: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Batches of pairs that agree in one factor, drawn from a table (Higgins et al. 2017, section 3).
+def pairs(
+    factors: Integer[np.ndarray, "examples factors"], rng: np.random.Generator, votes: int, batch: int
+) -> tuple[Integer[np.ndarray, "{votes} 2 {batch}"], Integer[np.ndarray, " {votes}"]]:
+    """Draws batches of pairs of examples that agree in one factor (Higgins et al. 2017, section 3).
 
-    A vote draws its factor uniformly among those that vary. The first of a pair is any example and the second any that
-    has the first's value of that factor; where no other has it, both are the same example.
+    Each batch is a vote. It draws its factor uniformly among those that vary. The first example of a pair is any
+    example. The second is any example with the same value of that factor; it may be the first itself.
 
     Args:
-      factors: `[N, F]`.
+      factors: of the examples.
       rng: of the draws.
-      votes: batches.
-      batch: pairs in a batch.
+      votes: number of batches.
+      batch: number of pairs in a batch.
 
     Returns:
-      Indices of examples, `[votes, 2, batch]`, and the column of the factor that each vote's pairs share, `[votes]`.
+      Indices of examples, and for each vote the column of the factor that its pairs share.
 
     Raises:
       ValueError: no factor varies.
@@ -166,25 +175,29 @@ def pairs(factors: np.ndarray, rng: np.random.Generator, votes: int, batch: int)
     second = np.empty_like(first)
     for factor in np.unique(labels):
         values = _indices(factors[:, [factor]])[:, 0]  # [N]
-        order, counts = np.argsort(values, kind="stable"), np.bincount(values)  # the examples of a value are a run
-        chosen = labels == factor
-        value = values[first[chosen]]  # [chosen, batch]
-        second[chosen] = order[(np.cumsum(counts) - counts)[value] + rng.integers(counts[value])]
+        order, counts = (
+            np.argsort(values, kind="stable"),
+            np.bincount(values),
+        )  # the examples of one value are neighbours
+        of_factor = labels == factor
+        value = values[first[of_factor]]  # [votes of this factor, batch]
+        second[of_factor] = order[(np.cumsum(counts) - counts)[value] + rng.integers(counts[value])]
     return np.stack([first, second], axis=1), labels
 
 
 def beta_vae_score(codes: np.ndarray, factors: np.ndarray, seed: int, votes: int = 10_000, batch: int = 64) -> float:
-    """How often a linear classifier names the factor that a batch of pairs shares (Higgins et al. 2017, section 3).
+    """Computes how often a linear classifier names the factor that a batch of pairs shares (Higgins et al. 2017).
 
-    It sees the mean over the batch of |c_1 - c_2|, `[K]`, standardised, and is a logistic regression. Half of the votes
-    train it and half test it. Chance is one over the number of factors that vary.
+    The classifier is a logistic regression on the standardised mean over the batch of |c_1 - c_2| (their section 3).
+    Half of the votes train it and the other half tests it. An accuracy of one over the number of factors that vary is
+    that of chance.
 
     Args:
       codes: `[N, K]`, finite.
       factors: `[N, F]`.
       seed: of the pairs; the same seed gives the same bits.
-      votes: for training and testing together.
-      batch: pairs in a vote.
+      votes: number of batches for training and testing together.
+      batch: number of pairs in a batch.
 
     Raises:
       ValueError: codes or factors cannot be used, fewer than two factors vary, or the votes are too few.
@@ -200,27 +213,30 @@ def beta_vae_score(codes: np.ndarray, factors: np.ndarray, seed: int, votes: int
     return float(np.mean(linear_probe(differences[:half], labels[:half], differences[half:], labels[half:])))
 
 
-def _varying(factors: np.ndarray) -> np.ndarray:
-    """The columns with more than one value."""
+def _varying(factors: Num[np.ndarray, "examples factors"]) -> Integer[np.ndarray, " varying"]:
+    """Lists the columns with more than one value."""
     columns = np.flatnonzero(np.ptp(factors, axis=0))
     if not columns.size:
         raise ValueError(f"none of {factors.shape[1]} factors varies over {len(factors)} examples")
     return columns
 
 
-def _indices(factors: np.ndarray) -> np.ndarray:
-    """Each column's values as their ranks 0, 1, ... without gaps."""
+def _indices(factors: Num[np.ndarray, "examples factors"]) -> Integer[np.ndarray, "examples factors"]:
+    """Replaces the values of each column by their ranks 0, 1, ... without gaps."""
     return np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1)
 
 
-def _gap(scores: np.ndarray) -> float:
-    """The greatest less the second greatest, which is 0 where there is one alone."""
+def _gap(scores: Float[np.ndarray, " dimensions"]) -> float:
+    """Subtracts the second greatest score, or 0 where there is a single score, from the greatest."""
     second, first = np.sort(np.append(scores, 0.0))[-2:]
     return min(max(first - second, 0.0), 1.0)
 
 
-def _concentration(importance: np.ndarray) -> np.ndarray:
-    """1 - entropy / log(columns) of each row as a distribution: 1 for one column alone, 0 for all alike or none."""
+def _concentration(importance: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, " rows"]:
+    """Computes 1 - entropy / log(columns) of each row as a distribution.
+
+    It is 1 where one column has all of the row's sum, and 0 where all columns are equal.
+    """
     from scipy.special import entr
 
     total = importance.sum(axis=1, keepdims=True)

@@ -5,53 +5,64 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Integer, Key
 
-from genjax.types import Array, Batch, Key
+from genjax.types import Batch
 
 
 class Importance(NamedTuple):
-    """Of each example, `[b]`, nats.
+    """Estimates for each example, in nats.
 
     Attributes:
-      log_likelihood: log 1/k sum_i w_i, which is at most log p(x) in expectation, and grows with k towards it.
-      elbo: 1/k sum_i log w_i, never above it.
-      relative_variance: of 1/k sum_i w_i over its square; half of it is about what `log_likelihood` falls short by.
+      log_likelihood: log 1/k sum_i w_i. Its expectation is at most log p(x) and grows with k towards it.
+      elbo: 1/k sum_i log w_i, which is never above `log_likelihood`.
+      relative_variance: the variance of 1/k sum_i w_i over its square. In expectation `log_likelihood` lies below
+        log p(x) by about half of it.
     """
 
-    log_likelihood: Array
-    elbo: Array
-    relative_variance: Array
+    log_likelihood: Float[Array, " batch"]
+    elbo: Float[Array, " batch"]
+    relative_variance: Float[Array, " batch"]
 
 
 def importance(
-    log_weights: Callable[[Batch, Key, int], Array], batch: Batch, rng: Key, k: int, block: int
+    log_weights: Callable[[Batch, Key[Array, ""], int], Float[Array, "k batch"]],
+    batch: Batch,
+    rng: Key[Array, ""],
+    k: int,
+    block: int,
 ) -> Importance:
-    """log p(x) from k importance weights (Burda et al. 2016, section 3), summed block by block as they are drawn.
+    """Estimates log p(x) from k importance weights (Burda et al. 2016, equation 8), summed block by block.
 
-    With m the greatest log-weight so far, the sums of w exp(-m) and w^2 exp(-2m) are carried and scaled down when a
-    greater one comes, so nothing overflows and no weight is kept.
+    Let m be the greatest log-weight so far. The sums of w exp(-m) and of w^2 exp(-2m) are carried from block to block,
+    and they are scaled down where a block has a greater log-weight. So nothing overflows and no weight is kept.
 
     Args:
-      log_weights: `(batch, rng, k) -> [k, b]`, log p(x, z) - log q(z|x) at k draws.
-      batch: `[b, ...]`, as a model sees it.
-      rng: block i sees it folded with i.
-      k: samples an example.
-      block: samples at a time; the last block may be drawn in part only.
+      log_weights: a function of a batch, a key and k; it returns log p(x, z) - log q(z|x) at k draws of z for each example.
+      batch: examples, as a model sees them.
+      rng: key; block i uses it folded with i.
+      k: samples for each example.
+      block: samples at a time. Where it does not divide k, the surplus of the last block does not count.
+
+    Example:
+      >>> estimate = importance(lambda batch, rng, k: jnp.full((k, 1), -2.0), Batch(jnp.zeros(1)), jax.random.key(0), 8, 4)
+      >>> print(estimate.log_likelihood, estimate.elbo)
+      [-2.] [-2.]
     """
     block = min(block, k)
     zero = jnp.zeros(batch.x.shape[0])
 
-    def add(sums: tuple[Array, ...], number: Array) -> tuple[tuple[Array, ...], None]:
-        top, total, squares, logs = sums
+    def add(sums: tuple[Array, ...], number: Integer[Array, ""]) -> tuple[tuple[Array, ...], None]:
+        greatest, total, squares, logs = sums
         log_w = log_weights(batch, jax.random.fold_in(rng, number), block)  # [block, b]
-        counts = (number * block + jnp.arange(block) < k)[:, None]  # [block, 1]
-        higher = jnp.maximum(top, jnp.max(jnp.where(counts, log_w, -jnp.inf), axis=0))  # [b]
-        w = jnp.where(counts, jnp.exp(log_w - higher[None]), 0.0)
-        shrink = jnp.exp(top - higher)
-        total = total * shrink + jnp.sum(w, axis=0)
-        squares = squares * jnp.square(shrink) + jnp.sum(jnp.square(w), axis=0)
-        return (higher, total, squares, logs + jnp.sum(jnp.where(counts, log_w / k, 0.0), axis=0)), None
+        within_k = (number * block + jnp.arange(block) < k)[:, None]  # [block, 1]
+        new_greatest = jnp.maximum(greatest, jnp.max(jnp.where(within_k, log_w, -jnp.inf), axis=0))  # [b]
+        w = jnp.where(within_k, jnp.exp(log_w - new_greatest[None]), 0.0)
+        rescaling = jnp.exp(greatest - new_greatest)
+        total = total * rescaling + jnp.sum(w, axis=0)
+        squares = squares * jnp.square(rescaling) + jnp.sum(jnp.square(w), axis=0)
+        return (new_greatest, total, squares, logs + jnp.sum(jnp.where(within_k, log_w / k, 0.0), axis=0)), None
 
-    first = (zero - jnp.inf, zero, zero, zero)
-    (top, total, squares, logs), _ = jax.lax.scan(add, first, jnp.arange(-(-k // block)))
-    return Importance(top + jnp.log(total / k), logs, squares / jnp.square(total) - 1 / k)
+    empty = (zero - jnp.inf, zero, zero, zero)
+    (greatest, total, squares, logs), _ = jax.lax.scan(add, empty, jnp.arange(-(-k // block)))
+    return Importance(greatest + jnp.log(total / k), logs, squares / jnp.square(total) - 1 / k)

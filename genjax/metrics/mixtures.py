@@ -1,23 +1,29 @@
 """How well samples cover a known mixture of Gaussians."""
 
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from genjax.types import Array
 
+def mode_coverage(
+    samples: Float[Array, "samples dimensions"], centres: Float[Array, "modes dimensions"], sigma: float
+) -> dict[str, Float[Array, ""]]:
+    """Computes the number of modes found and the share of good samples (Srivastava et al. 2017, section 4.1).
 
-def mode_coverage(samples: Array, centres: Array, sigma: float) -> dict[str, Array]:
-    """Modes found, and the share of samples that are good (Srivastava et al. 2017, section 4.1).
-
-    A sample is good within 3 sigma of its nearest centre; a mode is found when a good sample is nearest to it. A
+    A sample is good within 3 sigma of its nearest centre. A mode is found when a good sample is nearest to it. A
     perfect sampler of a 2-D mixture has 1 - exp(-4.5) = 98.89% good samples.
 
     Args:
-      samples: `[n, D]`.
-      centres: `[K, D]`.
-      sigma: the modes' standard deviation.
+      samples: points.
+      centres: means of the modes.
+      sigma: standard deviation of the modes.
 
     Returns:
-      `modes_found`, a number up to K, and `good_samples`, in [0, 1].
+      `modes_found`, from 0 to the number of modes, and `good_samples`, in [0, 1].
+
+    Example:
+      >>> coverage = mode_coverage(jnp.array([[0.0], [5.0]]), jnp.array([[0.0], [10.0]]), 1.0)
+      >>> print(coverage["modes_found"], coverage["good_samples"])
+      1.0 0.5
     """
     squared = jnp.sum(jnp.square(samples[:, None, :] - centres[None, :, :]), axis=-1)  # [n, K]
     good = jnp.min(squared, axis=1) <= jnp.square(3 * sigma)  # [n]

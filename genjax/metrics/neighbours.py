@@ -1,38 +1,48 @@
-"""Nearest neighbours among features: what precision, recall, density and coverage are made of."""
+"""Nearest neighbours among features, from which precision, recall, density and coverage are computed."""
 
 import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Integer
 
-from genjax.types import Array
+Rows = Float[Array, "rows features"]
+Columns = Float[Array, "columns features"]
 
-FEW = 8
-GROUPS = (128, *range(127, 63, -1), *range(129, 257))  # of columns, the first that divides them
+FEW_DIMENSIONS = 8
+GROUP_COUNTS = (128, *range(127, 63, -1), *range(129, 257))  # in order of preference
 
 
 class Near(NamedTuple):
-    """How rows and columns lie to one another.
+    """What balls around rows and columns contain.
 
     Attributes:
-      inside: in how many of the columns' balls each row lies, `[n]`.
-      held: whether each column lies in the ball of some row, `[1, m]`.
-      least: the squared distance from each column to the nearest row, `[1, m]`.
+      inside: for each row, the number of columns in whose ball it lies.
+      covered: for each column, whether it lies in the ball of a row.
+      least: for each column, the squared distance to the nearest row.
     """
 
-    inside: Array
-    covered: Array
-    least: Array
+    inside: Float[Array, " rows"]
+    covered: Bool[Array, "1 columns"]
+    least: Float[Array, "1 columns"]
 
 
-def squared_distances(rows: Array, columns: Array) -> Array:
-    """||x_i - y_j||^2, `[n, F], [m, F] -> [n, m]`; equal points are at distance zero.
+def squared_distances(rows: Rows, columns: Columns) -> Float[Array, "rows columns"]:
+    """Computes ||x_i - y_j||^2; equal points have distance zero.
 
-    In few dimensions from the differences, in many from one matrix product, where what is nothing but rounding is zero:
-    its error grows with ||x||^2 + ||y||^2, so both should be centred.
+    In few dimensions the distances are sums of squared differences. In many they come from one matrix product, whose
+    rounding error grows with ||x||^2 + ||y||^2, so both sets should be centred. Values within that error become zero.
+
+    Args:
+      rows: x.
+      columns: y.
+
+    Example:
+      >>> print(squared_distances(jnp.array([[0.0, 0.0]]), jnp.array([[3.0, 4.0], [0.0, 0.0]])))
+      [[25.  0.]]
     """
-    if rows.shape[1] <= FEW:
+    if rows.shape[1] <= FEW_DIMENSIONS:
         by_dimension = zip(rows.T, columns.T, strict=True)
         return functools.reduce(jnp.add, (jnp.square(x[:, None] - y[None, :]) for x, y in by_dimension))
     norms = jnp.sum(jnp.square(rows), axis=1)[:, None] + jnp.sum(jnp.square(columns), axis=1)[None, :]
@@ -40,38 +50,69 @@ def squared_distances(rows: Array, columns: Array) -> Array:
     return jnp.where(squared > 1e-6 * norms, squared, 0.0)
 
 
-def radii(rows: Array, columns: Array, k: int) -> Array:
-    """The squared distance of each row, one of the columns, to its k-th nearest column beside itself, `[n]`."""
-    return _least(squared_distances(rows, columns), k + 1)[:, k]
+def radii(rows: Rows, columns: Columns, k: int) -> Float[Array, " rows"]:
+    """Computes the squared distance of each row to its k-th nearest column, where the row itself is one of the columns.
+
+    Example:
+      >>> points = jnp.array([[0.0], [1.0], [3.0]])
+      >>> print(radii(points, points, 1))
+      [1. 1. 4.]
+    """
+    return smallest_in_rows(squared_distances(rows, columns), k + 1)[:, k]
 
 
-def near(rows: Array, row_radius: Array, columns: Array, column_radius: Array) -> Near:
-    """All of it from one matrix of distances, with balls of squared radii `[n]` and `[m]` around rows and columns."""
+def near(
+    rows: Rows, row_radius: Float[Array, " rows"], columns: Columns, column_radius: Float[Array, " columns"]
+) -> Near:
+    """Computes what the balls around rows and columns contain, from one matrix of distances.
+
+    Args:
+      rows: centres of the first balls.
+      row_radius: their squared radii.
+      columns: centres of the second balls.
+      column_radius: their squared radii.
+
+    Example:
+      >>> result = near(jnp.zeros((1, 1)), jnp.full(1, 4.0), jnp.array([[1.0], [5.0]]), jnp.full(2, 9.0))
+      >>> print(result.inside, result.covered, result.least)
+      [1.] [[ True False]] [[ 1. 25.]]
+    """
     squared = squared_distances(rows, columns)  # [n, m]
     inside = jnp.matmul((squared < column_radius[None, :]).astype(jnp.float32), jnp.ones(columns.shape[0]))
     covered = jnp.any(squared < row_radius[:, None], axis=0, keepdims=True)
     return Near(inside, covered, jnp.min(squared, axis=0, keepdims=True))
 
 
-def nearest(rows: Array, columns: Array) -> tuple[Array, Array]:
-    """The number of each row's nearest column and the distance to it, `[n]` each."""
+def nearest(rows: Rows, columns: Columns) -> tuple[Integer[Array, " rows"], Float[Array, " rows"]]:
+    """Computes the index of each row's nearest column, and the distance to it.
+
+    Example:
+      >>> index, distance = nearest(jnp.array([[4.0]]), jnp.array([[0.0], [5.0]]))
+      >>> print(index, distance)
+      [1] [1.]
+    """
     squared = squared_distances(rows, columns)
     return jnp.argmin(squared, axis=1), jnp.sqrt(jnp.min(squared, axis=1))
 
 
-def _least(values: Array, count: int) -> Array:
-    """The least `count` of each row in rising order, `[n, m] -> [n, count]`.
+def smallest_in_rows(values: Float[Array, "rows columns"], count: int) -> Float[Array, "rows {count}"]:
+    """Finds the `count` smallest values of each row, in rising order.
 
-    They lie in the `count` groups of columns with the least minima, so that only those need to be sorted.
+    The columns are divided into groups. The values lie in the `count` groups with the smallest minima, so only those
+    groups are sorted.
+
+    Example:
+      >>> print(smallest_in_rows(jnp.array([[3.0, 1.0, 2.0]]), 2))
+      [[1. 2.]]
     """
     n, m = values.shape
-    even = [number for number in GROUPS if m % number == 0]  # padding would copy all of the distances
-    number = even[0] if even else GROUPS[0]
-    wide = -(-m // number)
-    if wide < 4 * count or number <= count:
+    divisors = [number for number in GROUP_COUNTS if m % number == 0]  # padding would copy all of the values
+    groups = divisors[0] if divisors else GROUP_COUNTS[0]
+    size = -(-m // groups)
+    if size < 4 * count or groups <= count:
         return -jax.lax.top_k(-values, count)[0]
-    padded = values if even else jnp.pad(values, ((0, 0), (0, wide * number - m)), constant_values=jnp.inf)
-    groups = padded.reshape(n, wide, number)
-    chosen = jax.lax.top_k(-jnp.min(groups, axis=1), count)[1]  # [n, count]
-    members = jnp.take_along_axis(groups, chosen[:, None, :], axis=2)  # [n, wide, count]
+    padded = values if divisors else jnp.pad(values, ((0, 0), (0, size * groups - m)), constant_values=jnp.inf)
+    grouped = padded.reshape(n, size, groups)
+    best_groups = jax.lax.top_k(-jnp.min(grouped, axis=1), count)[1]  # [n, count]
+    members = jnp.take_along_axis(grouped, best_groups[:, None, :], axis=2)  # [n, size, count]
     return -jax.lax.top_k(-members.reshape(n, -1), count)[0]

@@ -1,25 +1,34 @@
-"""What simple classifiers read from codes."""
+"""Simple classifiers that predict labels from codes.
+
+The functions check their arguments themselves, so that an error is one line for the user.
+"""
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 
 def linear_probe(
     train_codes: np.ndarray, train_labels: np.ndarray, test_codes: np.ndarray, test_labels: np.ndarray
-) -> np.ndarray:
-    """Whether multinomial logistic regression on standardised codes is right about each test example.
+) -> Bool[np.ndarray, " test"]:
+    """Says for each test example whether multinomial logistic regression on standardised codes is right.
 
-    The loss has the penalty |W|^2 / 2 on the sum over examples, so its minimum exists even where the classes are
-    separable. Mean and deviation are the training codes'.
+    The loss is a sum over examples plus the penalty |W|^2 / 2, so its minimum exists even where the classes are
+    separable. Codes are standardised by the mean and the standard deviation of the training codes.
 
     Args:
       train_codes, test_codes: `[N, K]` and `[n, K]`, finite.
       train_labels, test_labels: `[N]` and `[n]`, ints.
 
     Returns:
-      `[n]` bool; its mean is the test accuracy.
+      One value per test example; their mean is the test accuracy.
 
     Raises:
       ValueError: codes or labels cannot be used, or the training labels are of one class. The message is one line.
+
+    Example:
+      >>> codes, labels = np.array([[0.0], [1.0], [9.0], [10.0]]), np.array([0, 0, 1, 1])
+      >>> linear_probe(codes, labels, np.array([[2.0], [8.0]]), np.array([0, 0])).tolist()
+      [True, False]
     """
     import warnings
 
@@ -42,11 +51,11 @@ def linear_probe(
 
 def nearest_neighbour_accuracy(
     train_codes: np.ndarray, train_labels: np.ndarray, test_codes: np.ndarray, test_labels: np.ndarray, k: int = 10
-) -> np.ndarray:
-    """Whether the majority of its k nearest training codes is right about each test example.
+) -> Bool[np.ndarray, " test"]:
+    """Says for each test example whether the majority of its k nearest training codes is right.
 
-    Nearest by Euclidean distance between the codes as they are. Where classes have equally many votes, the smallest
-    label wins.
+    Distances are Euclidean, between codes that are not standardised. Where classes have equally many votes, the
+    smallest label wins.
 
     Args:
       train_codes, test_codes: `[N, K]` and `[n, K]`, finite.
@@ -54,10 +63,15 @@ def nearest_neighbour_accuracy(
       k: the number of neighbours, each with one vote.
 
     Returns:
-      `[n]` bool; its mean is the test accuracy.
+      One value per test example; their mean is the test accuracy.
 
     Raises:
       ValueError: codes or labels cannot be used, or k is not in 1..N. The message is one line.
+
+    Example:
+      >>> codes, labels = np.array([[0.0], [1.0], [9.0], [10.0]]), np.array([0, 0, 1, 1])
+      >>> nearest_neighbour_accuracy(codes, labels, np.array([[2.0], [8.0]]), np.array([0, 0]), k=1).tolist()
+      [True, False]
     """
     from sklearn.neighbors import KNeighborsClassifier
 
@@ -76,8 +90,8 @@ def check_splits(
     test_codes: np.ndarray,
     test_targets: np.ndarray,
     axes: tuple[str, ...],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The arrays with float64 codes, once `check` holds for both splits and their columns agree.
+) -> tuple[Float[np.ndarray, "train latent"], np.ndarray, Float[np.ndarray, "test latent"], np.ndarray]:
+    """Checks both splits as `check` does, and that their columns agree; returns the codes in float64 and the targets.
 
     Raises:
       ValueError: one line that says what is wrong.
@@ -93,8 +107,8 @@ def check_splits(
 
 def check(
     codes: np.ndarray, targets: np.ndarray, axes: tuple[str, ...], split: str = ""
-) -> tuple[np.ndarray, np.ndarray]:
-    """Codes in float64 and targets, one row for each example.
+) -> tuple[Float[np.ndarray, "examples latent"], np.ndarray]:
+    """Checks that codes and targets fit together; returns the codes in float64 and the targets.
 
     Args:
       codes: `[N, K]`, finite, with N and K at least 1.

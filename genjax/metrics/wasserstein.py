@@ -2,22 +2,27 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
 
-from genjax.types import Array, Key
 
+def sliced_wasserstein(
+    rng: Key[Array, ""], x: Float[Array, "n *event"], y: Float[Array, "n *event"], projections: int = 128
+) -> Float[Array, ""]:
+    """Computes the root of the mean over random directions of W_2^2 between projected samples (Rabin et al. 2011).
 
-def sliced_wasserstein(rng: Key, x: Array, y: Array, projections: int = 128) -> Array:
-    """sqrt of the mean over random directions of W_2^2 between the projected samples (Rabin et al. 2011).
-
-    In one dimension W_2^2 is the mean squared difference of the sorted samples, so both sets must be of one size.
+    In one dimension W_2^2 is the mean squared difference of the sorted samples, so both sets must have equal sizes.
 
     Args:
-      rng: of the directions, uniform on the sphere.
-      x, y: `[n, ...]` of one shape.
-      projections: how many directions.
+      rng: key of the directions, which are uniform on the sphere.
+      x, y: the two sets of samples.
+      projections: number of directions.
 
     Returns:
-      A scalar in the data's own unit.
+      A value in the unit of the data.
+
+    Example:
+      >>> print(sliced_wasserstein(jax.random.key(0), jnp.zeros((5, 1)), jnp.full((5, 1), 2.0)))
+      2.0
     """
     x, y = x.reshape(x.shape[0], -1), y.reshape(y.shape[0], -1)  # [n, d]
     directions = jax.random.normal(rng, (x.shape[1], projections))

@@ -1,10 +1,11 @@
 """Convolutions in the form that a platform runs fastest, with the same parameters on all of them.
 
-On a CPU XLA's own convolutions are quick forward, and in their gradients slower than matrix products by a factor of ten
-to a hundred. There a convolution is its patches times its kernel, a transposed one its values times the kernel, added
-up where they overlap; each is the other's transpose. Elsewhere a convolution stays a convolution.
+On a CPU the gradients of XLA's own convolutions are slower than matrix products by a factor of ten to a hundred; only
+their forward pass is quick. So on a CPU a convolution is computed as its patches times its kernel. A transposed
+convolution is computed as its values times the kernel, added up where the results overlap. Each is the transpose of the
+other. All other platforms use XLA's own convolutions.
 
-On a CPU the two differentiate in reverse mode, to any order; `jax.jvp` does not pass them.
+The forms for a CPU can be differentiated in reverse mode, to any order, and not in forward mode (`jax.jvp`).
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-
-from genjax.types import Array
+from jaxtyping import Array, Bool, Float, Integer
 
 Pair = tuple[int, int]
 Padding = str | Sequence[Pair]
@@ -25,7 +25,7 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 class Windows(NamedTuple):
-    """Where windows lie on an image, a value per axis: tap u of window i is at s i + d u - p.
+    """The positions of windows on an image, with a value per axis: tap u of window i lies at s i + d u - p.
 
     Attributes:
       size: of the image.
@@ -42,49 +42,56 @@ class Windows(NamedTuple):
     dilation: Pair = (1, 1)
 
     def count(self, axis: int) -> int:
-        """How many windows there are along an axis."""
+        """Counts the windows along an axis."""
         reach = (self.taps[axis] - 1) * self.dilation[axis] + 1
         return (self.size[axis] + sum(self.pads[axis]) - reach) // self.strides[axis] + 1
 
 
-def conv(x: Array, kernel: Array, strides: Pair, padding: Padding, dilation: Pair = (1, 1)) -> Array:
-    """y[b, i, j, o] = sum_{u, v, c} x[b, s i + d u - p, s j + d v - p, c] kernel[u, v, c, o].
+def conv(
+    x: Float[Array, "batch height width channels"],
+    kernel: Float[Array, "k_h k_w channels features"],
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair = (1, 1),
+) -> Float[Array, "batch new_height new_width features"]:
+    """Computes what `lax.conv_general_dilated` returns.
+
+    y[b, i, j, o] = sum_{u, v, c} x[b, s i + d u - p, s j + d v - p, c] kernel[u, v, c, o].
 
     Args:
-      x: `[b, h, w, c]`.
-      kernel: `[k_h, k_w, c, o]`.
+      x: images.
+      kernel: weights c to o at each tap.
       strides: s, one per axis.
       padding: 'SAME', 'VALID', or a pair (before, after) for each axis.
-      dilation: d, the distance of a kernel's taps on each axis.
-
-    Returns:
-      `[b, h', w', o]`, what `lax.conv_general_dilated` returns.
+      dilation: d, the distance between a kernel's taps on each axis.
     """
     reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[:2], dilation, strict=True)]
     pads = lax.padtype_to_pads(x.shape[1:3], reach, strides, padding) if isinstance(padding, str) else padding
     windows = Windows(_pair(x.shape[1:3]), _pair(kernel.shape[:2]), _pair(strides), _pairs(pads), _pair(dilation))
 
-    def multiplied(x: Array, kernel: Array) -> Array:
+    def as_product(x: Array, kernel: Array) -> Array:
         columns = cast(Array, patches(x, windows))  # [b, h', w', k_h k_w c]
-        return _times(columns, kernel.reshape(columns.shape[-1], -1))
+        return _multiply(columns, kernel.reshape(columns.shape[-1], -1))
 
     def native(x: Array, kernel: Array) -> Array:
         return lax.conv_general_dilated(x, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=LAYOUT)
 
-    return lax.platform_dependent(x, kernel, cpu=multiplied, default=native)
+    return lax.platform_dependent(x, kernel, cpu=as_product, default=native)
 
 
-def conv_transpose(x: Array, kernel: Array, strides: Pair, padding: Padding) -> Array:
-    """A convolution of x with s - 1 zeros between its values: what `lax.conv_transpose` returns.
+def conv_transpose(
+    x: Float[Array, "batch height width channels"],
+    kernel: Float[Array, "k_h k_w channels features"],
+    strides: Pair,
+    padding: Padding,
+) -> Float[Array, "batch new_height new_width features"]:
+    """Computes what `lax.conv_transpose` returns: a convolution of x with s - 1 zeros between its values.
 
     Args:
-      x: `[b, h, w, c]`.
-      kernel: `[k_h, k_w, c, o]`.
+      x: images.
+      kernel: weights c to o at each tap.
       strides: s, one per axis.
       padding: 'SAME' (s times as large), 'VALID', or pairs of zeros around the spread-out x.
-
-    Returns:
-      `[b, h', w', o]`.
     """
     taps, c = kernel.shape[:2], kernel.shape[2]
     pads = (
@@ -93,49 +100,53 @@ def conv_transpose(x: Array, kernel: Array, strides: Pair, padding: Padding) -> 
         else padding
     )
     sizes = [(n - 1) * s + 2 + sum(p) - k for n, s, p, k in zip(x.shape[1:3], strides, pads, taps, strict=True)]
-    # Value i reaches the outputs s i + u, less the k - 1 - p that are cut off: the windows of the adjoint convolution.
+    # Value i adds to the outputs s i + u - (k - 1 - p): these are the windows of the adjoint convolution.
     cut = [(k - 1 - before, k - 1 - after) for k, (before, after) in zip(taps, pads, strict=True)]
     windows = Windows(_pair(sizes), _pair(taps), _pair(strides), _pairs(cut))
 
-    def multiplied(x: Array, kernel: Array) -> Array:
-        turned = kernel[::-1, ::-1].transpose(2, 0, 1, 3)  # [c, k_h, k_w, o]
-        return overlap_add(_times(x, turned.reshape(c, -1)), windows)
+    def as_product(x: Array, kernel: Array) -> Array:
+        flipped = kernel[::-1, ::-1].transpose(2, 0, 1, 3)  # [c, k_h, k_w, o]
+        return overlap_add(_multiply(x, flipped.reshape(c, -1)), windows)
 
     def native(x: Array, kernel: Array) -> Array:
         return lax.conv_transpose(x, kernel, strides, pads, dimension_numbers=LAYOUT)
 
-    return lax.platform_dependent(x, kernel, cpu=multiplied, default=native)
+    return lax.platform_dependent(x, kernel, cpu=as_product, default=native)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
-def patches(x: Array, windows: Windows) -> Array:
-    """Every window's taps side by side: `[b, h, w, c]` -> `[b, h', w', k_h k_w c]`."""
+def patches(
+    x: Float[Array, "batch height width channels"], windows: Windows
+) -> Float[Array, "batch new_height new_width columns"]:
+    """Puts the taps of every window side by side, in k_h k_w c columns."""
     b, _, _, c = x.shape
     x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *((*pad, 0) for pad in windows.pads), (0, 0, 0)))
     rows, columns = (
         s * np.arange(windows.count(axis))[:, None] + d * np.arange(windows.taps[axis])  # [h', k_h]
         for axis, (s, d) in enumerate(zip(windows.strides, windows.dilation, strict=True))
     )
-    places = rows[:, None, :, None] * x.shape[2] + columns[None, :, None, :]  # [h', w', k_h, k_w]
-    # One gather: XLA shares it between cores, where a concatenation of slices runs on one.
-    found = x.reshape(b, -1, c).at[:, places.reshape(-1)].get(mode="promise_in_bounds")
-    return found.reshape(b, *places.shape[:2], -1)
+    pixels = rows[:, None, :, None] * x.shape[2] + columns[None, :, None, :]  # [h', w', k_h, k_w]
+    # XLA divides one gather among the cores; a concatenation of slices would run on one core.
+    values = x.reshape(b, -1, c).at[:, pixels.reshape(-1)].get(mode="promise_in_bounds")
+    return values.reshape(b, *pixels.shape[:2], -1)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
-def overlap_add(columns: Array, windows: Windows) -> Array:
-    """The transpose of `patches`: `[b, h', w', k_h k_w c]` -> `[b, h, w, c]`, each value added where its tap lies."""
+def overlap_add(
+    columns: Float[Array, "batch new_height new_width columns"], windows: Windows
+) -> Float[Array, "batch height width channels"]:
+    """Computes the transpose of `patches`: each value is added to the pixel under its tap."""
     b, _, w, depth = columns.shape
     (h_taps, w_taps), c = windows.taps, depth // (windows.taps[0] * windows.taps[1])
     values = columns.reshape(b, -1, c)
-    none = values.shape[1]  # the place of a row of zeros behind them
+    zeros_row = values.shape[1]  # the index of a row of zeros, which is put behind the values
     values = lax.pad(values, jnp.zeros((), values.dtype), ((0, 0, 0), (0, 1, 0), (0, 0, 0)))
     total = jnp.zeros((b, windows.size[0] * windows.size[1], c), values.dtype)
-    for i, u, there in _reaching(windows, 0):  # [h] each
-        for j, v, here in _reaching(windows, 1):  # [w] each
-            place = ((i[:, None] * w + j) * h_taps + u[:, None]) * w_taps + v  # [h, w]
-            place = np.where(there[:, None] & here, place, none).reshape(-1)
-            total += values.at[:, place].get(mode="promise_in_bounds")
+    for i, u, row_valid in _covering_taps(windows, 0):  # [h] each
+        for j, v, column_valid in _covering_taps(windows, 1):  # [w] each
+            source = ((i[:, None] * w + j) * h_taps + u[:, None]) * w_taps + v  # [h, w]
+            source = np.where(row_valid[:, None] & column_valid, source, zeros_row).reshape(-1)
+            total += values.at[:, source].get(mode="promise_in_bounds")
     return total.reshape(b, *windows.size, c)
 
 
@@ -143,32 +154,46 @@ patches.defvjp(lambda x, windows: (patches(x, windows), None), lambda windows, _
 overlap_add.defvjp(lambda y, windows: (overlap_add(y, windows), None), lambda windows, _, g: (patches(g, windows),))
 
 
-def _reaching(windows: Windows, axis: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """The windows i and taps u that reach each place of an axis, `[n]` each, in as many rounds as the most need."""
+def _covering_taps(
+    windows: Windows, axis: int
+) -> list[tuple[Integer[np.ndarray, " n"], Integer[np.ndarray, " n"], Bool[np.ndarray, " n"]]]:
+    """Lists which taps cover each of the n pixels along an axis.
+
+    Each item of the list gives every pixel one window i and one tap u of it that lies on the pixel. Some pixels are
+    covered by fewer taps than others; the item's third array says where the pair is valid.
+    """
     s, d, p = windows.strides[axis], windows.dilation[axis], windows.pads[axis][0]
-    place, u = np.arange(windows.size[axis])[:, None], np.arange(windows.taps[axis])
-    i, left = np.divmod(place + p - d * u, s)  # [n, k]
-    there = (left == 0) & (i >= 0) & (i < windows.count(axis))
-    first = np.argsort(~there, axis=1, kind="stable")[:, : there.sum(axis=1).max(initial=0)].T  # [rounds, n]
-    every = np.arange(windows.size[axis])
-    return [(i[every, tap], tap, there[every, tap]) for tap in first]
+    pixels = np.arange(windows.size[axis])
+    taps = np.arange(windows.taps[axis])
+    i, remainder = np.divmod(pixels[:, None] + p - d * taps, s)  # [n, k]
+    valid = (remainder == 0) & (i >= 0) & (i < windows.count(axis))
+    most = valid.sum(axis=1).max(initial=0)  # taps on one pixel
+    valid_first = np.argsort(~valid, axis=1, kind="stable")[:, :most].T  # [most, n]
+    return [(i[pixels, tap], tap, valid[pixels, tap]) for tap in valid_first]
 
 
-def _times(columns: Array, kernel: Array) -> Array:
-    """`[b, h, w, k] [k, o] -> [b, h, w, o]`."""
+def _multiply(
+    columns: Float[Array, "batch height width k"], kernel: Float[Array, "k features"]
+) -> Float[Array, "batch height width features"]:
     b, h, w, k = columns.shape
     return cast(Array, product(columns.reshape(-1, k), kernel)).reshape(b, h, w, -1)
 
 
 @jax.custom_vjp
-def product(rows: Array, kernel: Array) -> Array:
-    """`[n, k] [k, o] -> [n, o]`, for n much larger than k and o."""
+def product(rows: Float[Array, "n k"], kernel: Float[Array, "k features"]) -> Float[Array, "n features"]:
+    """Multiplies two matrices, of which the first has many more rows than columns."""
     return rows @ kernel
 
 
-def _product_gradients(saved: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
-    """The sum over n runs twice as fast with the narrower factor turned; without the barrier XLA swaps the two back."""
-    rows, kernel = saved
+def _product_gradients(
+    factors: tuple[Float[Array, "n k"], Float[Array, "k features"]], g: Float[Array, "n features"]
+) -> tuple[Float[Array, "n k"], Float[Array, "k features"]]:
+    """Computes the gradients of `product` by both factors.
+
+    The second one is a sum over n, which runs twice as fast when the narrower matrix is the transposed one. Without
+    the barrier XLA would swap the two matrices back.
+    """
+    rows, kernel = factors
     over_n = (((0,), (0,)), ((), ()))
     if rows.shape[1] <= g.shape[1]:
         return g @ kernel.T, lax.dot_general(rows, g, over_n)
@@ -189,7 +214,10 @@ def _pairs(pads: Sequence[Sequence[int]]) -> tuple[Pair, Pair]:
 
 
 def spread_pads(k: int, s: int, padding: str) -> Pair:
-    """Zeros around the spread-out x: 'SAME' gives n s values, 'VALID' every one that x reaches and n s at least."""
+    """Computes the zeros before and after an axis of the spread-out x, for a kernel of k taps and stride s.
+
+    With 'SAME' n values become n s. With 'VALID' the result holds all values that x contributes to, and n s at least.
+    """
     if padding == "VALID":
         return k - 1, max(k, s) - 1
     total = k + s - 2

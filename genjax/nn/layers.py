@@ -1,4 +1,4 @@
-"""Building blocks of networks: activations by name, convolutions, up-sampling, norms, and sums over parameters."""
+"""Building blocks of networks: activations, norms and upsampling by name, and convolutional layers."""
 
 import math
 from collections.abc import Callable
@@ -7,11 +7,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax.typing import Dtype, Initializer
+from jaxtyping import Array, Float
 
 from genjax.nn.convolution import Padding, Pair, conv, conv_transpose
-from genjax.types import Array
 
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+ACTIVATIONS: dict[str, Callable[[Float[Array, "..."]], Float[Array, "..."]]] = {
     "identity": lambda x: x,
     "relu": jax.nn.relu,
     "leaky_relu": lambda x: jax.nn.leaky_relu(x, 0.2),
@@ -23,12 +23,12 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "softplus": jax.nn.softplus,
 }
 
-# Of the computation: parameters, their updates and losses are float32 whatever it is.
+# Types of the computation. Parameters, their updates and losses are float32 under all of them.
 PRECISIONS: dict[str, Dtype] = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
 class Conv(nn.Module):
-    """`[b, h, w, c]` -> `[b, h', w', features]`, with the parameters of Flax's own layer: `kernel` (HWIO) and `bias`.
+    """A convolution with the parameters of Flax's own layer: `kernel` (height, width, input, output) and `bias`.
 
     Attributes:
       features: output channels.
@@ -49,7 +49,9 @@ class Conv(nn.Module):
     kernel_init: Initializer = nn.initializers.lecun_normal()
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(
+        self, x: Float[Array, "batch height width channels"]
+    ) -> Float[Array, "batch new_height new_width {self.features}"]:
         kernel = self.param("kernel", self.kernel_init, (*self.kernel_size, x.shape[-1], self.features))
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
         y = conv(x, kernel, self.strides, self.padding, self.kernel_dilation)
@@ -57,7 +59,16 @@ class Conv(nn.Module):
 
 
 class ConvTranspose(nn.Module):
-    """`[b, h, w, c]` -> `[b, h', w', features]`; with strides s and 'SAME', h' = s h. Attributes as `Conv`'s."""
+    """A transposed convolution; with strides s and 'SAME' padding its output is s times as large as its input.
+
+    Attributes:
+      features: output channels.
+      kernel_size, strides: per axis.
+      padding: 'SAME', 'VALID', or a pair of zeros around the spread-out input for each axis.
+      use_bias: whether a bias per channel is added.
+      dtype: of the computation; the parameters are float32.
+      kernel_init: of the kernel.
+    """
 
     features: int
     kernel_size: Pair
@@ -68,47 +79,58 @@ class ConvTranspose(nn.Module):
     kernel_init: Initializer = nn.initializers.lecun_normal()
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(
+        self, x: Float[Array, "batch height width channels"]
+    ) -> Float[Array, "batch new_height new_width {self.features}"]:
         kernel = self.param("kernel", self.kernel_init, (*self.kernel_size, x.shape[-1], self.features))
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
         y = conv_transpose(x, kernel, self.strides, self.padding)
         return add_bias(y, self.param("bias", nn.initializers.zeros, (self.features,))) if self.use_bias else y
 
 
-def add_bias(y: Array, bias: Array) -> Array:
-    """y plus a bias of its last axes, `[b, *shape]` and `[*shape]` or shorter, in y's type.
+def add_bias(y: Float[Array, "*shape"], bias: Float[Array, "..."]) -> Float[Array, "*shape"]:
+    """Adds a bias to the last axes of y and returns y's type.
 
-    The sum is taken in the bias's type, and so is the sum over positions that is its gradient.
+    The sum is computed in the bias's type. So is the bias's gradient, which is a sum over positions.
     """
     wide = bias.reshape((1,) * (y.ndim - bias.ndim) + bias.shape)
     return (y.astype(bias.dtype) + wide).astype(y.dtype)
 
 
-def transposed(x: Array, features: int, use_bias: bool, dtype: Dtype) -> Array:
-    """Twice the size by a transposed convolution, 4x4 of stride 2 (Radford et al. 2016)."""
+def transposed(
+    x: Float[Array, "batch height width channels"], features: int, use_bias: bool, dtype: Dtype
+) -> Float[Array, "batch 2*height 2*width {features}"]:
+    """Doubles the size by a transposed convolution, 4x4 of stride 2 (Radford et al. 2016)."""
     return ConvTranspose(features, (4, 4), (2, 2), use_bias=use_bias, dtype=dtype)(x)
 
 
-def nearest(x: Array, features: int, use_bias: bool, dtype: Dtype) -> Array:
-    """Each pixel four times, then a 3x3 convolution: no tap is favoured, so no checkerboard (Odena et al. 2016)."""
+def nearest(
+    x: Float[Array, "batch height width channels"], features: int, use_bias: bool, dtype: Dtype
+) -> Float[Array, "batch 2*height 2*width {features}"]:
+    """Repeats each pixel four times and applies a 3x3 convolution (Odena et al. 2016).
+
+    All pixels of the output see equally many taps, so no checkerboard pattern arises.
+    """
     b, h, w, c = x.shape
     wide = jnp.broadcast_to(x[:, :, None, :, None], (b, h, 2, w, 2, c)).reshape(b, 2 * h, 2 * w, c)
     return Conv(features, (3, 3), use_bias=use_bias, dtype=dtype)(wide)
 
 
-def subpixel(x: Array, features: int, use_bias: bool, dtype: Dtype) -> Array:
-    """A 3x3 convolution to four times the channels, which become 2x2 pixels (Shi et al. 2016)."""
+def subpixel(
+    x: Float[Array, "batch height width channels"], features: int, use_bias: bool, dtype: Dtype
+) -> Float[Array, "batch 2*height 2*width {features}"]:
+    """Applies a 3x3 convolution to four times the channels, which become 2x2 pixels (Shi et al. 2016)."""
     b, h, w, _ = x.shape
     quarters = Conv(4 * features, (3, 3), use_bias=use_bias, dtype=dtype)(x)  # [b, h, w, 4 features]
     return quarters.reshape(b, h, w, 2, 2, features).swapaxes(2, 3).reshape(b, 2 * h, 2 * w, features)
 
 
-# `(x [b, h, w, c], features, use_bias, dtype) -> [b, 2 h, 2 w, features]`, inside a module.
+# Functions that double an image's size. They create layers, so they must be called inside a module.
 UPSAMPLINGS = {"transposed": transposed, "nearest": nearest, "subpixel": subpixel}
 
-# Statistics of one example alone, over eight groups of its channels or all of them (Wu & He 2018):
-# a batch's statistics would make one example's loss depend on the others.
-NORMS: dict[str, Callable[[Array, Dtype], Array]] = {
+# The statistics are those of one example, over eight groups of its channels or over all of them (Wu & He 2018).
+# With the statistics of a batch the loss of one example would depend on the others.
+NORMS: dict[str, Callable[[Float[Array, "..."], Dtype], Float[Array, "..."]]] = {
     "none": lambda x, dtype: x,
     "group": lambda x, dtype: nn.GroupNorm(math.gcd(x.shape[-1], 8), dtype=dtype)(x),
     "layer": lambda x, dtype: nn.GroupNorm(1, dtype=dtype)(x),

@@ -1,4 +1,4 @@
-"""Networks of fully connected layers, for data of any shape."""
+"""Multilayer perceptrons: networks of fully connected layers, for data of any shape."""
 
 import math
 from collections.abc import Sequence
@@ -6,29 +6,28 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax.numpy as jnp
 from flax.typing import Dtype, Initializer
+from jaxtyping import Array, Float
 
 from genjax.nn.layers import ACTIVATIONS, PRECISIONS
-from genjax.types import Array, Settings
-
-IDLE = ("channels", "norm", "upsampling")  # the settings that act on other networks only
+from genjax.types import Settings
 
 
 def encoder(settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], features: int) -> nn.Module:
-    """As `networks.encoder`."""
-    del shape  # any will do
+    """Builds an encoder; see `networks.encoder`."""
+    del shape  # the first layer takes any number of inputs
     return Encoder(tuple(hidden), features, settings["activation"], PRECISIONS[settings["precision"]])
 
 
 def decoder(settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], bias_init: Initializer) -> nn.Module:
-    """As `networks.decoder`."""
+    """Builds a decoder; see `networks.decoder`."""
     return Decoder(tuple(hidden), shape, settings["activation"], bias_init, PRECISIONS[settings["precision"]])
 
 
 class Encoder(nn.Module):
-    """From examples `[b, *shape]` to vectors `[b, features]`; no activation after the last layer.
+    """A network from examples to vectors, without an activation after the last layer.
 
     Attributes:
-      hidden: widths of the hidden layers, from the data on.
+      hidden: widths of the hidden layers, beginning at the data.
       features: width of the output.
       activation: of the hidden layers, a name of `layers.ACTIVATIONS`.
       dtype: of the computation; parameters and output are float32.
@@ -40,7 +39,7 @@ class Encoder(nn.Module):
     dtype: Dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "batch ..."]) -> Float[Array, "batch {self.features}"]:
         h = x.reshape(x.shape[0], -1)  # [b, d]
         for width in self.hidden:
             h = ACTIVATIONS[self.activation](nn.Dense(width, dtype=self.dtype)(h))
@@ -48,13 +47,13 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From vectors `[b, k]` to data `[b, *shape]`; no activation after the last layer.
+    """A network from vectors to examples, without an activation after the last layer.
 
     Attributes:
-      hidden: widths of the hidden layers, from the code on.
-      shape: of one output.
+      hidden: widths of the hidden layers, beginning at the code.
+      shape: of one example.
       activation: of the hidden layers, a name of `layers.ACTIVATIONS`.
-      bias_init: where the bias of the output starts.
+      bias_init: initialiser of the output's bias, one per value.
       dtype: of the computation; parameters and output are float32.
     """
 
@@ -65,7 +64,7 @@ class Decoder(nn.Module):
     dtype: Dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, z: Array) -> Array:
+    def __call__(self, z: Float[Array, "batch latent"]) -> Float[Array, "batch ..."]:
         h = z
         for width in self.hidden:
             h = ACTIVATIONS[self.activation](nn.Dense(width, dtype=self.dtype)(h))

@@ -1,4 +1,4 @@
-"""Networks from data to vectors and from vectors to data, by name. Every family builds its players from these two."""
+"""The table of networks by name. Every family builds its encoders and decoders from it."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,14 +8,20 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 from flax.typing import Initializer
+from jaxtyping import Array, Float, Key
 
 from genjax.nn import convnet, mlp
 from genjax.nn.layers import ACTIVATIONS, NORMS, PRECISIONS, UPSAMPLINGS
-from genjax.types import Array, Key, Params, Settings
+from genjax.types import Params, Settings
 
 
 class Network(NamedTuple):
-    """A kind of network: what builds its two halves."""
+    """A kind of network: the functions that build its two halves.
+
+    Attributes:
+      encoder: a function of the arguments of `encoder`.
+      decoder: a function of the arguments of `decoder`.
+    """
 
     encoder: Callable[[Settings, Sequence[int], tuple[int, ...], int], nn.Module]
     decoder: Callable[[Settings, Sequence[int], tuple[int, ...], Initializer], nn.Module]
@@ -27,7 +33,7 @@ NETWORKS = {
     "resnet": Network(partial(convnet.encoder, blocks=1), partial(convnet.decoder, blocks=1)),
 }
 
-# A family's static settings start with these; `hidden`, the widths of an MLP, are its own.
+# Every family has these static settings and their defaults. The widths of an MLP are settings of the family itself.
 SETTINGS = {
     "network": "mlp",
     "channels": 32,
@@ -46,16 +52,16 @@ CHOICES = {
 
 
 def encoder(settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], features: int) -> nn.Module:
-    """A network from examples `[b, *shape]` to vectors `[b, features]`, with no activation after the last layer.
+    """Builds a network from examples to vectors, without an activation after the last layer.
 
     Args:
-      settings: a family's, of which those in `SETTINGS` are read.
-      hidden: widths of an MLP's hidden layers, from the data on.
+      settings: of a family; the names in `SETTINGS` are read.
+      hidden: widths of an MLP's hidden layers, beginning at the data.
       shape: of an example.
       features: width of the output.
 
     Raises:
-      InputError: a convolutional network for data that are no square images.
+      InputError: the network is convolutional and the data are not square images.
     """
     return NETWORKS[settings["network"]].encoder(settings, hidden, shape, features)
 
@@ -66,33 +72,57 @@ def decoder(
     shape: tuple[int, ...],
     bias_init: Initializer = nn.initializers.zeros,
 ) -> nn.Module:
-    """A network from vectors `[b, k]` to data `[b, *shape]`, whose bias, one per value, starts at `bias_init`."""
+    """Builds a network from vectors to examples, without an activation after the last layer.
+
+    Args:
+      settings: of a family; the names in `SETTINGS` are read.
+      hidden: widths of an MLP's hidden layers, beginning at the code.
+      shape: of an example.
+      bias_init: initialiser of the output's bias, which has one entry per value of an example.
+
+    Raises:
+      InputError: the network is convolutional and the data are not square images.
+    """
     return NETWORKS[settings["network"]].decoder(settings, hidden, shape, bias_init)
 
 
 def unused_settings(settings: Settings, *hidden: str) -> set[str]:
-    """The names of the settings that nothing reads under these: another network's; `hidden` are those of an MLP."""
+    """Lists the settings that have no effect under these settings.
+
+    Convolutional networks do not read the widths of an MLP. An MLP does not read the settings of a convolutional
+    network, and it reads the activation only where it has a hidden layer.
+
+    Args:
+      settings: of a family.
+      *hidden: names of the family's settings that are widths of an MLP.
+    """
     if settings["network"] != "mlp":
         return set(hidden)
-    return {*mlp.IDLE} if any(settings[name] for name in hidden) else {*mlp.IDLE, "activation"}
+    has_hidden_layers = any(settings[name] for name in hidden)
+    return {*convnet.SETTINGS} if has_hidden_layers else {*convnet.SETTINGS, "activation"}
 
 
-def initial(module: nn.Module, rng: Key, x: Array) -> Params:
-    """A module's parameters before training, for inputs like x."""
+def initial(module: nn.Module, rng: Key[Array, ""], x: Float[Array, "batch ..."]) -> Params:
+    """Draws the parameters of a module before training, for inputs like x."""
     return module.init(rng, x)["params"]
 
 
-def forward(module: nn.Module, params: Params, x: Array) -> Array:
-    """A module's output at x."""
+def forward(module: nn.Module, params: Params, x: Float[Array, "batch ..."]) -> Float[Array, "batch ..."]:
+    """Computes the output of a module at x."""
     return cast(Array, module.apply({"params": params}, x))
 
 
-def start_at(values: np.ndarray) -> Initializer:
-    """An initialiser of a bias whose values are given, in their own shape or flattened."""
+def start_at(values: Float[np.ndarray, "..."]) -> Initializer:
+    """Makes an initialiser of a bias that starts at given values, in their own shape or flattened."""
     return lambda key, shape, dtype=jnp.float32: jnp.asarray(values, dtype).reshape(shape)
 
 
-def logit(mean: np.ndarray) -> np.ndarray:
-    """The logit of a mean clipped to [.001, .999] (Burda et al. 2016), so that sigmoid(logit) is the mean."""
+def logit(mean: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Computes the logit of a mean, after clipping it to [.001, .999] (Burda et al. 2016, section 5).
+
+    Example:
+      >>> logit(np.array([0.0, 0.5, 1.0])).round(2).tolist()
+      [-6.91, 0.0, 6.91]
+    """
     p = np.clip(mean, 0.001, 0.999)
     return np.log(p / (1 - p))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -36,7 +37,7 @@ def _write(made: CohortPrograms, one: FinishedCohort, now: CohortState, i: int, 
     rows = _rows(now, i)
     write_atomically(folder / "metrics.jsonl", b"".join(logs.encode_row(row) for row in rows))
     state = jax.tree.map(lambda leaf: leaf[place], now.states)
-    monitor = made.model({name: v[place] for name, v in now.hparams.items()}, state.step).monitor
+    monitor = made.model({name: v[place] for name, v in now.hparams.items()}, jnp.asarray(state.step)).monitor
     with checkpoints.opened(folder / "checkpoints") as manager:
         checkpoints.save(manager, state, rows[-1].get(f"validation/{monitor}"))
     write_atomically(folder / "config.json", configs.to_json(_config(one, i, place, now)).encode())
