@@ -45,6 +45,12 @@ def default(family: str) -> ConfigDict:
     `resident_bytes` stays on the host and is sent chunk by chunk. `schedules` is empty: `config.schedules.beta =
     "linear"` gives a hyperparameter one of `training.schedules.WEIGHTS`, whose numbers are hyperparameters too
     (`hparams.beta_duration`).
+
+    Example:
+      >>> config = default("vae")
+      >>> config.model.latent, config.hparams.beta = 2, 4.0
+      >>> config.optim.elbo.optimiser
+      'adam'
     """
     kind = FAMILIES[nearest_name("model.family", family, FAMILIES)]
     hparams = {**optimisers.HPARAMS, **kind.hparams}
@@ -191,7 +197,14 @@ def _refuse_unused(config: ConfigDict, names: Collection[str]) -> None:
 
 
 def active(config: Mapping[str, Any]) -> dict[str, float]:
-    """The hyperparameters that act under the static settings, `{name: value}`."""
+    """The hyperparameters that act under the static settings, `{name: value}`.
+
+    Example:
+      >>> config = default("vae")
+      >>> config.schedules.beta = "linear"
+      >>> {name: value for name, value in active(config).items() if name.startswith("beta")}
+      {'beta': 1.0, 'beta_duration': 0.1, 'beta_start': 0.0}
+    """
     kind, hparams = FAMILIES[config["model"]["family"]], config["hparams"]
     names = set(kind.active_hparams(config["model"]))
     for objective, settings in config["optim"].items():

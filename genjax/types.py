@@ -14,7 +14,16 @@ Settings: TypeAlias = Mapping[str, Any]  # static configuration: whatever change
 
 
 class InputError(Exception):
-    """The user's input cannot be used. The message is one line; a command prints it and exits with 2."""
+    """The user's input cannot be used. The message is one line; a command prints it and exits with 2.
+
+    Example:
+      >>> from genjax.data import load
+      >>> try:
+      ...     load("digit")
+      ... except InputError as error:
+      ...     print(str(error).split(";")[0])
+      unknown data source 'digit'
+    """
 
 
 class Modes(NamedTuple):
@@ -133,6 +142,10 @@ class Likelihood(NamedTuple):
       name: such as `bernoulli`.
       unit: such as `nats`, per example.
       density: whether it is the logarithm of a density, whose value depends on the unit of x, and not of a probability.
+
+    Example:
+      >>> Likelihood("bernoulli", "nats", density=False).unit
+      'nats'
     """
 
     name: str
@@ -167,6 +180,20 @@ class Model(NamedTuple):
       likelihood: what the decoder's log p(x|z) is.
       averaged: the parts of params whose exponential moving average evaluation and sampling use.
       sample_metrics: names in `metrics.samples.SAMPLE_METRICS`, measured at every evaluation beside those of the data.
+
+    Example:
+      >>> import jax.numpy as jnp
+      >>> def loss(params, batch, rng):
+      ...     error = jnp.mean(jnp.square(batch.x - params["mean"]["value"]))
+      ...     return error, Aux({"error": error})
+      >>> model = Model(
+      ...     init=lambda rng, batch: {"mean": {"value": jnp.zeros(batch.x.shape[1:])}},
+      ...     objectives={"mean": Objective(("mean",), loss)},
+      ...     evaluate=lambda params, batch, rng: {"error": jnp.square(batch.x[:, 0] - params["mean"]["value"][0])},
+      ...     monitor="error",
+      ... )
+      >>> model.sample is None  # it defines no distribution
+      True
     """
 
     init: Callable[[Key, Batch], Params]
@@ -202,6 +229,13 @@ class Family(NamedTuple):
       labelled: `(settings) -> whether the losses read labels` under these; a source without labels is then refused.
       least: `{setting: the least number it may be}`, for settings that are numbers or tuples of them; 1 for the others.
       signed: the hyperparameters that may be negative.
+
+    Example:
+      >>> from genjax.models import FAMILIES
+      >>> FAMILIES["gan"].objectives
+      ('discriminator', 'generator')
+      >>> sorted(FAMILIES["vae"].active_hparams({**FAMILIES["vae"].settings, "likelihood": "gaussian_fixed"}))
+      ['beta', 'decoder_variance']
     """
 
     settings: dict[str, Any]

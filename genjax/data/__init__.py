@@ -27,6 +27,11 @@ def load(source: str) -> Dataset:
 
     Raises:
       InputError: there is no such source, or what it holds cannot be used.
+
+    Example:
+      >>> digits = load("digits")
+      >>> digits.train.x.shape, digits.train.x.dtype
+      ((1439, 8, 8, 1), dtype('uint8'))
     """
     head, colon, rest = source.partition(":")
     loaders = {name.partition("<")[0]: loader for name, loader in SOURCES.items()}

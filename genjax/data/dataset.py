@@ -39,7 +39,14 @@ class Dataset(NamedTuple):
 
 
 def describe(dataset: Dataset, dynamic_binarisation: bool = False) -> DataSpec:
-    """The part of a data set that a model is built from; the mean is the training split's, `[*shape]`."""
+    """The part of a data set that a model is built from; the mean is the training split's, `[*shape]`.
+
+    Example:
+      >>> from genjax.data import load
+      >>> spec = describe(load("digits"))
+      >>> spec.shape, spec.classes
+      ((8, 8, 1), 10)
+    """
     x = dataset.train.x
     mean = x.mean(axis=0, dtype=np.float64) * dataset.scale
     flat = x.reshape(-1)

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from genjax.evaluation import fidelity, latent, likelihood, modes, pictures, samplers, subject
+from genjax.evaluation import fidelity, latent, likelihood, modes, pictures, samplers
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result, merged
-from genjax.evaluation.subject import Subject
 from genjax.runs.folder import claim, write_json
+from genjax.runs.load import LoadedRun, load_run, read_config
 from genjax.system import compiler
 from genjax.types import InputError
 
@@ -19,8 +19,8 @@ from genjax.types import InputError
 class Metrics(NamedTuple):
     """A group of metrics: what a subject lacks for it, if anything, and how it is measured."""
 
-    applies: Callable[[Subject], str]
-    measure: Callable[[Subject, Options, Any], list[Result]]
+    applies: Callable[[LoadedRun], str]
+    measure: Callable[[LoadedRun, Options, Any], list[Result]]
 
 
 METRICS = {
@@ -49,10 +49,10 @@ def evaluate(workdir: Path, options: Options, stream: TextIO = sys.stderr) -> di
     def say(line: str) -> None:
         print(line, file=stream, flush=True)
 
-    config = subject.read_config(workdir)
+    config = read_config(workdir)
     compiler.keep_programs()
     with claim(workdir, config):
-        loaded = subject.load(workdir, config, options.checkpoint, say)
+        loaded = load_run(workdir, options.checkpoint, say)
         options = options._replace(sampler=options.sampler or samplers.default(loaded))
         names = _applicable(loaded, options.metrics)
         say(f"{workdir}: step {loaded.step:,}, {', '.join(names)}")
@@ -70,7 +70,7 @@ def evaluate(workdir: Path, options: Options, stream: TextIO = sys.stderr) -> di
     return found
 
 
-def _applicable(loaded: Subject, wanted: Sequence[str]) -> list[str]:
+def _applicable(loaded: LoadedRun, wanted: Sequence[str]) -> list[str]:
     """The groups that were asked for, each of which must apply, or else those that do."""
     for name in wanted:
         if lacks := METRICS[name].applies(loaded):

@@ -6,8 +6,8 @@ import numpy as np
 from genjax.data import Split, stored_batch
 from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
-from genjax.evaluation.subject import Subject
 from genjax.rng import evenly_spaced, stream
+from genjax.runs.load import LoadedRun
 from genjax.runs.programs import reads_labels
 from genjax.training.step import prepare
 from genjax.types import Array, Batch, InputError, Key
@@ -15,7 +15,7 @@ from genjax.types import Array, Batch, InputError, Key
 BLOCK = 250
 
 
-def split_of(subject: Subject, options: Options) -> Split:
+def split_of(subject: LoadedRun, options: Options) -> Split:
     """The split that is evaluated."""
     return getattr(subject.dataset, options.split)
 
@@ -30,7 +30,7 @@ def row_keys(key: Key, numbers: Array) -> Key:
     return jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
 
 
-def stored(subject: Subject, x: np.ndarray) -> np.ndarray:
+def stored(subject: LoadedRun, x: np.ndarray) -> np.ndarray:
     """Examples as data and not as the model sees them: scaled, never binarised, `[n, *shape]` float32."""
     return x.astype(np.float32) * np.float32(subject.spec.scale)
 
@@ -41,12 +41,12 @@ def chosen_examples(split: Split, count: int) -> Split:
     return Split(split.x[index], None if split.y is None else split.y[index])
 
 
-def batch_of(subject: Subject, split: Split) -> Batch:
+def batch_of(subject: LoadedRun, split: Split) -> Batch:
     """A split's examples as stored, `[n, ...]`, with labels where the model reads them."""
     return stored_batch(subject.dataset, split, reads_labels(subject.config))
 
 
-def codes(subject: Subject, batch: Batch, options: Options) -> np.ndarray:
+def codes(subject: LoadedRun, batch: Batch, options: Options) -> np.ndarray:
     """The encoder's codes of stored examples, `[n, latent]`: a VAE's are the posterior's means.
 
     Raises:
@@ -63,14 +63,14 @@ def codes(subject: Subject, batch: Batch, options: Options) -> np.ndarray:
     return finite(subject, "codes", over_rows(encoded, BLOCK)((batch, np.arange(len(batch.x))), subject.params))
 
 
-def finite(subject: Subject, what: str, values: np.ndarray) -> np.ndarray:
+def finite(subject: LoadedRun, what: str, values: np.ndarray) -> np.ndarray:
     """The values themselves, or an InputError where some are not finite."""
     if not np.isfinite(values).all():
         raise InputError(f"{subject.workdir}: {what} at step {subject.step:,} are not finite")
     return values
 
 
-def binarisation(subject: Subject) -> str:
+def binarisation(subject: LoadedRun) -> str:
     """How a protocol states what a model saw of an image."""
     if subject.spec.dynamic_binarisation:
         return "drawn once from grey"

@@ -15,11 +15,11 @@ from genjax.evaluation.examples import key_of, split_of, stored
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result, averaged
 from genjax.evaluation.rows import over_rows
-from genjax.evaluation.subject import Subject
 from genjax.features import Features
 from genjax.metrics import frechet, kernel, neighbours, scores
 from genjax.metrics.wasserstein import sliced_wasserstein
 from genjax.rng import evenly_spaced
+from genjax.runs.load import LoadedRun
 from genjax.types import Array, InputError
 
 BLOCK = 200  # rows of features on each device
@@ -33,12 +33,12 @@ TWINS = 1000  # samples whose nearest training example is looked for
 SHOWN = 12
 
 
-def applies(subject: Subject) -> str:
+def applies(subject: LoadedRun) -> str:
     """What is missing, or nothing: any model can be sampled from, if by a fitted sampler."""
     return ""
 
 
-def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
+def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]:
     """Fréchet and kernel distance, precision, recall, density, coverage in each of the features; and memorisation."""
     x = split_of(subject, options).x
     n = min(options.samples, len(x))
@@ -62,7 +62,7 @@ def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
     return results + _nearest_training_examples(subject, real, fake, protocol)
 
 
-def default_features(subject: Subject, n: int) -> str:
+def default_features(subject: LoadedRun, n: int) -> str:
     """The shipped classifier of the data, where there is one, or principal components; points as they are."""
     source, shape = subject.config.data.source, subject.spec.shape
     name = ":".join(source.split(":")[:2])  # without a version
@@ -146,7 +146,7 @@ def _radii(k: int) -> Callable[[Array, Array], Array]:
 
 
 def _nearest_training_examples(
-    subject: Subject, real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]
+    subject: LoadedRun, real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]
 ) -> list[Result]:
     """How far the nearest training example is from samples, and from unseen examples, by pixels; and a picture."""
     train = stored(subject, subject.dataset.train.x)

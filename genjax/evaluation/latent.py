@@ -8,22 +8,22 @@ from genjax.data import Split
 from genjax.evaluation.examples import batch_of, binarisation, chosen_examples, codes, split_of
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result, averaged
-from genjax.evaluation.subject import Subject
 from genjax.metrics import disentanglement, probes
+from genjax.runs.load import LoadedRun
 from genjax.types import InputError
 
 TRAINED_ON, TESTED_ON = 10_000, 10_000  # codes at most
 RESAMPLES = 20
 
 
-def applies(subject: Subject) -> str:
+def applies(subject: LoadedRun) -> str:
     """What is missing, or nothing."""
     if subject.model.encode is None:
         return "a model with an encoder"
     return "" if subject.dataset.test.y is not None else "data with labels or factors"
 
 
-def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
+def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]:
     """Accuracies where the data have labels; MIG, DCI, SAP and the beta-VAE score where they have factors."""
     if options.split == "train":
         raise InputError("latent trains on codes of the training split: measure it on test or validation")

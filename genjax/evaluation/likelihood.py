@@ -10,9 +10,9 @@ from genjax.evaluation.examples import batch_of, binarisation, key_of, row_keys,
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result, averaged
 from genjax.evaluation.rows import over_rows
-from genjax.evaluation.subject import Subject
 from genjax.metrics.importance import importance
 from genjax.rng import stream
+from genjax.runs.load import LoadedRun
 from genjax.training.step import prepare
 from genjax.types import Array, Batch, Key, Params
 
@@ -20,12 +20,12 @@ ROWS, DRAWS = 10, 25  # images and samples of each at a time on each device: wha
 ACTIVE = 0.01  # the variance of the posterior's mean above which a dimension is active (Burda et al. 2016)
 
 
-def applies(subject: Subject) -> str:
+def applies(subject: LoadedRun) -> str:
     """What is missing, or nothing."""
     return "" if subject.model.log_weights is not None else "a model with a likelihood"
 
 
-def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
+def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]:
     """log p(x), the bound, rate and distortion, bits per dimension, active units."""
     batch = batch_of(subject, split_of(subject, options))
     x = batch.x
@@ -60,7 +60,7 @@ def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
     return results
 
 
-def _active_units(subject: Subject, found: dict[str, np.ndarray], protocol: dict[str, Any]) -> Result:
+def _active_units(subject: LoadedRun, found: dict[str, np.ndarray], protocol: dict[str, Any]) -> Result:
     """How many dimensions of the codes vary; and the KL of each, where the model's groups are its dimensions."""
     active = np.var(found["code"], axis=0, dtype=np.float64) > ACTIVE  # [latent]
     details = {"active": active.tolist()}
@@ -69,7 +69,7 @@ def _active_units(subject: Subject, found: dict[str, np.ndarray], protocol: dict
     return Result("active_units", int(active.sum()), None, f"of {len(active)}", protocol, details)
 
 
-def per_example(subject: Subject, options: Options):
+def per_example(subject: LoadedRun, options: Options):
     """The pure function of rows: `((examples [b, *shape], numbers [b]), params) -> {name: [b, ...]}`."""
     model, key = subject.model, key_of(options, "likelihood")
     assert model.log_weights is not None  # `applies` says so
@@ -98,7 +98,7 @@ def per_example(subject: Subject, options: Options):
     return of_rows
 
 
-def bits(subject: Subject, log_likelihood: np.ndarray) -> np.ndarray:
+def bits(subject: LoadedRun, log_likelihood: np.ndarray) -> np.ndarray:
     """-log2 p(x) per dimension, `[n]`; of a density, that of stored values, whose unit is `scale` of the model's."""
     per_nat = 1 / (math.log(2) * math.prod(subject.spec.shape))
     likelihood = subject.model.likelihood

@@ -9,22 +9,22 @@ from genjax import features as maps
 from genjax.evaluation import samplers
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result
-from genjax.evaluation.subject import Subject
 from genjax.metrics.mixtures import mode_coverage
 from genjax.metrics.scores import stacked_modes
+from genjax.runs.load import LoadedRun
 
 MIXTURE_SAMPLES, STACKED_SAMPLES = 2500, 26_000  # as the literature has it
 STACKED = "stacked:tfds:mnist"
 
 
-def applies(subject: Subject) -> str:
+def applies(subject: LoadedRun) -> str:
     """What is missing, or nothing."""
     stacked = ":".join(subject.config.data.source.split(":")[:3]) == STACKED  # of any version
     known = subject.spec.modes is not None or stacked
     return "" if known else f"data whose modes are known (a mixture, or {STACKED})"
 
 
-def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
+def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]:
     """Modes found, and the share of good samples of a mixture or the evenness of a thousand stacked digits."""
     with progress("modes", 1) as tick:
         found = _mixture(subject, options) if subject.spec.modes is not None else _stacked(subject, options)
@@ -32,11 +32,11 @@ def measure(subject: Subject, options: Options, progress: Any) -> list[Result]:
     return found
 
 
-def _protocol(subject: Subject, options: Options, n: int) -> dict[str, Any]:
+def _protocol(subject: LoadedRun, options: Options, n: int) -> dict[str, Any]:
     return {"samples": n, "sampler": options.sampler, "seed": options.seed, "step": subject.step}
 
 
-def _mixture(subject: Subject, options: Options) -> list[Result]:
+def _mixture(subject: LoadedRun, options: Options) -> list[Result]:
     modes, n = subject.spec.modes, MIXTURE_SAMPLES
     assert modes is not None
     drawn = jnp.asarray(samplers.samples(subject, options, n, "modes"))
@@ -49,7 +49,7 @@ def _mixture(subject: Subject, options: Options) -> list[Result]:
     ]
 
 
-def _stacked(subject: Subject, options: Options) -> list[Result]:
+def _stacked(subject: LoadedRun, options: Options) -> list[Result]:
     n = STACKED_SAMPLES
     drawn = samplers.samples(subject, options, n, "modes")  # [n, 28, 28, 3]
     features = maps.load("classifier:mnist", drawn[:1, ..., :1])

@@ -8,12 +8,12 @@ from genjax import plots
 from genjax.evaluation import samplers
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result
-from genjax.evaluation.subject import Subject
 from genjax.plots.figure import BLUE, StrPath, drawing
+from genjax.runs.load import LoadedRun
 from genjax.runs.pictures import SAMPLES
 
 
-def draw(subject: Subject, options: Options, results: Mapping[str, Sequence[Result]]) -> None:
+def draw(subject: LoadedRun, options: Options, results: Mapping[str, Sequence[Result]]) -> None:
     """`samples-<sampler>.png` of what `samples.png` does not show, and `kl_per_dimension.png` of a measured VAE."""
     name = options.sampler.replace(":", "-")
     sampled = options.sampler != "prior" and not {"fidelity", "modes"}.isdisjoint(results)

@@ -17,8 +17,8 @@ import numpy as np
 from genjax.evaluation.examples import batch_of, chosen_examples, codes, finite, key_of, row_keys, split_of
 from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
-from genjax.evaluation.subject import Subject
 from genjax.rng import stream
+from genjax.runs.load import LoadedRun
 from genjax.system.files import write_atomically
 from genjax.training.step import prepare
 from genjax.types import Array, Batch, InputError, Key, Params
@@ -36,12 +36,12 @@ class Mixture(NamedTuple):
     factors: np.ndarray
 
 
-def default(subject: Subject) -> str:
+def default(subject: LoadedRun) -> str:
     """The prior where the model has one, else a mixture of ten, as of Ghosh et al."""
     return "prior" if subject.model.sample is not None else "mixture:10"
 
 
-def samples(subject: Subject, options: Options, n: int, use: str) -> np.ndarray:
+def samples(subject: LoadedRun, options: Options, n: int, use: str) -> np.ndarray:
     """`[n, *shape]`: images as means of p(x|z), in [0, 1]; points as draws from the prior's, means at fitted codes.
 
     Args:
@@ -67,13 +67,13 @@ def samples(subject: Subject, options: Options, n: int, use: str) -> np.ndarray:
     return _shown(subject, found)
 
 
-def _shown(subject: Subject, found: np.ndarray) -> np.ndarray:
+def _shown(subject: LoadedRun, found: np.ndarray) -> np.ndarray:
     """Samples as they are compared and drawn: finite, and of images within [0, 1]."""
     values = finite(subject, "samples", found)
     return np.clip(values, 0, 1) if subject.spec.bounded else values
 
 
-def _draw(subject: Subject, options: Options) -> tuple[Callable[[Any, Key], Array], Any]:
+def _draw(subject: LoadedRun, options: Options) -> tuple[Callable[[Any, Key], Array], Any]:
     """A pure `(whole, key) -> [AT_ONCE, *shape]`, and what it needs whole."""
     model = subject.model
     if options.sampler == "prior":
@@ -96,7 +96,7 @@ def draw_codes(mixture: Mixture, rng: Key, n: int) -> Array:
     return mixture.means[c] + jnp.einsum("nij,nj->ni", mixture.factors[c], eps)
 
 
-def fitted(subject: Subject, options: Options) -> Mixture:
+def fitted(subject: LoadedRun, options: Options) -> Mixture:
     """The sampler that was fitted to this checkpoint's training codes, or is now, and is saved."""
     path = subject.workdir / "samplers" / _file_name(subject, options)
     if path.is_file():
@@ -108,7 +108,7 @@ def fitted(subject: Subject, options: Options) -> Mixture:
     return mixture
 
 
-def _file_name(subject: Subject, options: Options) -> str:
+def _file_name(subject: LoadedRun, options: Options) -> str:
     return f"{options.sampler.replace(':', '-')}-step-{subject.step}-seed-{options.seed}.npz"
 
 
@@ -134,7 +134,7 @@ def fit(z: np.ndarray, name: str, seed: int) -> Mixture:
     return Mixture(*(np.asarray(part, np.float32) for part in (model.weights_, model.means_, factors)))
 
 
-def _training_codes(subject: Subject, options: Options) -> np.ndarray:
+def _training_codes(subject: LoadedRun, options: Options) -> np.ndarray:
     """Training codes, from all over the split; of a VAE draws from q(z|x), for those are what its decoder has seen."""
     model = subject.model
     if model.encode is None:
@@ -155,7 +155,7 @@ def _training_codes(subject: Subject, options: Options) -> np.ndarray:
     return finite(subject, "codes", over_rows(draw, 250)((chosen, np.arange(len(chosen.x))), subject.params))
 
 
-def _reconstructions(subject: Subject, options: Options, n: int) -> np.ndarray:
+def _reconstructions(subject: LoadedRun, options: Options, n: int) -> np.ndarray:
     """Reconstructions of at most n examples: the best that the decoder could do."""
     model = subject.model
     if model.reconstruct is None:
@@ -174,7 +174,7 @@ def _reconstructions(subject: Subject, options: Options, n: int) -> np.ndarray:
     return _shown(subject, over_rows(rebuild, 250)((chosen, np.arange(len(chosen.x))), subject.params))
 
 
-def _read(path: Path, subject: Subject) -> Mixture:
+def _read(path: Path, subject: LoadedRun) -> Mixture:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             mixture = Mixture(arrays["weights"], arrays["means"], arrays["factors"])

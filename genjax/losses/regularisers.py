@@ -38,4 +38,4 @@ def is_kernel(path: KeyPath) -> bool:
 
 def _name(entry: object) -> object:
     """The key where an entry of a path is that of a dictionary, and None elsewhere."""
-    return entry.key if isinstance(entry, DictKey) else None
+    return getattr(entry, "key", None) if isinstance(entry, DictKey) else None

@@ -38,14 +38,16 @@ def importance(
     and they are scaled down where a block has a greater log-weight. So nothing overflows and no weight is kept.
 
     Args:
-      log_weights: a function of a batch, a key and k; it returns log p(x, z) - log q(z|x) at k draws of z for each example.
+      log_weights: a function of a batch, a key and k; it returns log p(x, z) - log q(z|x) at k draws of z for each
+        example.
       batch: examples, as a model sees them.
       rng: key; block i uses it folded with i.
       k: samples for each example.
       block: samples at a time. Where it does not divide k, the surplus of the last block does not count.
 
     Example:
-      >>> estimate = importance(lambda batch, rng, k: jnp.full((k, 1), -2.0), Batch(jnp.zeros(1)), jax.random.key(0), 8, 4)
+      >>> batch = Batch(jnp.zeros(1))
+      >>> estimate = importance(lambda batch, rng, k: jnp.full((k, 1), -2.0), batch, jax.random.key(0), 8, 4)
       >>> print(estimate.log_likelihood, estimate.elbo)
       [-2.] [-2.]
     """

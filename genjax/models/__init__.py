@@ -1,4 +1,8 @@
-"""The table of model families. A new family is a file beside these and a line here."""
+"""The table of model families. A new family is a file beside these and a line here.
+
+>>> sorted(FAMILIES)
+['autoencoder', 'gan', 'vae']
+"""
 
 from genjax.models import autoencoder, gan, vae
 from genjax.types import Family

@@ -107,7 +107,22 @@ def make_train(
 def advance(
     train: Train, state: TrainState, data: Batch, hparams: Hparams, rng: Key, length: int
 ) -> tuple[TrainState, dict[str, Array]]:
-    """The next `length` steps (static) on data that lies on the device: the state after, and `{name: [length]}`."""
+    """Trains for the next `length` steps (static) on data that lies on the device.
+
+    Returns:
+      The state after them, and every step's metrics, `{name: [length]}`.
+
+    Example:
+      >>> import numpy as np
+      >>> from genjax.config import active, default
+      >>> config = default("autoencoder")
+      >>> config.train.batch_size, config.model.hidden = 4, (3,)
+      >>> train = make_train(config, DataSpec((8, 8, 1), True, 1 / 255, np.full((8, 8, 1), 0.5)))
+      >>> hparams, rng, images = active(config), jax.random.key(0), Batch(jnp.zeros((16, 8, 8, 1), jnp.uint8))
+      >>> state, metrics = advance(train, train.init(hparams, rng), images, hparams, rng, length=2)
+      >>> metrics["recon"].shape
+      (2,)
+    """
     indices = train.indices(hparams, rng, state.step, length, data.x.shape[0])
     return train.chunk(state, data, indices, hparams, rng)
 

@@ -90,10 +90,24 @@ def sweep(
       data: `[n, *shape]` as stored, one for all trials.
       length: static.
       states: `[T, ...]` to go on from; the first ones if None.
-      over: how trials share the machine: `side_by_side`, `in_turn`, or either of them `shared_out` over devices.
+      over: how trials share the machine: `vectorised`, `sequential`, or either of them `sharded` over devices.
 
     Returns:
       The states `[T, ...]`, and `{name: [T, length]}`.
+
+    Example:
+      >>> import numpy as np
+      >>> from genjax.config import active, default
+      >>> from genjax.training.scan import make_train
+      >>> from genjax.types import DataSpec
+      >>> config = default("gan")
+      >>> config.train.batch_size, config.model.generator_hidden, config.model.discriminator_hidden = 4, (3,), (3,)
+      >>> train, points = make_train(config, DataSpec((2,), False, 1.0, np.zeros(2))), Batch(jnp.ones((8, 2)))
+      >>> hparams = {name: jnp.full(3, value) for name, value in active(config).items()}
+      >>> hparams["generator_learning_rate"] = jnp.array([1e-4, 1e-3, 1e-2])
+      >>> states, metrics = sweep(train, hparams, jax.random.split(jax.random.key(0), 3), points, length=2)
+      >>> metrics["generator_loss"].shape  # trials, steps
+      (3, 2)
     """
     states = initial(train, hparams, rngs, over) if states is None else states
 
@@ -105,7 +119,7 @@ def sweep(
 
 def initial(train: Train, hparams: Hparams, rngs: Key, over: Over = vectorised) -> TrainState:
     """Every trial's state before its first step, `[T, ...]`."""
-    return over(lambda _, hparams, rng: train.init(hparams, rng))(jnp.zeros(()), hparams, rngs)
+    return over(lambda _, hparams, rng: train.init(hparams, rng))(Batch(jnp.zeros(())), hparams, rngs)
 
 
 def evaluate(

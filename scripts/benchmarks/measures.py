@@ -11,8 +11,8 @@ from benchmarks.cases import CASES
 from genjax.evaluation import fidelity, likelihood
 from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
-from genjax.evaluation.subject import Subject
 from genjax.models import FAMILIES
+from genjax.runs.load import LoadedRun
 from genjax.system import processes
 from genjax.types import Batch, DataSpec
 
@@ -63,7 +63,7 @@ def log_likelihood(measure: Measure) -> Work:
     spec = DataSpec((28, 28, 1), True, 1 / 255, mean, dynamic_binarisation=True)
     model = FAMILIES["vae"].make(config.model, spec, {"beta": 1.0, "step": 0})
     params = model.init(jax.random.key(0), Batch(jnp.zeros((1, 28, 28, 1))))
-    subject = Subject(workdir=None, config=config, dataset=None, spec=spec, model=model, params=params, step=0)  # pyright: ignore
+    subject = LoadedRun(workdir=None, config=config, dataset=None, spec=spec, model=model, params=params, step=0)  # pyright: ignore
     options = Options(importance_samples=IMPORTANCE_SAMPLES)
     of_rows = over_rows(likelihood.per_example(subject, options), likelihood.ROWS)
     images = np.random.default_rng(0).integers(0, 256, (measure.steps, 28, 28, 1)).astype(np.uint8)

@@ -1,5 +1,6 @@
-"""What is evaluated: a run's folder as a model with parameters, and its data."""
+"""A run's folder as a trained model and its data."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +20,8 @@ from genjax.training.step import averaged_params
 from genjax.types import DataSpec, InputError, Model, Params
 
 
-class Subject(NamedTuple):
-    """A trained model and the data that it is measured on.
+class LoadedRun(NamedTuple):
+    """A trained model and the data that it was trained on.
 
     Attributes:
       workdir: the run's folder.
@@ -41,6 +42,47 @@ class Subject(NamedTuple):
     step: int
 
 
+def print_notice(line: str) -> None:
+    """Prints a line on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def load_run(
+    workdir: Path | str,
+    checkpoint: str = "newest",
+    say: Callable[[str], None] = print_notice,
+) -> LoadedRun:
+    """Loads the model of a run's folder at its `newest` or its `best` checkpoint.
+
+    Args:
+      workdir: the folder.
+      checkpoint: `newest`, or `best` by the monitored metric of the validation split.
+      say: receives one line for each damaged checkpoint that was skipped.
+
+    Raises:
+      InputError: the folder is not a run's, or it has no checkpoint, or none can be read.
+
+    Example:
+      >>> run = load_run(workdir)  # such as "runs/vae_digits-0f3a9c21"
+      >>> run.model.sample(run.params, jax.random.key(0), 16).shape
+      (16, 8, 8, 1)
+    """
+    workdir = Path(workdir)
+    config = read_config(workdir)
+    if not (workdir / "checkpoints").is_dir():
+        raise InputError(f"{workdir} has no checkpoints yet")
+    dataset = data.load(config.data.source)
+    spec = data.describe(dataset, config.data.dynamic_binarisation)
+    hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
+    functions = make_train(config, spec)
+    check_fit(config, dataset, functions)
+    like = jax.eval_shape(lambda: functions.init(hparams, jax.random.key(config.seed)))
+    with checkpoints.opened(workdir / "checkpoints") as manager:
+        state = _restored(manager, checkpoint, like, workdir, say)
+    model = functions.model(hparams, jnp.asarray(state.step))
+    return LoadedRun(workdir, config, dataset, spec, model, averaged_params(state), int(state.step))
+
+
 def read_config(workdir: Path) -> ConfigDict:
     """The configuration of a run's folder.
 
@@ -57,29 +99,9 @@ def read_config(workdir: Path) -> ConfigDict:
     return config
 
 
-def load(workdir: Path, config: ConfigDict, which: str, say: Callable[[str], None]) -> Subject:
-    """The model at the `newest` or the `best` checkpoint.
-
-    Raises:
-      InputError: there is none, or it cannot be read.
-    """
-    if not (workdir / "checkpoints").is_dir():
-        raise InputError(f"{workdir} has no checkpoints yet")
-    dataset = data.load(config.data.source)
-    spec = data.describe(dataset, config.data.dynamic_binarisation)
-    hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
-    functions = make_train(config, spec)
-    check_fit(config, dataset, functions)
-    like = jax.eval_shape(lambda: functions.init(hparams, jax.random.key(config.seed)))
-    with checkpoints.opened(workdir / "checkpoints") as manager:
-        state = _restored(manager, which, like, workdir, say)
-    model = functions.model(hparams, jnp.asarray(state.step))
-    return Subject(workdir, config, dataset, spec, model, averaged_params(state), int(state.step))
-
-
-def _restored(manager: Any, which: str, like: Any, workdir: Path, say: Callable[[str], None]) -> Any:
+def _restored(manager: Any, checkpoint: str, like: Any, workdir: Path, say: Callable[[str], None]) -> Any:
     state = None
-    if which == "newest":
+    if checkpoint == "newest":
         state = checkpoints.restore_newest(manager, like, say)
     elif (best := manager.best_step()) is not None:
         try:
