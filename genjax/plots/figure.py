@@ -78,11 +78,11 @@ def drawing(path: StrPath, width: float, height: float, layout: Any = "constrain
 
 
 @contextmanager
-def picture(path: StrPath, image: np.ndarray, room: int = 180) -> Iterator["Axes"]:
-    """Axes that show an image `[H, W, C]` pixel for pixel, with `room` pixels for labels on each side."""
-    height, width = image.shape[0] + 2 * room, image.shape[1] + 2 * room
+def picture(path: StrPath, image: np.ndarray, margin: int = 180) -> Iterator["Axes"]:
+    """Axes that show an image `[H, W, C]` pixel for pixel, with `margin` pixels for labels on each side."""
+    height, width = image.shape[0] + 2 * margin, image.shape[1] + 2 * margin
     with drawing(path, (width + 0.5) / DPI, (height + 0.5) / DPI, layout="none") as figure:
-        box = np.array([room, room, image.shape[1], image.shape[0]]) / np.tile(figure.bbox.size, 2)
+        box = np.array([margin, margin, image.shape[1], image.shape[0]]) / np.tile(figure.bbox.size, 2)
         axes = figure.add_axes(tuple(box))
         axes.imshow(to_uint8(np.broadcast_to(image, (*image.shape[:2], 3))), interpolation="none", aspect="auto")
         axes.spines[:].set_visible(False)

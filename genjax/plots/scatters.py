@@ -30,7 +30,7 @@ def latent_plane(
         axes.scatter(*codes[order].T, s=size, c=colours[order], alpha=0.75, linewidths=0)
         axes.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
         if labels is None or len(np.unique(classes)) > 2 * len(palette):
-            return  # no room to name them
+            return  # too many to name them
         for c in np.unique(classes):
             name = str(label_names[c] if len(label_names) else c)
             x, y = np.median(codes[classes == c], axis=0)

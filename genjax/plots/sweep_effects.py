@@ -203,7 +203,7 @@ def sample_rows(path: StrPath, rows: Sequence[tuple[str, np.ndarray]]) -> None:
     for row, (_, images) in zip(cells, rows, strict=True):
         row[: len(images)] = enlarge(images[:columns], factor)
     lines = max(1, height * factor // 20)  # a line needs about 20 pixels
-    with picture(path, image_grid(cells.reshape(-1, *cells.shape[2:]), columns, GAP), room=420) as axes:
+    with picture(path, image_grid(cells.reshape(-1, *cells.shape[2:]), columns, GAP), margin=420) as axes:
         labels = [wrapped(label, 40, lines) for label, _ in rows]
         axes.set_yticks(centres_of(len(rows), height * factor, GAP), labels)
     return None

@@ -165,9 +165,9 @@ def thinned(places: np.ndarray, gap: float) -> list[int]:
 def dodged(places: np.ndarray, width: float) -> np.ndarray:
     """Places `[P]`, with those that coincide side by side over `width` of the smallest gap between places."""
     distinct, of, counts = np.unique(places, return_inverse=True, return_counts=True)
-    room = width * float(np.diff(distinct).min() if len(distinct) > 1 else 1)
+    slack = width * float(np.diff(distinct).min() if len(distinct) > 1 else 1)
     turn = np.argsort(np.argsort(of, stable=True), stable=True) - (np.cumsum(counts) - counts)[of]
-    return places + room * (turn - (counts[of] - 1) / 2) / np.maximum(counts[of] - 1, 4)
+    return places + slack * (turn - (counts[of] - 1) / 2) / np.maximum(counts[of] - 1, 4)
 
 
 def short_names(results: Results) -> dict[str, list]:

@@ -133,6 +133,6 @@ def evaluate(
     return over(one)(data, states, hparams, rngs)
 
 
-def select_trials(tree: Any, trials: Array) -> Any:
+def select_trials(tree: Any, trials: Array | np.ndarray | int) -> Any:
     """The trials of these numbers: survivors, moved together, or copies of the best in the place of the worst."""
     return jax.tree.map(lambda leaf: leaf[trials], tree)
