@@ -144,9 +144,8 @@ def test_wrong_flags_are_told_in_one_line(tmp_path, capsys, flags, message):
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_processes_that_do_not_meet_in_time_end(tmp_path, number):
-    code = (
-        f"from genjax import hosts; processes.JOIN_SECONDS = 1; processes.start('127.0.0.1:{free_port()}', 2, {number})"
-    )
+    joined = f"processes.start('127.0.0.1:{free_port()}', 2, {number})"
+    code = f"from genjax.system import processes; processes.JOIN_SECONDS = 1; {joined}"
     ended = subprocess.run(
         [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True, timeout=SECONDS
     )

@@ -9,6 +9,7 @@ import pytest
 from genjax.metrics.means import dataset_means
 from genjax.metrics.mixtures import mode_coverage
 from genjax.metrics.wasserstein import sliced_wasserstein
+from genjax.types import Batch
 
 KEY = jax.random.key(0)
 
@@ -16,7 +17,9 @@ KEY = jax.random.key(0)
 @pytest.mark.parametrize(("n", "batch"), [(10, 5), (10, 4), (10, 3), (10, 10), (3, 500), (1, 1)])
 def test_means_count_every_example_once(n, batch):
     data = jnp.asarray(np.random.default_rng(n).normal(size=(n, 2)).astype(np.float32))
-    means = dataset_means(lambda x, rng: {"first": x[:, 0], "norm": jnp.sum(x**2, axis=1)}, data, batch, KEY)
+    means = dataset_means(
+        lambda batch, rng: {"first": batch.x[:, 0], "norm": jnp.sum(batch.x**2, axis=1)}, Batch(data), batch, KEY
+    )
     chex.assert_shape(list(means.values()), ())
     np.testing.assert_allclose(means["first"], np.mean(data[:, 0]), rtol=1e-5)
     np.testing.assert_allclose(means["norm"], np.mean(np.sum(data**2, axis=1)), rtol=1e-5)
@@ -24,12 +27,17 @@ def test_means_count_every_example_once(n, batch):
 
 def test_padding_does_not_count_even_where_it_is_not_finite():
     data = jnp.arange(1.0, 6.0)
-    means = dataset_means(lambda x, rng: {"x": jnp.where(jnp.arange(4) < 1, x, x / (x - 5))}, data, 4, KEY)
+
+    def infinite_padding(batch, rng):
+        return {"x": jnp.where(jnp.arange(4) < 1, batch.x, batch.x / (batch.x - 5))}
+
+    means = dataset_means(infinite_padding, Batch(data), 4, KEY)
     assert np.isfinite(means["x"])  # the last batch is one example and three paddings of infinite value
 
 
 def test_batches_have_noise_of_their_own():
-    means = dataset_means(lambda x, rng: {"u": jax.random.uniform(rng, x.shape)}, jnp.zeros(40), 4, KEY)
+    data = Batch(jnp.zeros(40))
+    means = dataset_means(lambda batch, rng: {"u": jax.random.uniform(rng, batch.x.shape)}, data, 4, KEY)
     alone = jax.random.uniform(jax.random.fold_in(KEY, 0), (4,))
     assert abs(float(means["u"]) - float(alone.mean())) > 1e-3
 

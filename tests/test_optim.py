@@ -122,4 +122,5 @@ def test_schedules_of_weights_by_hand(name, knobs, table):
     schedule = schedules.WEIGHTS[name]
     assert set(schedule.knobs) == set(knobs)
     for progress, factor in table.items():
-        np.testing.assert_allclose(schedule.factor(jnp.float32(progress), knobs), factor, atol=1e-6)
+        traced = {knob: jnp.float32(value) for knob, value in knobs.items()}
+        np.testing.assert_allclose(schedule.factor(jnp.float32(progress), traced), factor, atol=1e-6)
