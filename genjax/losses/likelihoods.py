@@ -63,7 +63,8 @@ def gaussian_log_prob(
 ) -> Float[Array, " batch"]:
     """Computes log N(x; mean, diag exp(log_var)).
 
-    It is -1/2 sum_d [ln 2 pi + log_var_d + (x_d - mean_d)^2 / exp(log_var_d)], the density of a decoder with a diagonal Gaussian (Kingma & Welling 2014, appendix C.2).
+    It is -1/2 sum_d [ln 2 pi + log_var_d + (x_d - mean_d)^2 / exp(log_var_d)], the density of a decoder with a diagonal
+    Gaussian (Kingma & Welling 2014, appendix C.2).
 
     Args:
       mean: the decoder's output.
