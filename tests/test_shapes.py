@@ -1,5 +1,7 @@
 """Calls with wrong shapes are refused while the tests run, in every package whose signatures are checked."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,13 +17,14 @@ from genjax.rng import permute
 from genjax.training.step import prepare
 
 KEY = jax.random.key(0)
+NOTHING: Any = None
 WRONG = {
     "genjax.rng": lambda: permute(KEY, jnp.zeros(3, jnp.uint32), jnp.zeros(4, jnp.uint32), 9),
     "genjax.losses": lambda: likelihoods.squared_error(jnp.zeros((2, 3)), jnp.zeros((2, 4))),
     "genjax.nn": lambda: convolution.conv(jnp.zeros((1, 8, 8, 2)), jnp.zeros((3, 3, 5, 4)), (1, 1), "SAME"),
     "genjax.metrics": lambda: frechet.moments(np.zeros((4, 2, 2))),
-    "genjax.models": lambda: FAMILIES["vae"].make(None, None, {}),  # these two have no shapes yet, but types
-    "genjax.training": lambda: prepare(None, KEY, jnp.zeros((2, 3))),
+    "genjax.models": lambda: FAMILIES["vae"].make(NOTHING, NOTHING, {}),
+    "genjax.training": lambda: prepare(NOTHING, KEY, jnp.zeros((2, 3))),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import jax
 import jax.numpy as jnp
-from jax.tree_util import DictKey, KeyPath
+from jax.tree_util import KeyPath
 from jaxtyping import Array, Float, PyTree
 
 
@@ -37,5 +37,5 @@ def is_kernel(path: KeyPath) -> bool:
 
 
 def _name(entry: object) -> object:
-    """The key where an entry of a path is that of a dictionary, and None elsewhere."""
-    return getattr(entry, "key", None) if isinstance(entry, DictKey) else None
+    """The key of an entry of a path, and None for the entries of lists and of objects, which have no key."""
+    return getattr(entry, "key", None)
