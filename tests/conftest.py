@@ -1,10 +1,35 @@
-"""Strict settings for every test: no silent broadcasting between ranks, and two CPU devices to shard over."""
+"""Settings for every test: strict ranks, two CPU devices to shard over, and programs that are compiled once."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # what is shared between two devices is two CPU devices
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # JAX 0.10.0 writes a line of each program that the cache holds
+
+# The first process of a session makes this folder, and the workers and the commands that tests start inherit it:
+# what one of them has compiled, no other compiles again.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="genjax-programs-")
+    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import jax
+import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_disable_most_optimizations", True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _programs_of_the_module(request):
+    """Lets LLVM optimise what modules marked `optimised` compile, and forgets a module's programs after it.
+
+    Most tests run a small program once or twice: to optimise it takes longer than to run it. Modules whose assertion
+    is that two different programs give the same bits, or that train for long, are marked.
+    """
+    jax.config.update("jax_disable_most_optimizations", request.node.get_closest_marker("optimised") is None)
+    yield
+    jax.clear_caches()
