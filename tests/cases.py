@@ -48,6 +48,7 @@ CASES = {
     "gan_minimax": ("gan", {"model.loss": "minimax", "optim.generator.optimiser": "rmsprop"}),
     "gan_log_difference": ("gan", {"model.loss": "log_difference", "optim.generator.schedule": "exponential"}),
 }
+RICHEST = {"autoencoder": "autoencoder", "vae": "vae_binarised", "gan": "gan_critic"}  # one case a family
 
 
 class Case(NamedTuple):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -41,10 +42,8 @@ def write_config(path, hidden=(16,), batch_size=32, steps=60, log_every=10, eval
 
 
 def environment(cache):
-    """The environment of a run, with what Python and XLA compile kept in `cache` from one run to the next."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_COMPILATION_CACHE_DIR": str(cache / "xla")}
-    env["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    env["TF_CPP_MIN_LOG_LEVEL"] = "3"  # JAX 0.10.0 writes of each program that it finds there, and would fill the pipe
+    """The environment of a run: XLA keeps its programs where the tests do, Python in `cache` if nowhere else."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
     if env.pop("PYTHONDONTWRITEBYTECODE", ""):
         env["PYTHONPYCACHEPREFIX"] = str(cache / "python")
     return env
@@ -85,3 +84,10 @@ def wait_for_step(process, workdir, step):
 def checkpoint_steps(workdir):
     """The steps of the checkpoints."""
     return sorted(int(path.name) for path in Path(workdir, "checkpoints").iterdir() if path.name.isdigit())
+
+
+def free_port():
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]

@@ -8,6 +8,8 @@ from genjax import config, data
 from genjax.runs import feeding
 from genjax.runs.programs import make_run_programs
 
+pytestmark = pytest.mark.optimised
+
 # Two batches a step, drawn anew at each: every kind of randomness that training has.
 SETTINGS = {
     "data.dynamic_binarisation": "true",

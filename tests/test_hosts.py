@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -10,7 +9,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from command import checkpoint_steps, environment, rows, run_train, start, wait_for_step
+from command import checkpoint_steps, environment, free_port, rows, run_train, start, wait_for_step
 
 from genjax.commands import train
 from genjax.runs.programs import share_out
@@ -36,12 +35,6 @@ def get_config():
     return config
 """
 SECONDS = 180  # no run takes half as long; one that waits for ever is ended
-
-
-def free_port():
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
 
 
 def ends(processes):
@@ -144,8 +137,8 @@ def test_wrong_flags_are_told_in_one_line(tmp_path, capsys, flags, message):
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_processes_that_do_not_meet_in_time_end(tmp_path, number):
-    joined = f"processes.start('127.0.0.1:{free_port()}', 2, {number})"
-    code = f"from genjax.system import processes; processes.JOIN_SECONDS = 1; {joined}"
+    join = f"processes.start('127.0.0.1:{free_port()}', 2, {number})"
+    code = f"from genjax.system import processes; processes.JOIN_SECONDS = 1; {join}"
     ended = subprocess.run(
         [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True, timeout=SECONDS
     )

@@ -3,6 +3,7 @@
 import chex
 import numpy as np
 import pytest
+from figures import drawn_figures
 from PIL import Image
 
 from genjax import plots
@@ -133,15 +134,6 @@ def test_figures_are_deterministic_small_and_leave_no_trace(tmp_path, name):
     assert b"tEXt" not in first
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b.png"]
     assert len(np.unique(read(tmp_path / "a.png"))) > 10
-
-
-def drawn_figures(monkeypatch):
-    """The figures drawn from here on, to look inside."""
-    from matplotlib.figure import Figure
-
-    figures, make = [], Figure.__init__
-    monkeypatch.setattr(Figure, "__init__", lambda self, *a, **k: (figures.append(self), make(self, *a, **k))[1])
-    return figures
 
 
 def test_curves_show_both_splits_and_a_log_scale_where_it_serves(tmp_path, monkeypatch):

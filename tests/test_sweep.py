@@ -10,6 +10,7 @@ from cases import N, case, stored
 
 from genjax.training import trials
 
+pytestmark = pytest.mark.optimised
 STEPS = 6
 GRID = trials.trial_mesh(jax.devices())
 OVERS = {
@@ -22,7 +23,7 @@ CASES = [*((name, over) for name in ("vae", "gan_critic") for over in OVERS), ("
 DATA = stored()
 
 
-def stacked_trials(name, rates=(1e-3, 3e-3, 1e-2, 1e-4), seeds=(0, 1, 2, 3)):
+def four_trials(name, rates=(1e-3, 3e-3, 1e-2, 1e-4), seeds=(0, 1, 2, 3)):
     """Hyperparameters `{name: [T]}` that differ in the learning rate, and keys `[T]`."""
     hparams = {k: jnp.full(len(rates), v) for k, v in case(name).hparams.items()}
     rate = next(k for k in hparams if k.endswith("learning_rate"))
@@ -48,7 +49,7 @@ def swept(name, over, hparams, rngs):
 @cache
 def singles(name):
     """The same trials as single runs, `(state, metrics)` of each."""
-    mine, (hparams, rngs), found = case(name), stacked_trials(name), []
+    mine, (hparams, rngs), found = case(name), four_trials(name), []
     for i in range(4):
         own = {k: v[i] for k, v in hparams.items()}
         found.append(mine.chunk(mine.init(own, rngs[i]), own, rngs[i], STEPS))
@@ -61,7 +62,7 @@ def same(a, b):
 
 @pytest.mark.parametrize(("name", "over"), CASES)
 def test_trials_are_single_runs(name, over):
-    found = swept(name, over, *stacked_trials(name))
+    found = swept(name, over, *four_trials(name))
 
     def close(a, b):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4)  # Adam divides by small second moments
@@ -75,7 +76,7 @@ def test_trials_are_single_runs(name, over):
 
 @pytest.mark.parametrize("over", OVERS)
 def test_trials_are_measured_as_single_runs(over):
-    train, (hparams, rngs) = case("vae").functions, stacked_trials("vae")
+    train, (hparams, rngs) = case("vae").functions, four_trials("vae")
     states = start("vae")(hparams, rngs)
     measured = jax.jit(lambda s, h, r: trials.evaluate(train, s, DATA, h, r, OVERS[over]))(states, hparams, rngs)
     alone = train.evaluate(trials.select_trials(states, 2), DATA, {k: v[2] for k, v in hparams.items()}, rngs[2])
@@ -86,7 +87,7 @@ def test_trials_are_measured_as_single_runs(over):
 
 @pytest.mark.parametrize("over", OVERS)
 def test_a_trial_that_diverges_leaves_the_others_bits_alone(over):
-    hparams, rngs = stacked_trials("vae", rates=(1e-3, 1e38, 1e-2, 3e-3))
+    hparams, rngs = four_trials("vae", rates=(1e-3, 1e38, 1e-2, 3e-3))
     states, metrics = swept("vae", over, hparams, rngs)
     assert states.diverged_at[1] >= 0
     assert states.step[1] == states.diverged_at[1]
@@ -99,7 +100,7 @@ def test_a_trial_that_diverges_leaves_the_others_bits_alone(over):
 
 @pytest.mark.parametrize("over", ["vmap", "map_sharded"])
 def test_a_sweep_goes_on_from_its_states(over):
-    hparams, rngs = stacked_trials("vae")
+    hparams, rngs = four_trials("vae")
     whole, chunk = swept("vae", over, hparams, rngs), program("vae", over, STEPS // 2)
     half = chunk(start("vae")(hparams, rngs), hparams, rngs)
     rest = chunk(half[0], hparams, rngs)
@@ -109,7 +110,7 @@ def test_a_sweep_goes_on_from_its_states(over):
 
 @pytest.mark.parametrize("over", ["map_sharded"])
 def test_the_data_are_there_once(over):
-    hparams, rngs = stacked_trials("vae")
+    hparams, rngs = four_trials("vae")
     train = case("vae").functions
 
     def needed(copies):
@@ -129,7 +130,7 @@ def test_the_data_are_there_once(over):
 
 
 def test_take_moves_whole_trials():
-    hparams, rngs = stacked_trials("vae")
+    hparams, rngs = four_trials("vae")
     states = start("vae")(hparams, rngs)
     moved = trials.select_trials(states, jnp.array([2, 2, 0]))
     for new, old in ((0, 2), (1, 2), (2, 0)):
@@ -141,7 +142,5 @@ def test_one_trace_serves_all_trials():
     traced = []
     train = case("vae").functions
     counted = train._replace(chunk=lambda *args: traced.append(1) or train.chunk(*args))
-    jax.eval_shape(
-        lambda h, r: trials.sweep(counted, h, r, DATA, STEPS, over=trials.sequential), *stacked_trials("vae")
-    )
+    jax.eval_shape(lambda h, r: trials.sweep(counted, h, r, DATA, STEPS, over=trials.sequential), *four_trials("vae"))
     assert len(traced) == 1

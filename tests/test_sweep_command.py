@@ -4,9 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from command import environment
+from command import environment, free_port
 from sweeping import begin, ran, table, written
-from test_hosts import free_port
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
+from figures import drawn_figures
 from PIL import Image
-from test_plots import drawn_figures
 
 from genjax import plots
 from genjax.plots import sweep_effects as effects
