@@ -1,4 +1,4 @@
-"""A convolutional autoencoder on Fashion-MNIST: `scripts/train.py --config configs/ae_conv_fashion.py`.
+"""A convolutional autoencoder on Fashion-MNIST: `uv run scripts/train.py --config configs/ae_conv_fashion.py`.
 
 The cross-entropy of grey pixels, whose least value is their own entropy. Reached (seed 0, JAX 0.10.2, CPU): test recon
 209.7 nats, validation 206.5, after 12 epochs of 54,000 images; about 3 minutes on two busy cores.

@@ -1,4 +1,4 @@
-"""A deep autoencoder on 8x8 digits: `scripts/train.py --config configs/ae_digits.py`.
+"""A deep autoencoder on 8x8 digits: `uv run scripts/train.py --config configs/ae_digits.py`.
 
 Reached (seed 0, JAX 0.10.2, CPU): test recon 16.88 nats with eight code dimensions, validation 16.43; 22 s on two
 cores, compilation included.

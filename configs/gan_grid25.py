@@ -1,4 +1,4 @@
-"""A GAN on a grid of twenty-five Gaussians: `scripts/train.py --config configs/gan_grid25.py`.
+"""A GAN on a grid of twenty-five Gaussians: `uv run scripts/train.py --config configs/gan_grid25.py`.
 
 Reached (seed 0, JAX 0.10.2, CPU): 25 of 25 modes, 97.4% of 2,500 samples within 3 sigma of one (a perfect sampler:
 98.9%). Ten seeds: `configs/sweeps/gan_grid25_seeds.py`; with 16,000 steps three of ten fell short of 95%.

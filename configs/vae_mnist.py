@@ -1,4 +1,4 @@
-"""The one-layer VAE of Burda et al. 2016 on MNIST: `scripts/train.py --config configs/vae_mnist.py`.
+"""The one-layer VAE of Burda et al. 2016 on MNIST: `uv run scripts/train.py --config configs/vae_mnist.py`.
 
 784-200-200-50 with tanh, dynamic binarisation, Adam (beta1 .9, beta2 .999, epsilon 1e-4), batches of 20, and the
 eight stages of the learning rate from 1e-3 to 1e-4, here over 100 epochs of 54,000 images where the paper has 3,280

@@ -3,7 +3,7 @@
 Every contestant is a process of its own, and they take turns. `uv sync --group benchmark` adds PyTorch and pythae.
 On an idle machine, for docs/benchmarks.md:
 
-  scripts/benchmark.py --json docs/benchmarks.json --markdown docs/benchmarks.md
+  uv run scripts/benchmark.py --json docs/benchmarks.json --markdown docs/benchmarks.md
 """
 
 import sys

@@ -1,4 +1,6 @@
-"""Evaluates a run: `scripts/evaluate.py --workdir runs/x [--metrics likelihood fidelity]`.
+"""Evaluates a run.
+
+  uv run scripts/evaluate.py --workdir runs/x --metrics likelihood fidelity
 
 Every number comes with its protocol and, where it has one, its standard error: as a table, and in the folder's
 `evaluation.json`. Pictures lie beside it. Exit codes: 0 done; 2 input that cannot be used.

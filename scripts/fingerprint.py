@@ -1,8 +1,8 @@
 """Shows whether a change of the code, or of JAX, changes any bit of a result.
 
-    python scripts/fingerprint.py write before.json
-    python scripts/fingerprint.py write after.json --checkout ../another-checkout
-    python scripts/fingerprint.py compare before.json after.json
+    uv run scripts/fingerprint.py write before.json
+    uv run scripts/fingerprint.py write after.json --checkout ../another-checkout
+    uv run scripts/fingerprint.py compare before.json after.json
 
 `write` trains every configuration in `configs/` for 200 steps with its own seed, and two sweeps, with the Python that
 runs this script and the code of a checkout. It records the SHA-256 of each run's final state, of its rows of metrics
@@ -35,7 +35,7 @@ Fingerprint = dict[str, str]
 
 
 def main() -> int:
-    arguments = _parser().parse_args()
+    arguments = fingerprint_parser().parse_args()
     if arguments.command == "compare":
         return compare(*(json.loads(path.read_text()) for path in (arguments.before, arguments.after)))
     table = {"jax": version("jax"), "python": platform.python_version(), "entries": {}}
@@ -114,8 +114,13 @@ def _names(checkout: Path) -> list[str]:
     return [*sorted(path.stem for path in (checkout / "configs").glob("*.py")), *(f"sweeps/{name}" for name in SWEEPS)]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def fingerprint_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
+    parser = argparse.ArgumentParser(
+        prog="uv run scripts/fingerprint.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     write = commands.add_parser("write", help="train, and write a table of digests")
     write.add_argument("out", type=Path, help="the table, a JSON file")

@@ -1,4 +1,6 @@
-"""Trains and evaluates what docs/results.md reports: `scripts/reproduce.py [EXPERIMENT ...] [--runs FOLDER]`.
+"""Trains and evaluates what docs/results.md reports.
+
+  uv run scripts/reproduce.py likelihood --runs runs/results
 
 Without a name it lists the experiments and how much of each is done. Each is a handful of runs of train.py or sweep.py
 and of evaluate.py; stopped and started again, it goes on. Every row is written to docs/results.json as soon as its runs

@@ -1,4 +1,6 @@
-"""Trains a model: `scripts/train.py --config configs/vae_digits.py [--config.hparams.beta=4] [--workdir runs/x]`.
+"""Trains a model.
+
+  uv run scripts/train.py --config configs/vae_digits.py --config.hparams.beta=4 --workdir runs/x
 
 Run again, it goes on where it stopped, or says that it is finished. Exit codes: 0 finished; 2 input that cannot be
 used; 3 gradients stopped being finite; 4 stopped by SIGINT or SIGTERM after saving.

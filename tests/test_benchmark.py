@@ -115,13 +115,13 @@ def test_the_starts_have_the_settings_of_the_sweep_s_trials(tmp_path):
     (tmp_path / "sweep.py").write_text(whole_runs.SWEEP)
     sweep = configs.load(tmp_path / "sweep.py")
     settings.check(sweep)
-    trials = plan.trials(sweep, plan.points(sweep))
+    trials = plan.make_trials(sweep, plan.make_points(sweep))
     started = []
     for script, flag, path, *rest in whole_runs.starts_of_sweep():
         assert (script, flag) == ("train.py", "--config")
         started.append(configs.override(configs.load(Path(path)), assignments(rest)))
     assert [configs.to_json(config) for config in started] == [configs.to_json(trial.config) for trial in trials]
-    assert len(plan.groups(trials)) == 1
+    assert len(plan.group_trials(trials)) == 1
     assert len({configs.digest(config) for config in started}) == 16
 
 

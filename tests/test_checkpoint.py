@@ -11,7 +11,7 @@ import pytest
 from genjax import config
 from genjax.data import load
 from genjax.models import FAMILIES
-from genjax.runs import checkpoints
+from genjax.runs.checkpoints import open_checkpoints
 from genjax.runs.programs import make_run_programs
 from genjax.types import InputError, TrainState
 
@@ -58,25 +58,25 @@ def test_a_state_is_read_back_to_the_bit(tmp_path, family):
     like = initial(family)
     with np.errstate(invalid="ignore"):
         written = numbered(like)._replace(step=jnp.int32(7), diverged_at=jnp.int32(-1))
-    with checkpoints.opened(tmp_path / "kept") as manager:
-        checkpoints.save(manager, written)
-    with checkpoints.opened(tmp_path / "kept") as manager:
-        read = checkpoints.restore_newest(manager, like, unreported)
+    with open_checkpoints(tmp_path / "kept") as checkpoints:
+        checkpoints.save(written)
+    with open_checkpoints(tmp_path / "kept") as checkpoints:
+        read = checkpoints.restore_newest(like, unreported)
     assert bits(read) == bits(written)
     assert jax.tree.structure(read) == jax.tree.structure(like)
 
 
 def test_a_state_may_be_donated_as_soon_as_save_returns(tmp_path):
     saved = state(1, 1.0)
-    with checkpoints.opened(tmp_path) as manager:
-        checkpoints.save(manager, saved)
+    with open_checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(saved)
         jax.jit(lambda s: jax.tree.map(lambda leaf: leaf * 0, s), donate_argnums=0)(saved)
-        assert bits(checkpoints.restore(manager, 1, state(0))) == bits(state(1, 1.0))
+        assert bits(checkpoints.restore(1, state(0))) == bits(state(1, 1.0))
 
 
 def test_nothing_saved_is_nothing_restored(tmp_path):
-    with checkpoints.opened(tmp_path) as manager:
-        assert checkpoints.restore_newest(manager, state(0), unreported) is None
+    with open_checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.restore_newest(state(0), unreported) is None
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_the_newest_three_and_the_best_are_kept(tmp_path, monitors, kept, reopen
     """In one process or each from a process of its own: a resumed run knows its best."""
     numbered = list(zip(range(10, 70, 10), monitors, strict=True))
     for some in [[each] for each in numbered] if reopened else [numbered]:
-        with checkpoints.opened(tmp_path) as manager:
+        with open_checkpoints(tmp_path) as checkpoints:
             for step, monitor in some:
-                checkpoints.save(manager, state(step), monitor)
+                checkpoints.save(state(step), monitor)
     assert steps(tmp_path) == kept
 
 
@@ -118,64 +118,64 @@ def damage(path, how):
 @pytest.mark.parametrize("how", ["truncated", "flipped", "deleted"])
 @pytest.mark.parametrize("part", ["arrays/d/*", "arrays/_METADATA", "arrays/manifest.ocdbt", "digest/metadata"])
 def test_a_damaged_newest_is_reported_and_moved_aside(tmp_path, part, how):
-    with checkpoints.opened(tmp_path) as manager:
+    with open_checkpoints(tmp_path) as checkpoints:
         for step in (10, 20):
-            checkpoints.save(manager, state(step, float(step)), monitor=1.5)
+            checkpoints.save(state(step, float(step)), monitor=1.5)
     (path,) = (tmp_path / "20").glob(part)
     damage(path, how)
     said = []
-    with checkpoints.opened(tmp_path) as manager:
-        read = checkpoints.restore_newest(manager, state(0), said.append)
+    with open_checkpoints(tmp_path) as checkpoints:
+        read = checkpoints.restore_newest(state(0), said.append)
         assert bits(read) == bits(state(10, 10.0))
-        checkpoints.save(manager, state(20, 20.0))
+        checkpoints.save(state(20, 20.0))
     (line,) = said
     assert line.startswith("checkpoint 20 cannot be read: skipped, and moved to damaged-20-")
     assert "\n" not in line
     assert steps(tmp_path) == [10, 20]
-    with checkpoints.opened(tmp_path) as manager:
-        assert bits(checkpoints.restore_newest(manager, state(0), unreported)) == bits(state(20, 20.0))
+    with open_checkpoints(tmp_path) as checkpoints:
+        assert bits(checkpoints.restore_newest(state(0), unreported)) == bits(state(20, 20.0))
 
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "deleted"])
 def test_a_damaged_monitor_costs_no_checkpoint(tmp_path, how):
-    with checkpoints.opened(tmp_path) as manager:
+    with open_checkpoints(tmp_path) as checkpoints:
         for step in (10, 20):
-            checkpoints.save(manager, state(step), monitor=1.5)
+            checkpoints.save(state(step), monitor=1.5)
     damage(tmp_path / "20" / "metrics" / "metrics", how)
-    with checkpoints.opened(tmp_path) as manager:
-        assert int(checkpoints.restore_newest(manager, state(0), unreported).step) == 20
+    with open_checkpoints(tmp_path) as checkpoints:
+        assert int(checkpoints.restore_newest(state(0), unreported).step) == 20
         for step in (30, 40, 50, 60):
-            checkpoints.save(manager, state(step), monitor=2.0)
+            checkpoints.save(state(step), monitor=2.0)
     assert steps(tmp_path) == [10, 40, 50, 60]
 
 
 def test_arrays_that_are_not_those_of_the_digest_are_refused(tmp_path):
     for folder, value in (("a", 1.0), ("b", 2.0)):
-        with checkpoints.opened(tmp_path / folder) as manager:
-            checkpoints.save(manager, state(10, value))
+        with open_checkpoints(tmp_path / folder) as checkpoints:
+            checkpoints.save(state(10, value))
     ours, theirs = (tmp_path / folder / "10" / "digest" / "metadata" for folder in ("a", "b"))
     ours.write_bytes(theirs.read_bytes())
-    with checkpoints.opened(tmp_path / "a") as manager, pytest.raises(ValueError, match="not what was written"):
-        checkpoints.restore(manager, 10, state(0))
+    with open_checkpoints(tmp_path / "a") as checkpoints, pytest.raises(ValueError, match="not what was written"):
+        checkpoints.restore(10, state(0))
 
 
 @pytest.mark.parametrize("kernel", [jnp.zeros((300, 8)), jnp.zeros((7, 300)), jnp.zeros((300, 7), jnp.bfloat16)])
 def test_a_state_of_another_shape_or_type_is_refused(tmp_path, kernel):
-    with checkpoints.opened(tmp_path) as manager:
-        checkpoints.save(manager, state(10))
+    with open_checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(state(10))
         other = state(0)._replace(params={"decoder": {"kernel": kernel, "bias": jnp.zeros(7)}})
         with pytest.raises(ValueError, match=r"other shapes or types|not what was written"):
-            checkpoints.restore(manager, 10, other)
+            checkpoints.restore(10, other)
 
 
 def test_where_no_checkpoint_can_be_read_nothing_is_moved_and_nothing_starts_again(tmp_path):
-    with checkpoints.opened(tmp_path) as manager:
+    with open_checkpoints(tmp_path) as checkpoints:
         for step in (10, 20):
-            checkpoints.save(manager, state(step))
+            checkpoints.save(state(step))
     for step in (10, 20):
         for path in (tmp_path / str(step) / "arrays").rglob("*"):
             if path.is_file():
                 path.write_bytes(b"")
-    with checkpoints.opened(tmp_path) as manager, pytest.raises(InputError, match=r"no checkpoint in .* can be read"):
-        checkpoints.restore_newest(manager, state(0), unreported)
+    with open_checkpoints(tmp_path) as checkpoints, pytest.raises(InputError, match=r"no checkpoint in .* can be read"):
+        checkpoints.restore_newest(state(0), unreported)
     assert steps(tmp_path) == [10, 20]

@@ -75,7 +75,8 @@ def test_a_pipe_gets_plain_lines_on_standard_error(finished):
     assert finished.out == ""
     assert "\r" not in finished.err
     lines = finished.err.splitlines()
-    assert [line.split("  ")[0] for line in lines[:-1]] == [f"step {step}/60" for step in range(10, 61, 10)]
+    assert lines[0] == "discriminator: 2 updates a step; the log shows the metrics of the last one"
+    assert [line.split("  ")[0] for line in lines[1:-1]] == [f"{step}/60 steps" for step in range(10, 61, 10)]
     assert lines[-1] == f"pictures and evaluation.json are in runs/{finished.workdir.name}"
 
 
@@ -107,7 +108,8 @@ def test_a_terminal_gets_a_bar(place):
 
 def test_a_run_ends_when_nobody_reads_its_progress(place):
     process = start(place.env, place.folder, "--config", "tiny.py", "--workdir", "unread")
-    assert process.stderr.readline().startswith("step 10/60")
+    assert process.stderr.readline().startswith("discriminator: 2 updates a step")
+    assert process.stderr.readline().startswith("10/60 steps")
     process.stderr.close()
     process.stderr = None
     process.communicate()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from examples import FAMILIES, STATE
 
-from genjax.runs import checkpoints
+from genjax.runs.checkpoints import open_checkpoints
 from genjax.training import optimisers, trials
 from genjax.training.scan import advance, make_train
 from genjax.types import Aux, Batch, DataSpec, Family, Model, Objective
@@ -68,10 +68,10 @@ def test_it_learns_and_its_state_moves(name):
 def test_it_resumes_to_the_bit_from_a_checkpoint(name, tmp_path):
     whole, _ = run(name, 6)
     half, _ = run(name, 3)
-    with checkpoints.opened(tmp_path) as manager:
-        checkpoints.save(manager, half)
-    with checkpoints.opened(tmp_path) as manager:
-        restored = checkpoints.restore_newest(manager, jax.eval_shape(lambda: half), lambda line: pytest.fail(line))
+    with open_checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(half)
+    with open_checkpoints(tmp_path) as checkpoints:
+        restored = checkpoints.restore_newest(jax.eval_shape(lambda: half), lambda line: pytest.fail(line))
     chex.assert_trees_all_equal(run(name, 3, restored)[0], whole)
 
 

@@ -12,7 +12,7 @@ import pytest
 from command import checkpoint_steps, environment, free_port, rows, run_train, start, wait_for_step
 
 from genjax.commands import train
-from genjax.runs.programs import share_out
+from genjax.runs.programs import select_devices
 from genjax.system import processes
 from genjax.training import sharding
 from genjax.types import InputError
@@ -203,7 +203,7 @@ def devices(*owners):
     [(0, 8, [0, 2, 1, 3]), (0, 6, [0, 1]), (2, 8, [0, 1]), (4, 8, [0, 2, 1, 3])],
 )
 def test_every_process_lends_as_many_devices(wanted, batch, used):
-    assert [device.id for device in share_out(sharding.by_process(devices(0, 1, 0, 1)), wanted, batch)] == used
+    assert [device.id for device in select_devices(sharding.by_process(devices(0, 1, 0, 1)), wanted, batch)] == used
 
 
 @pytest.mark.parametrize(
@@ -217,4 +217,4 @@ def test_every_process_lends_as_many_devices(wanted, batch, used):
 )
 def test_what_processes_cannot_share_is_refused(wanted, batch, message):
     with pytest.raises(InputError, match=message):
-        share_out(sharding.by_process(devices(0, 0, 1, 1)), wanted, batch)
+        select_devices(sharding.by_process(devices(0, 0, 1, 1)), wanted, batch)

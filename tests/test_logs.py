@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from genjax.runs import logs
+from genjax.system import progress
 from genjax.system.files import write_atomically
 from genjax.types import InputError
 
@@ -123,7 +124,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_every_row_is_on_disk_when_write_returns(tmp_path):
-    with logs.open_logs(tmp_path, 0, 30, io.StringIO()) as run:
+    with logs.open_log(tmp_path, 0, 30, io.StringIO()) as run:
         for s in (10, 20, 30):
             run.write(row(s))
             assert (tmp_path / "metrics.jsonl").read_bytes() == b"".join(WHOLE[: s // 10])
@@ -131,7 +132,7 @@ def test_every_row_is_on_disk_when_write_returns(tmp_path):
 
 @pytest.mark.parametrize("second", [10, 5])
 def test_a_step_has_one_row(tmp_path, second):
-    with logs.open_logs(tmp_path, 0, 30, io.StringIO()) as run:
+    with logs.open_log(tmp_path, 0, 30, io.StringIO()) as run:
         run.write(row(10))
         with pytest.raises(ValueError, match="a step has one row"):
             run.write(row(second))
@@ -139,10 +140,10 @@ def test_a_step_has_one_row(tmp_path, second):
 
 
 def test_a_new_run_may_log_step_0_and_a_resumed_one_may_not_repeat(tmp_path):
-    with logs.open_logs(tmp_path, 0, 30, io.StringIO()) as run:
+    with logs.open_log(tmp_path, 0, 30, io.StringIO()) as run:
         run.write(row(0))
         run.write(row(10))
-    with logs.open_logs(tmp_path, 10, 30, io.StringIO()) as run, pytest.raises(ValueError, match="step 10"):
+    with logs.open_log(tmp_path, 10, 30, io.StringIO()) as run, pytest.raises(ValueError, match="step 10"):
         run.write(row(10))
     assert [r["step"] for r in logs.read_metrics(tmp_path / "metrics.jsonl")] == [0, 10]
 
@@ -150,10 +151,10 @@ def test_a_new_run_may_log_step_0_and_a_resumed_one_may_not_repeat(tmp_path):
 def test_tensorboard_gets_scalars_and_images_and_purges_on_resume(tmp_path):
     picture = np.zeros((4, 6, 1), np.uint8)
     picture[1, 2] = 178
-    with logs.open_logs(tmp_path, 0, 30, io.StringIO()) as run:
+    with logs.open_log(tmp_path, 0, 30, io.StringIO()) as run:
         run.write(row(10, 2.5, **{"validation/loss": 3.5, "train/bad": math.nan}))
         run.images(10, {"samples": picture})
-    with logs.open_logs(tmp_path, 10, 30, io.StringIO()) as run:
+    with logs.open_log(tmp_path, 10, 30, io.StringIO()) as run:
         run.write(row(20, 1.25))
     values, purges = events(tmp_path)
     scalars = [(step, tag, v.simple_value) for step, tag, v in values if not v.HasField("image")]
@@ -166,29 +167,57 @@ def test_tensorboard_gets_scalars_and_images_and_purges_on_resume(tmp_path):
     np.testing.assert_array_equal(pixels, picture[..., 0])
 
 
-FAST = {"examples_per_second": 12345.6}
-
-
-def test_a_pipe_gets_one_plain_line_a_row(tmp_path, monkeypatch):
-    clock = iter([100.0, 110.0, 112.0, 114.0])
-    monkeypatch.setattr(logs.time, "monotonic", lambda: next(clock))
-    stream = io.StringIO()
-    shown = logs.lines(0, 3000, stream)
-    shown.show(row(1000, 123.456, **{"train/kl": 12.3, "validation/loss": 12500.0, "seconds": 8.0, **FAST}))
+def test_a_pipe_gets_one_plain_line_a_row(monkeypatch):
+    """The pace counts from the first row, in whose time compilation is."""
+    clock = iter([100.0, 110.0, 120.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    shown = progress.lines(stream := io.StringIO())
+    speed = {"seconds": 8.0, "examples_per_second": 12345.6}
+    first = row(1000, 123.456, **{"train/kl": 12.3, "validation/loss": 12500.0}, **speed)
+    shown.show(1000, 3000, logs.describe_row(first))
     shown.say("saved")
-    shown.show(row(2000, np.float32(0.0001234)))
-    shown.show(row(3000, math.nan))
+    shown.show(2000, 3000, logs.describe_row(row(2000, np.float32(0.0001234))))
+    shown.show(3000, 3000, logs.describe_row(row(3000, math.nan)))
     assert stream.getvalue().splitlines() == [
-        "step 1,000/3,000  loss 123.5  kl 12.3 | validation loss 12,500  | 125 steps/s  12,346 examples/s  eta 00:20",
+        "1,000/3,000 steps  loss 123.5  kl 12.3 | validation loss 12,500 | 12,346 examples/s",
         "saved",
-        "step 2,000/3,000  loss 0.0001234  eta 00:02",
-        "step 3,000/3,000  loss nan",
+        "2,000/3,000 steps  loss 0.0001234  100 steps/s  00:10 left",
+        "3,000/3,000 steps  loss nan  100 steps/s  00:00 left",
     ]
+
+
+def test_lines_that_come_too_soon_are_left_out_but_for_the_last(monkeypatch):
+    clock = iter([100.0, 101.0, 106.0, 107.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    shown = progress.lines(stream := io.StringIO(), seconds_between_lines=5)
+    for done in (0, 100, 600, 700):
+        shown.show(done, 700, "alive")
+    assert stream.getvalue().splitlines() == [
+        "0/700 steps  alive",
+        "600/700 steps  alive  100 steps/s  00:01 left",
+        "700/700 steps  alive  100 steps/s  00:00 left",
+    ]
+
+
+def test_a_bar_appears_with_the_first_step_and_its_total_may_change():
+    with terminal(columns=100) as (stream, written):
+        shown = progress.bar(stream)
+        shown.say("12 trials")
+        shown.show(50, 200, "one")
+        shown.show(100, 400, "two")
+        shown.close()
+        stream.close()
+        text = written()
+    assert text.startswith("12 trials\n")
+    assert "0/0" not in text
+    last = text.rsplit("\r", 1)[1]
+    for part in (" 25%", "100/400 steps", "steps/s", "left", "two"):
+        assert part in last
 
 
 def test_a_bar_shows_progress_and_ends_its_line_when_interrupted(tmp_path):
     def interrupted(stream):
-        with logs.open_logs(tmp_path, 50, 200, stream) as run:
+        with logs.open_log(tmp_path, 50, 200, stream) as run:
             run.write(row(100, 123.456))
             run.say("saved")
             raise KeyboardInterrupt
@@ -211,7 +240,7 @@ def test_a_bar_shows_progress_and_ends_its_line_when_interrupted(tmp_path):
 )
 def test_a_terminal_without_a_size_gets_lines(tmp_path, columns, rows, redraws):
     with terminal(columns, rows) as (stream, written):
-        with logs.open_logs(tmp_path, 0, 20, stream) as run:
+        with logs.open_log(tmp_path, 0, 20, stream) as run:
             run.write(row(10))
         stream.close()
         text = written()
@@ -221,10 +250,10 @@ def test_a_terminal_without_a_size_gets_lines(tmp_path, columns, rows, redraws):
 
 def test_a_pipe_gets_no_carriage_return(tmp_path):
     reader, writer = os.pipe()
-    with os.fdopen(writer, "w") as stream, logs.open_logs(tmp_path, 0, 20, stream) as run:
+    with os.fdopen(writer, "w") as stream, logs.open_log(tmp_path, 0, 20, stream) as run:
         run.write(row(10))
         run.write(row(20))
     text = os.read(reader, 65536).decode()
     os.close(reader)
     assert "\r" not in text
-    assert [line.split("  ")[0] for line in text.splitlines()] == ["step 10/20", "step 20/20"]
+    assert [line.split("  ")[0] for line in text.splitlines()] == ["10/20 steps", "20/20 steps"]

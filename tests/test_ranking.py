@@ -96,7 +96,7 @@ def test_rungs_by_hand(first, eta, steps, expected):
 
 
 def exploited(values, goal="min", share=0.25, seed=0):
-    return ranking.exploited(np.array(values), goal, share, np.random.default_rng(seed)).tolist()
+    return ranking.exploit(np.array(values), goal, share, np.random.default_rng(seed)).tolist()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ SOURCE = np.array([0, 1, 1, 2, 0, 5])  # 2 from 1, 3 from 2, 4 from 0: each from
 
 
 def explored(ranges, factor=2.0, seed=0):
-    return ranking.explored(HPARAMS, SOURCE, ranges, factor, np.random.default_rng(seed))
+    return ranking.explore(HPARAMS, SOURCE, ranges, factor, np.random.default_rng(seed))
 
 
 def test_only_copies_explore_times_or_over_the_factor():

@@ -53,25 +53,25 @@ def test_every_run_is_a_configuration_that_can_be_run():
 
 
 def test_a_row_is_read_from_all_of_its_runs(tmp_path):
-    from results.measured import row, told
+    from results.measured import format_figure, read_row
 
     one = experiment(protocol={"sampler": "prior"})
     prior, other = {"step": 20, "sampler": "prior"}, {"step": 20, "sampler": "gaussian"}
     mig = ("mig", 0.2, None, {"step": 20})
     evaluated(tmp_path / "a0", ("frechet_distance", 9.0, 0.1, other), ("frechet_distance", 1.0, 0.1, prior), mig)
-    assert row(one, one.rows[0], tmp_path) is None  # the other seed is missing
+    assert read_row(one, one.rows[0], tmp_path) is None  # the other seed is missing
     evaluated(tmp_path / "a1", ("frechet_distance", 3.0, 0.1, prior), mig)
-    found = row(one, one.rows[0], tmp_path)
+    found = read_row(one, one.rows[0], tmp_path)
     assert found is not None
     assert found["figures"]["fd"]["values"] == [1.0, 3.0]
     assert (found["seconds"], found["steps"]) == (7.0, 20)
-    assert told(found["figures"]["fd"]) == "2 [1 to 3]"
-    assert told({"values": [-86.9049], "error": 0.21}) == "-86.9 ± 0.21"
-    assert told({"values": [1.0, float("nan")], "error": None}) == "not finite in 1 of 2"
+    assert format_figure(found["figures"]["fd"]) == "2 [1 to 3]"
+    assert format_figure({"values": [-86.9049], "error": 0.21}) == "-86.9 ± 0.21"
+    assert format_figure({"values": [1.0, float("nan")], "error": None}) == "not finite in 1 of 2"
 
 
 def test_features_are_told_apart_without_their_hash(tmp_path):
-    from results.measured import row
+    from results.measured import read_row
 
     one = experiment(protocol={"features": "classifier:mnist"})._replace(columns=experiment().columns[:1])
     one = one._replace(rows=(one.rows[0]._replace(runs={"a0": one.rows[0].runs["a0"]}),))
@@ -81,20 +81,20 @@ def test_features_are_told_apart_without_their_hash(tmp_path):
         ("frechet_distance", 5.0, None, {**named, "features": "pixels"}),
         ("frechet_distance", 4.0, None, named),
     )
-    found = row(one, one.rows[0], tmp_path)
+    found = read_row(one, one.rows[0], tmp_path)
     assert found is not None
     assert found["figures"]["fd"]["values"] == [4.0]
 
 
 def test_seeds_of_a_sweep_are_its_trials(tmp_path):
     from results.experiments import EXPERIMENTS
-    from results.measured import row
+    from results.measured import read_row
 
     folder = tmp_path / "gan_ring8_seeds"
     folder.mkdir()
     head = "model.loss,seed,steps,test/modes_found,test/good_samples,seconds\n"
     (folder / "trials.csv").write_text(head + "minimax,0,50,8,0.9,2\nminimax,1,50,7,0.8,3\nnonsaturating,0,50,8,1,4\n")
-    found = row(EXPERIMENTS["ring8"], EXPERIMENTS["ring8"].rows[1], tmp_path)
+    found = read_row(EXPERIMENTS["ring8"], EXPERIMENTS["ring8"].rows[1], tmp_path)
     assert found is not None
     assert found["figures"]["modes found"]["values"] == [8, 7]
     assert (found["seconds"], found["steps"]) == (5, 50)
@@ -108,7 +108,10 @@ def test_what_was_not_run_says_so():
     text = markdown({"x": experiment()}, figures)
     assert "| a | 1 | 1 |  | 20 steps, 7 s (a CPU) |" in text
     assert "| b | not run |  | 12.3 (somebody) |  |" in text
-    assert "scripts/train.py --config configs/vae_digits.py --config.train.steps=20 --workdir runs/results/a0" in text
+    assert (
+        "uv run scripts/train.py --config configs/vae_digits.py --config.train.steps=20 --workdir runs/results/a0"
+        in text
+    )
 
 
 def test_the_page_is_what_its_figures_give():

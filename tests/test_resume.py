@@ -17,7 +17,7 @@ import pytest
 from command import checkpoint_steps, environment, rows, run_train, start, wait_for_step, write_config
 
 from genjax import config, data
-from genjax.runs import checkpoints
+from genjax.runs.checkpoints import open_checkpoints
 from genjax.runs.programs import make_run_programs
 
 FAR = {"hidden": (256,), "batch_size": 128, "steps": 400, "log_every": 10, "evaluate_every": 40}
@@ -67,6 +67,7 @@ def stopped_at_once(run):
         time.sleep(0.05)
     second = run("d", *settings)
     process.send_signal(signal.SIGINT)
+    process.stderr.readline()  # what the log shows of several updates
     first = process.stderr.readline()
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=10)[1]
@@ -100,8 +101,8 @@ def final_state():
     def read(workdir):
         settings = config.load(workdir.parent / "far.py")
         like = jax.eval_shape(make_run_programs(settings, data.load(settings.data.source)).init)
-        with checkpoints.opened(workdir / "checkpoints") as manager:
-            state = checkpoints.restore(manager, STEPS, like)
+        with open_checkpoints(workdir / "checkpoints") as checkpoints:
+            state = checkpoints.restore(STEPS, like)
         leaves = jax.tree_util.tree_leaves_with_path(state)
         return {jax.tree_util.keystr(path): np.asarray(leaf).tobytes() for path, leaf in leaves}
 

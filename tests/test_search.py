@@ -29,14 +29,14 @@ def sweep(*swept, base="vae_digits", **changes):
 
 def planned(made):
     settings.check(made)
-    return plan.trials(made, plan.points(made))
+    return plan.make_trials(made, plan.make_points(made))
 
 
 def points(*swept, **changes):
     """The values of each point, in the order of the axes."""
     made = sweep(*swept, **changes)
     settings.check(made)
-    found = plan.points(made)
+    found = plan.make_points(made)
     names = [axis.setting for axis in swept if axis.setting != "seed"]
     assert all(list(point) == names for point in found)
     return [tuple(point.values()) for point in found]
@@ -90,7 +90,7 @@ NEARLY_ONE = math.nextafter(1, 0)
 )
 def test_values_along_an_axis_by_hand(axis, table):
     for u, expected in table.items():
-        value = axes.at(axis, u)
+        value = axes.value_at(axis, u)
         assert value == (pytest.approx(expected, rel=1e-12) if isinstance(expected, float) else expected)
         assert type(value) is type(expected)
 
@@ -99,7 +99,7 @@ def test_values_along_an_axis_by_hand(axis, table):
 def test_a_draw_stays_in_its_range(low):
     for make in (uniform, log_uniform):
         for high in (0.9, 1.1, 3.3, 1e7):
-            drawn = [axes.at(make(BETA, low, high), u) for u in (0.0, 5e-324, 0.5, NEARLY_ONE)]
+            drawn = [axes.value_at(make(BETA, low, high), u) for u in (0.0, 5e-324, 0.5, NEARLY_ONE)]
             assert low <= min(drawn) <= max(drawn) <= high
 
 
@@ -154,7 +154,7 @@ def test_trials_are_points_with_each_seed():
         assert trial.settings == {BETA: beta, HIDDEN: (8, 4), "seed": seed}
         single = {BETA: str(beta), HIDDEN: "8,4", "seed": str(seed)}
         assert config.to_json(trial.config) == config.to_json(config.override(made.base, single))
-    later = plan.trials(made, plan.points(made)[1:], 10, 5)
+    later = plan.make_trials(made, plan.make_points(made)[1:], 10, 5)
     assert [(trial.number, trial.point, trial.settings[BETA]) for trial in later] == [(10, 5, 2.0), (11, 5, 2.0)]
     assert config.digest(made) == before
 
@@ -188,7 +188,7 @@ def test_numpys_numbers_are_numbers():
     ],
 )
 def test_static_settings_alone_part_the_trials(base, swept, expected):
-    groups = plan.groups(planned(sweep(*swept, base=base)))
+    groups = plan.group_trials(planned(sweep(*swept, base=base)))
     assert [[trial.number for trial in group] for group in groups] == expected
 
 
@@ -200,7 +200,7 @@ def test_an_objectives_own_hyperparameter_is_an_axis():
 
 def test_a_point_in_short():
     point = {BETA: 1 / 3, "optim.generator.optimiser": "sgd", HIDDEN: (8, 4), "seed": 2}
-    assert plan.told(point) == "beta=0.3333 generator.optimiser=sgd hidden=(8, 4) seed=2"
+    assert plan.describe(point) == "beta=0.3333 generator.optimiser=sgd hidden=(8, 4) seed=2"
 
 
 AXES = [
@@ -460,7 +460,7 @@ def test_trials_have_the_bases_settings_where_they_act():
     trials = planned(sweep(PENALTIES, base="gan_ring8"))
     assert [trial.config.hparams.r1_weight for trial in trials] == [1.0, 0.03]
     assert [trial.config.model.hidden for trial in planned(sweep(NETWORKS))] == [(256, 256), (512,)]
-    assert len(plan.groups(planned(sweep(NETWORKS)))) == 2
+    assert len(plan.group_trials(planned(sweep(NETWORKS)))) == 2
 
 
 @pytest.mark.parametrize(

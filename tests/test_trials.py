@@ -187,8 +187,9 @@ def test_a_population_copies_the_best(base, tmp_path):
 def test_what_memory_does_not_hold_runs_in_slices(base, tmp_path):
     axes = (RATES, values("seed", 0, 1, 2))
     whole, _ = ran(swept(base, axes), tmp_path / "w")
-    made = batches.maker()(whole_config(base, axes), 4, "map")
-    sliced, said = ran(swept(base, axes, memory_bytes=max(made.needs(10), made.needs_to_evaluate())), tmp_path / "s")
+    made = batches.program_maker()(whole_config(base, axes), 4, "map")
+    memory = max(made.bytes_to_train(10), made.bytes_to_evaluate())
+    sliced, said = ran(swept(base, axes, memory_bytes=memory), tmp_path / "s")
     assert "memory holds 4 of a group's 9 trials: 3 at a time" in said
     assert len(list((tmp_path / "s" / "batches" / "000").glob("cohort-*.npz"))) == 3
     assert [row["diverged_at"] for row in sliced] == [row["diverged_at"] for row in whole]

@@ -1,4 +1,4 @@
-"""The search of Lucic et al. 2018 on MNIST: `scripts/sweep.py --config configs/sweeps/gan_lucic_mnist.py`.
+"""The search of Lucic et al. 2018 on MNIST: `uv run scripts/sweep.py --config configs/sweeps/gan_lucic_mnist.py`.
 
 Their space: the learning rate from 1e-5 to 1e-2 evenly in its logarithm, Adam's beta1 from 0 to 1, one or five critic
 steps; 100 trials of 20 epochs, batches of 64. Here the net is the DCGAN of `configs/gan_conv_mnist.py`, without its

@@ -1,4 +1,4 @@
-"""Which GANs find all eight modes: `scripts/sweep.py --config configs/sweeps/gan_ring8.py`.
+"""Which GANs find all eight modes: `uv run scripts/sweep.py --config configs/sweeps/gan_ring8.py`.
 
 The loss is static, a program for each; the weight of the R1 penalty and both players' learning rate are traced.
 Reached (JAX 0.10.2, CPU): the non-saturating loss finds all eight modes on every seed of every setting, minimax on all

@@ -1,4 +1,4 @@
-"""Whether luck decides which modes a GAN finds: `scripts/sweep.py --config configs/sweeps/gan_ring8_seeds.py`.
+"""Whether luck decides which modes a GAN finds: `uv run scripts/sweep.py --config configs/sweeps/gan_ring8_seeds.py`.
 
 Ten seeds for each of two losses, on `gan_ring8` with players of three narrower layers and a third of the penalty. The
 loss is static, a program for each. Reached (JAX 0.10.2, CPU; good samples lie within 3 sigma of a mode, of 2,500):

@@ -31,9 +31,15 @@ def run_quietly(command: Callable[[], int]) -> int:
         signal.signal(signal.SIGINT, before)
 
 
-def config_parser(description: str) -> argparse.ArgumentParser:
-    """The parser of a command that takes a configuration, a folder, and the place among many hosts."""
+def config_parser(script: str, description: str) -> argparse.ArgumentParser:
+    """The parser of a command that takes a configuration, a folder, and the place among many hosts.
+
+    Args:
+      script: the name of the file in `scripts/`.
+      description: of what the command does.
+    """
     parser = argparse.ArgumentParser(
+        prog=f"uv run scripts/{script}",
         usage="%(prog)s --config FILE [--config.SETTING=VALUE ...] [--workdir FOLDER]"
         " [--coordinator HOST:PORT --num-processes N --process-id I]",
         description=description,

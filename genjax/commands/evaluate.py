@@ -17,7 +17,7 @@ def main(arguments: Sequence[str], description: str) -> int:
 def _evaluate(arguments: Sequence[str], description: str) -> int:
     from genjax.evaluation import options
 
-    parsed = _evaluation_parser(description).parse_args(arguments)
+    parsed = evaluation_parser(description).parse_args(arguments)
     chosen = options.Options(**{name: getattr(parsed, name) for name in options.Options._fields})
     options.check(chosen)
     from genjax.system import processes
@@ -30,10 +30,12 @@ def _evaluate(arguments: Sequence[str], description: str) -> int:
     return 0
 
 
-def _evaluation_parser(description: str) -> argparse.ArgumentParser:
+def evaluation_parser(description: str) -> argparse.ArgumentParser:
+    """The parser of the command."""
     from genjax.evaluation.options import CHECKPOINTS, METRICS, SPLITS, Options
 
     parser = argparse.ArgumentParser(
+        prog="uv run scripts/evaluate.py",
         usage="%(prog)s --workdir FOLDER [--metrics NAME ...] [options]",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -54,9 +56,9 @@ def _evaluation_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_option(parser: argparse.ArgumentParser, plain: Any, name: str, told: str) -> None:
-    """An argument for a field of a record, of the field's type, with its default."""
-    default = getattr(plain, name)
+def _add_option(parser: argparse.ArgumentParser, defaults: Any, name: str, description: str) -> None:
+    """Adds an argument for a field of a record, of the field's type, with its default."""
+    default = getattr(defaults, name)
     several: dict[str, Any] = {"nargs": "+"} if isinstance(default, tuple) else {"type": type(default)}
-    shown = f"{told} (default {default})" if default else told
-    parser.add_argument(f"--{name.replace('_', '-')}", default=default, metavar=name[0].upper(), help=shown, **several)
+    text = f"{description} (default {default})" if default else description
+    parser.add_argument(f"--{name.replace('_', '-')}", default=default, metavar=name[0].upper(), help=text, **several)

@@ -1,5 +1,6 @@
 """The command line of `scripts/sweep.py`."""
 
+import argparse
 from collections.abc import Sequence
 
 from genjax.commands.arguments import assignments, config_parser, default_workdir, print_notices, refuse, run_quietly
@@ -10,12 +11,18 @@ def main(arguments: Sequence[str], description: str) -> int:
     return run_quietly(lambda: _sweep(arguments, description))
 
 
+def sweep_parser(description: str) -> argparse.ArgumentParser:
+    """The parser of the command's own arguments; settings are parsed apart."""
+    parser = config_parser("sweep.py", description)
+    parser.add_argument("--export-best", type=int, default=0, metavar="N", help="write the best N trials as workdirs")
+    return parser
+
+
 def _sweep(arguments: Sequence[str], description: str) -> int:
     from genjax import config as configs
     from genjax.sweeps import settings
 
-    parser = config_parser(description)
-    parser.add_argument("--export-best", type=int, default=0, metavar="N", help="write the best N trials as workdirs")
+    parser = sweep_parser(description)
     parsed, rest = parser.parse_known_args(arguments)
     typed = assignments(rest)
     config, notices = settings.drop_unused(settings.override(configs.load(parsed.config), typed), typed)

@@ -13,7 +13,7 @@ def main(arguments: Sequence[str], description: str) -> int:
 def _train(arguments: Sequence[str], description: str) -> int:
     from genjax import config as configs
 
-    parsed, rest = config_parser(description).parse_known_args(arguments)
+    parsed, rest = config_parser("train.py", description).parse_known_args(arguments)
     loaded = configs.load(parsed.config)
     if "base" in loaded:
         refuse(f"{parsed.config} is a sweep: start it with scripts/sweep.py")

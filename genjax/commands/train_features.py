@@ -18,7 +18,7 @@ def main(arguments: Sequence[str], description: str) -> int:
     Raises:
       InputError: the arguments or the data cannot be used.
     """
-    known = _parser(description).parse_args(arguments)
+    known = features_parser(description).parse_args(arguments)
     if known.epochs is not None and known.epochs < 1:
         _refuse(f"--epochs={known.epochs} must be at least 1")
     if not known.out.is_dir():
@@ -76,9 +76,13 @@ def _check(dataset: data.Dataset) -> None:
             _refuse(f"{dataset.name}: a classifier needs labels from 0 to {CLASSES - 1}, one for each image")
 
 
-def _parser(description: str) -> argparse.ArgumentParser:
+def features_parser(description: str) -> argparse.ArgumentParser:
+    """The parser of the command."""
     parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="uv run scripts/train_features.py",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--source", required=True, help="a data source of 28x28 grey images, such as tfds:mnist")
     parser.add_argument("--seed", type=int, default=0)

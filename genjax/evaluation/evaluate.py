@@ -50,6 +50,7 @@ def evaluate(workdir: Path, options: Options, stream: TextIO = sys.stderr) -> di
         print(line, file=stream, flush=True)
 
     config = read_config(workdir)
+    compiler.ask_for_determinism(config.train.deterministic)
     compiler.keep_programs()
     with claim(workdir, config):
         loaded = load_run(workdir, options.checkpoint, say)

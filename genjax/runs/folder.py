@@ -1,4 +1,4 @@
-"""The folder of a run: whose it is, and that one process at a time writes to it."""
+"""The folder of a run: which configuration it belongs to, and that one process at a time writes to it."""
 
 import fcntl
 import json
@@ -13,23 +13,36 @@ from genjax.system.files import write_atomically
 from genjax.types import InputError
 
 
-@contextmanager
-def claim(workdir: Path, config: Mapping[str, Any]) -> Iterator[None]:
-    """Makes the folder this configuration's and this run's own for the length of the block.
+def check_folder(workdir: Path, config: Mapping[str, Any]) -> None:
+    """Refuses a folder that cannot be used; writes nothing.
 
-    Of several processes that were started together the first holds it, and all are told what is in the way.
+    Of several processes that were started together the first one looks, and all of them raise what it finds.
 
     Raises:
-      InputError: another run holds it, it belongs to another configuration, or the processes were given several.
+      InputError: the folder belongs to another configuration, or the processes were given several configurations.
     """
     ours = configs.to_json(config)
-    theirs = processes.broadcast_bytes(ours.encode()).decode()
-    with ExitStack() as held:
+    of_primary = processes.broadcast_bytes(ours.encode()).decode()
+    with processes.raise_together():
+        if differing := configs.differences(ours, of_primary):
+            raise InputError(f"the processes have different settings; the first has {'; '.join(differing)}")
+        if processes.is_primary():
+            _check_config(workdir / "config.json", ours)
+
+
+@contextmanager
+def claim(workdir: Path, config: Mapping[str, Any]) -> Iterator[None]:
+    """Makes the folder this configuration's and this process's own for the length of the block.
+
+    Call it after everything else that can be refused: it writes. Of several processes the first one holds the folder.
+
+    Raises:
+      InputError: another process holds it, it cannot be written, or it belongs to another configuration.
+    """
+    with ExitStack() as stack:
         with processes.raise_together():
-            if differing := configs.differences(ours, theirs):
-                raise InputError(f"the processes have different settings; the first has {'; '.join(differing)}")
             if processes.is_primary():
-                held.enter_context(_hold(workdir, ours))
+                stack.enter_context(_hold(workdir, configs.to_json(config)))
         yield
 
 
@@ -46,29 +59,33 @@ def _hold(workdir: Path, ours: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(f"{workdir} is in use by another process") from error
-        _match(workdir / "config.json", ours)
+        path = workdir / "config.json"
+        _check_config(path, ours)
+        if not path.exists() or path.read_text() != ours:
+            write_atomically(path, ours.encode())
         yield
 
 
-def _match(path: Path, ours: str) -> None:
-    """The folder's configuration is ours, or the same with fewer steps: then it has ours from now on."""
-    if not path.exists() or _goes_on(path, ours):
-        write_atomically(path, ours.encode())
+def _check_config(path: Path, ours: str) -> None:
+    """Refuses a folder whose configuration is another one; the same with fewer steps is ours from now on."""
+    if not path.exists():
         return
     try:
-        differing = configs.differences(ours, path.read_text())
+        theirs = path.read_text()
+        differing = [] if _has_fewer_steps(theirs, ours) else configs.differences(ours, theirs)
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is not a configuration; delete it or choose another folder") from error
     if differing:
         raise InputError(f"{path.parent} belongs to another configuration; it has {'; '.join(differing)}")
 
 
-def _goes_on(path: Path, ours: str) -> bool:
-    before, after = path.read_bytes(), json.loads(ours)
+def _has_fewer_steps(theirs: str, ours: str) -> bool:
+    """Whether the configurations differ in `train.steps` alone, and ours has more."""
+    before, after = json.loads(theirs), json.loads(ours)
     try:
-        steps = json.loads(before)["train.steps"]
-        return steps < after["train.steps"] and json.loads(before) == {**after, "train.steps": steps}
-    except (ValueError, KeyError, TypeError):
+        steps = before["train.steps"]
+        return steps < after["train.steps"] and before == {**after, "train.steps": steps}
+    except (KeyError, TypeError):
         return False
 
 

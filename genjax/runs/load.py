@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,11 +13,12 @@ from ml_collections import ConfigDict
 from genjax import config as configs
 from genjax import data
 from genjax.data import Dataset
-from genjax.runs import checkpoints
+from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.programs import check_fit
+from genjax.system.messages import first_line
 from genjax.training.scan import make_train
 from genjax.training.step import averaged_params
-from genjax.types import DataSpec, InputError, Model, Params
+from genjax.types import DataSpec, InputError, Model, Params, TrainState
 
 
 class LoadedRun(NamedTuple):
@@ -77,8 +78,8 @@ def load_run(
     functions = make_train(config, spec)
     check_fit(config, dataset, functions)
     like = jax.eval_shape(lambda: functions.init(hparams, jax.random.key(config.seed)))
-    with checkpoints.opened(workdir / "checkpoints") as manager:
-        state = _restored(manager, checkpoint, like, workdir, say)
+    with open_checkpoints(workdir / "checkpoints") as checkpoints:
+        state = _restore(checkpoints, checkpoint, like, workdir, say)
     model = functions.model(hparams, jnp.asarray(state.step))
     return LoadedRun(workdir, config, dataset, spec, model, averaged_params(state), int(state.step))
 
@@ -99,16 +100,18 @@ def read_config(workdir: Path) -> ConfigDict:
     return config
 
 
-def _restored(manager: Any, checkpoint: str, like: Any, workdir: Path, say: Callable[[str], None]) -> Any:
+def _restore(
+    checkpoints: Checkpoints, name: str, like: TrainState, workdir: Path, say: Callable[[str], None]
+) -> TrainState:
+    """Reads the checkpoint of a name, `newest` or `best`."""
     state = None
-    if checkpoint == "newest":
-        state = checkpoints.restore_newest(manager, like, say)
-    elif (best := manager.best_step()) is not None:
+    if name == "newest":
+        state = checkpoints.restore_newest(like, say)
+    elif (step := checkpoints.best_step()) is not None:
         try:
-            state = checkpoints.restore(manager, best, like)
+            state = checkpoints.restore(step, like)
         except Exception as error:  # whatever a damaged file makes the reader raise
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise InputError(f"checkpoint {best} of {workdir} cannot be read: {reason}") from error
+            raise InputError(f"checkpoint {step} of {workdir} cannot be read: {first_line(error)}") from error
     if state is None:
         raise InputError(f"{workdir} has no checkpoint yet")
     return state

@@ -1,4 +1,4 @@
-"""Where a run's numbers go: `metrics.jsonl`, TensorBoard, and a bar on the terminal or lines in a pipe.
+"""The logs of a run: `metrics.jsonl`, TensorBoard, and what the person who watches sees.
 
 A row is one flat mapping: `step`, `train/<name>`, `validation/<name>`, and the only two entries that depend on the
 clock, `seconds` and `examples_per_second`. A step has one row, so its train and validation values are written together.
@@ -9,13 +9,14 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TextIO
+from typing import Any, BinaryIO, Protocol, TextIO
 
 import numpy as np
 
 from genjax.system.files import write_atomically
+from genjax.system.progress import Progress, open_progress, short
 from genjax.types import InputError
 
 # JSON has no number for these, and `null` could not be read back: the names are those that protobuf's JSON uses.
@@ -83,93 +84,41 @@ def open_metrics(path: str | os.PathLike[str], step: int) -> BinaryIO:
     return path.open("ab", buffering=0)
 
 
-class Progress(NamedTuple):
-    """What a person watches: `show(row)`, `say(message)`, `close()`."""
+class Log(Protocol):
+    """Where the numbers of one run go."""
 
-    show: Callable[[Mapping[str, Any]], None]
-    say: Callable[[str], None]
-    close: Callable[[], None]
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Records the row of one step."""
+        ...
 
+    def images(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
+        """Records pictures, `{name: [H, W, C]}` uint8, one channel or three."""
+        ...
 
-def _short(value: float) -> str:
-    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.4g}"
-
-
-def _losses(row: Mapping[str, Any]) -> str:
-    """`loss 123.4  kl 12.3 | validation loss 125`."""
-    groups = []
-    for prefix, title in (("train/", ""), ("validation/", "validation ")):
-        values = [f"{k.removeprefix(prefix)} {_short(float(v))}" for k, v in row.items() if k.startswith(prefix)]
-        groups += [title + "  ".join(values)] if values else []
-    return " | ".join(groups)
+    def say(self, message: str) -> None:
+        """Prints a line for the person who watches."""
+        ...
 
 
-def bar(step: int, total_steps: int, stream: TextIO) -> Progress:
-    """Progress on a terminal: one bar that redraws itself."""
-    from tqdm import tqdm
+class NullLog:
+    """A log that keeps nothing: for the processes beside the first one."""
 
-    line = tqdm(
-        total=total_steps,
-        initial=step,
-        file=stream,
-        unit=" steps",
-        dynamic_ncols=True,
-        mininterval=0,
-        miniters=1,
-        bar_format="{percentage:3.0f}% {bar:12} {n:,}/{total:,}  {rate_noinv_fmt}  {remaining} left  {desc}",
-    )
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Does nothing."""
 
-    def show(row: Mapping[str, Any]) -> None:
-        line.set_description_str(_losses(row), refresh=False)
-        line.update(row["step"] - line.n)
+    def images(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
+        """Does nothing."""
 
-    def say(message: str) -> None:
-        line.write(message, file=stream)
-
-    return Progress(show, say, line.close)
+    def say(self, message: str) -> None:
+        """Does nothing."""
 
 
-def lines(step: int, total_steps: int, stream: TextIO) -> Progress:
-    """Progress in a pipe or a file: one plain line a row."""
-    from tqdm import tqdm
+class FileLog:
+    """The open files of one run and its display; see `open_log`. Leaving its `with` block closes them all."""
 
-    since, before = (step, time.monotonic()), step
-
-    def show(row: Mapping[str, Any]) -> None:
-        nonlocal since, before
-        done, now = row["step"], time.monotonic()
-        parts = [f"step {done:,}/{total_steps:,}", _losses(row)]
-        if "examples_per_second" in row:
-            pace = (done - before) / float(row["seconds"])
-            parts.append(f"| {_short(pace)} steps/s  {float(row['examples_per_second']):,.0f} examples/s")
-        if since[0] < done < total_steps:
-            left = (total_steps - done) * (now - since[1]) / (done - since[0])
-            parts.append(f"eta {tqdm.format_interval(left)}")
-        if since[0] == step:  # compilation is in the first row's time: the pace counts from here
-            since = (done, now)
-        before = done
-        say("  ".join(part for part in parts if part))
-
-    def say(message: str) -> None:
-        print(message, file=stream, flush=True)
-
-    return Progress(show, say, lambda: None)
-
-
-def draws(stream: TextIO) -> bool:
-    """Whether a bar can be drawn there."""
-    try:
-        columns, rows = os.get_terminal_size(stream.fileno())  # 0 in a container's terminal that nobody sized
-    except (OSError, ValueError):
-        return False
-    return columns > 0 and rows > 2  # on fewer tqdm hides its bar
-
-
-class Logs:
-    """The open outputs of one run; see `open_logs`. Leaving its `with` block closes them, on Ctrl-C as well."""
-
-    def __init__(self, metrics: BinaryIO, tensorboard: Any, progress: Progress, step: int):
-        self.metrics, self.tensorboard, self.progress, self.step = metrics, tensorboard, progress, step
+    def __init__(self, metrics: BinaryIO, tensorboard: Any, progress: Progress, step: int, total_steps: int):
+        self._metrics, self._tensorboard, self._progress = metrics, tensorboard, progress
+        self._step, self._total_steps = step, total_steps
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Records one row everywhere; its step must be later than the last row's.
@@ -177,37 +126,45 @@ class Logs:
         A row that must survive a kill is written before the checkpoint of its step is.
         """
         step = int(row["step"])
-        if step <= self.step:
-            raise ValueError(f"a row for step {step} after that of step {self.step}: a step has one row")
-        self.metrics.write(encode_row(row))
-        self.step = step
+        if step <= self._step:
+            raise ValueError(f"a row for step {step} after that of step {self._step}: a step has one row")
+        self._metrics.write(encode_row(row))
+        self._step = step
         for name, value in row.items():
             if name != "step" and math.isfinite(value):
-                self.tensorboard.add_scalar(name, float(value), step)
-        self.progress.show(row)
+                self._tensorboard.add_scalar(name, float(value), step)
+        self._progress.show(step, self._total_steps, describe_row(row))
 
     def images(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
-        """Shows pictures in TensorBoard: `{name: [H, W, C]}` uint8, one channel or three."""
+        """Shows pictures in TensorBoard."""
         for name, picture in pictures.items():
-            self.tensorboard.add_image(name, picture, step, dataformats="HWC")
+            self._tensorboard.add_image(name, picture, step, dataformats="HWC")
 
     def say(self, message: str) -> None:
-        """Prints a line for the person who watches, without breaking the bar."""
-        self.progress.say(message)
+        """Prints a line without breaking the bar."""
+        self._progress.say(message)
 
-    def close(self) -> None:
-        self.progress.close()
-        self.tensorboard.close()
-        self.metrics.close()
-
-    def __enter__(self) -> "Logs":
+    def __enter__(self) -> "FileLog":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._progress.close()
+        self._tensorboard.close()
+        self._metrics.close()
 
 
-def open_logs(workdir: str | os.PathLike[str], step: int, total_steps: int, stream: TextIO | None = None) -> Logs:
+def describe_row(row: Mapping[str, Any]) -> str:
+    """`loss 123.4  kl 12.3 | validation loss 125 | 9,000 examples/s`."""
+    groups = []
+    for prefix, title in (("train/", ""), ("validation/", "validation ")):
+        values = [f"{k.removeprefix(prefix)} {short(float(v))}" for k, v in row.items() if k.startswith(prefix)]
+        groups += [title + "  ".join(values)] if values else []
+    if "examples_per_second" in row:
+        groups.append(f"{float(row['examples_per_second']):,.0f} examples/s")
+    return " | ".join(groups)
+
+
+def open_log(workdir: str | os.PathLike[str], step: int, total_steps: int, stream: TextIO | None = None) -> FileLog:
     """Opens every output of a run.
 
     Args:
@@ -224,6 +181,5 @@ def open_logs(workdir: str | os.PathLike[str], step: int, total_steps: int, stre
     tensorboard = SummaryWriter(
         os.fspath(workdir), purge_step=step + 1 if step else 0, flush_secs=10, filename_suffix=suffix
     )
-    out = sys.stderr if stream is None else stream
-    progress = (bar if draws(out) else lines)(step, total_steps, out)
-    return Logs(metrics, tensorboard, progress, step or -1)  # a new run may have a row for step 0
+    progress = open_progress(sys.stderr if stream is None else stream)
+    return FileLog(metrics, tensorboard, progress, step or -1, total_steps)  # a new run may have a row for step 0

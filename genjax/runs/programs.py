@@ -1,4 +1,4 @@
-"""A configuration and its data, compiled for this machine's devices."""
+"""The compiled functions of one run, for its data and this machine's devices."""
 
 from collections.abc import Callable
 from functools import partial
@@ -65,6 +65,7 @@ def make_run_programs(config: ConfigDict, dataset: Dataset) -> RunPrograms:
 
     feed = feeding.resident if dataset.train.x.nbytes <= config.data.resident_bytes else feeding.streamed
     init, evaluate = jax.jit(functions.init), jax.jit(functions.evaluate)
+    jax.eval_shape(init, hparams, rng)  # a model that does not fit its data is refused here
 
     def on_devices(batch: Batch) -> Batch:
         return replicate(jax.tree.map(jnp.asarray, batch))
@@ -108,22 +109,31 @@ def check_fit(config: ConfigDict, dataset: Dataset, functions: Train) -> int:
 
 def _placement(config: ConfigDict) -> tuple[Callable[[Batch], Batch], Callable[[Array], Array], Callable[[Any], Any]]:
     """How batches, indices and all the rest lie on the devices: as they are on one; on several split, or repeated."""
-    used = share_out(sharding.by_process(jax.devices()), config.train.devices, config.train.batch_size)
-    if len(used) == 1:
+    devices = select_devices(sharding.by_process(jax.devices()), config.train.devices, config.train.batch_size)
+    if len(devices) == 1:
         return lambda batches: batches, lambda indices: indices, lambda tree: tree
-    grid = sharding.batch_mesh(used)
-    return sharding.shard_batches(grid), sharding.replicate_indices(grid), partial(sharding.replicate, grid)
+    mesh = sharding.batch_mesh(devices)
+    return sharding.shard_batches(mesh), sharding.replicate_indices(mesh), partial(sharding.replicate, mesh)
 
 
-def share_out(processes: list[list[Any]], wanted: int, batch: int) -> list[Any]:
-    """As many devices of each process as are wanted, or as the batch can be split over."""
-    many, most = len(processes), min(map(len, processes))
-    owners = "this machine has" if many == 1 else f"{many} processes have"
-    if wanted > many * most:
-        raise InputError(f"train.devices = {wanted}, but {owners} {many * most}")
-    if wanted % many:
-        raise InputError(f"train.devices = {wanted} cannot be shared out among {many} processes")
-    if batch % (wanted or many):
-        raise InputError(f"train.batch_size = {batch} cannot be split over {wanted or many} devices")
-    each = wanted // many or max(n for n in range(1, most + 1) if batch % (n * many) == 0)
-    return [device for devices in processes for device in devices[:each]]
+def select_devices(by_process: list[list[Any]], wanted: int, batch: int) -> list[Any]:
+    """Selects as many devices of each process as are wanted, or as the batch can be split over.
+
+    Args:
+      by_process: the devices of each process.
+      wanted: how many devices to use in all; 0 for as many as possible.
+      batch: examples, divided evenly among the devices.
+
+    Raises:
+      InputError: the devices cannot be selected so.
+    """
+    count, least = len(by_process), min(map(len, by_process))
+    owners = "this machine has" if count == 1 else f"{count} processes have"
+    if wanted > count * least:
+        raise InputError(f"train.devices = {wanted}, but {owners} {count * least}")
+    if wanted % count:
+        raise InputError(f"train.devices = {wanted} cannot be shared out among {count} processes")
+    if batch % (wanted or count):
+        raise InputError(f"train.batch_size = {batch} cannot be split over {wanted or count} devices")
+    per_process = wanted // count or max(n for n in range(1, least + 1) if batch % (n * count) == 0)
+    return [device for devices in by_process for device in devices[:per_process]]

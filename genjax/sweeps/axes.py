@@ -80,7 +80,7 @@ def options(axis: Axis) -> Sequence[Any]:
     return axis.of if axis.kind in LISTED else range(axis.of[0], axis.of[1] + 1)
 
 
-def at(axis: Axis, u: float) -> Any:
+def value_at(axis: Axis, u: float) -> Any:
     """The value at u in [0, 1): the inverse of the axis's distribution function."""
     if axis.kind not in CONTINUOUS:
         listed = options(axis)

@@ -16,15 +16,13 @@ from genjax.sweeps import plan, programs, ranking
 from genjax.sweeps.cohorts import Cohort
 from genjax.sweeps.plan import Point, Trial
 from genjax.sweeps.programs import CohortPrograms
-from genjax.sweeps.watch import Watch
+from genjax.sweeps.study import Study
 from genjax.system import processes
 from genjax.system.messages import nearest_name
+from genjax.system.progress import Progress
 from genjax.types import InputError
 
-# The points of batch i and a study's own numbers for them; none where there is nothing more to try.
-Ask = Callable[[int], tuple[list[Point], list[int]]]
-# A point's number there, its value or None, and the step at which it was stopped, or None.
-Tell = Callable[[int, float | None, int | None], None]
+MakePrograms = Callable[[ConfigDict, int, str], CohortPrograms]  # (config of a group, number of trials, mode)
 
 
 class SweepContext(NamedTuple):
@@ -33,41 +31,41 @@ class SweepContext(NamedTuple):
     Attributes:
       config: of the sweep.
       workdir: its folder.
-      programs: `(config of a group, trials, mode) -> Programs`, made once.
+      programs: makes the programs of a group, each once.
       signals: that have arrived.
-      watch: for whom watches.
+      progress: the display.
       memory: bytes that a program may take on a device.
     """
 
     config: ConfigDict
     workdir: Path
-    programs: Callable[[ConfigDict, int, str], CohortPrograms]
+    programs: MakePrograms
     signals: list[int]
-    watch: Watch
+    progress: Progress
     memory: int
 
 
-class Batch(NamedTuple):
+class PointBatch(NamedTuple):
     """Points that are trained before the next ones are chosen: all of them, unless a study learns from results.
 
     Attributes:
       folder: of its files.
       cohorts: its trials.
-      asked: the study's own numbers of its points.
+      study_numbers: the study's own numbers of its points; empty without a study.
     """
 
     folder: Path
     cohorts: list[Cohort]
-    asked: list[int]
+    study_numbers: list[int]
 
 
-def maker() -> Callable[[ConfigDict, int, str], CohortPrograms]:
-    """`make_programs` with each data set loaded and placed once, and each program made once."""
+def program_maker() -> MakePrograms:
+    """Returns `make_cohort_programs` with each data set loaded and placed once, and each program made once."""
     load, resident = cache(data.load), programs.residence()
     made: dict[tuple[str, int, str], CohortPrograms] = {}
 
     def make(config: ConfigDict, count: int, mode: str) -> CohortPrograms:
-        key = (plan.program_of(config), count, mode)
+        key = (plan.program_name(config), count, mode)
         if key not in made:
             made[key] = programs.make_cohort_programs(config, load(config.data.source), count, mode, resident)
         return made[key]
@@ -75,88 +73,115 @@ def maker() -> Callable[[ConfigDict, int, str], CohortPrograms]:
     return make
 
 
-def batches(job: SweepContext, ask: Ask) -> Iterator[Batch]:
-    """Batch after batch, until nothing more is asked for; those whose folders tell of them are not asked for again."""
+def check_fit(config: ConfigDict, trials: list[Trial], make_programs: MakePrograms) -> None:
+    """Refuses a sweep whose data, devices, models or objective do not fit one another; writes and compiles nothing.
+
+    Args:
+      config: of the sweep.
+      trials: at least one for each program that the sweep may need.
+      make_programs: of `program_maker`.
+
+    Raises:
+      InputError: what does not fit, in one line.
+    """
+    for group in plan.group_trials(trials):
+        metrics = make_programs(group[0].config, len(group), "map").metrics()
+        nearest_name("validation metric", config.objective.metric, metrics)
+
+
+def point_batches(context: SweepContext, study: Study) -> Iterator[PointBatch]:
+    """Batch after batch, until the study has no more points; a batch that was written down is not asked for again."""
     trial, point = 0, 0
     for number in itertools.count():
-        folder = job.workdir / "batches" / f"{number:03d}"
-        planned = read(folder / "plan.json")
-        points, asked = (planned["points"], planned["asked"]) if planned else ask(number)
+        folder = context.workdir / "batches" / f"{number:03d}"
+        stored = read_json(folder / "plan.json")
+        points, study_numbers = (stored["points"], stored["asked"]) if stored else study.ask(number)
         if not points:
             return
-        trials = plan.trials(job.config, [_tuples(settings) for settings in points], trial, point)
-        groups = [[trials[i] for i in numbers] for numbers in planned["cohorts"]] if planned else _cut(job, trials)
-        if not planned:
-            numbers = [[one.number - trial for one in group] for group in groups]
-            write(folder / "plan.json", {"points": points, "asked": asked, "cohorts": numbers})
-        yield Batch(folder, [Cohort(i, group[0].config, group) for i, group in enumerate(groups)], asked)
+        trials = plan.make_trials(context.config, [_lists_as_tuples(settings) for settings in points], trial, point)
+        if stored:
+            groups = [[trials[i] for i in numbers] for numbers in stored["cohorts"]]
+        else:
+            groups = _cut_into_cohorts(context, trials)
+            numbers = [[member.number - trial for member in group] for group in groups]
+            write_on_primary(folder / "plan.json", {"points": points, "asked": study_numbers, "cohorts": numbers})
+        yield PointBatch(folder, [Cohort(i, group[0].config, group) for i, group in enumerate(groups)], study_numbers)
         trial, point = trial + len(trials), point + len(points)
 
 
-def read(path: Path) -> dict[str, Any]:
-    """A small JSON file that the first process may have written; empty where there is none."""
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a small JSON file that the first process may have written; empty where there is none."""
     content = processes.broadcast_bytes(path.read_bytes() if processes.is_primary() and path.exists() else b"")
     return json.loads(content or b"{}")
 
 
-def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes one, on the first process."""
+def write_on_primary(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a small JSON file, on the first process."""
     if processes.is_primary():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, content)
 
 
-def _tuples(settings: Point) -> Point:
-    """JSON's lists as the tuples that they were: no setting is a list."""
+def _lists_as_tuples(settings: Point) -> Point:
+    """JSON has no tuples, and no setting is a list."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
-def _cut(job: SweepContext, trials: list[Trial]) -> list[list[Trial]]:
+def _cut_into_cohorts(context: SweepContext, trials: list[Trial]) -> list[list[Trial]]:
     """The trials' groups, each cut into as few cohorts as memory allows."""
-    groups, length = plan.groups(trials), job.config.base.train.log_every
-    _announce(job, trials, groups)
-    for group in groups:
-        known = job.programs(group[0].config, len(group), "map").metrics()
-        nearest_name("validation metric", job.config.objective.metric, known)
-    chosen, cohorts = mode(job, groups), []
+    groups, length = plan.group_trials(trials), context.config.base.train.log_every
+    _announce(context, trials, groups)
+    mode, cohorts = execution_mode(context, groups), []
     for group in groups:
 
         def make(count: int, config: ConfigDict = group[0].config) -> CohortPrograms:
-            return job.programs(config, count, chosen)
+            return context.programs(config, count, mode)
 
-        fits = programs.fitting(
-            make, len(group), job.memory, lambda p: max(p.needs(length), p.needs_to_evaluate())
-        ).count
+        def bytes_needed(made: CohortPrograms) -> int:
+            return max(made.bytes_to_train(length), made.bytes_to_evaluate())
+
+        fits = programs.fit_memory(make, len(group), context.memory, bytes_needed).count
         size = math.ceil(len(group) / math.ceil(len(group) / fits))
         cohorts += [group[i : i + size] for i in range(0, len(group), size)]
         if size < len(group):
-            job.watch.say(f"memory holds {fits} of a group's {len(group)} trials: {size} at a time")
+            context.progress.say(f"memory holds {fits} of a group's {len(group)} trials: {size} at a time")
     return cohorts
 
 
-def _announce(job: SweepContext, trials: list[Trial], groups: list[list[Trial]]) -> None:
+def _announce(context: SweepContext, trials: list[Trial], groups: list[list[Trial]]) -> None:
     points = len({trial.point for trial in trials})
-    compiled = len(groups) * len(ranking.rungs(job.config, trials[0].config.train.steps))
-    static = [a.setting for a in job.config.axes if a.setting != "seed" and not a.setting.startswith("hparams.")]
-    why = f", by {', '.join(static)}" if static else ""
-    job.watch.say(
+    programs_to_compile = len(groups) * len(ranking.rungs(context.config, trials[0].config.train.steps))
+    settings = [axis.setting for axis in context.config.axes]
+    static = [name for name in settings if name != "seed" and not name.startswith("hparams.")]
+    reason = f", by {', '.join(static)}" if static else ""
+    context.progress.say(
         f"{len(trials)} trials: {points} points, {len(trials) // points} seed(s) each; "
-        f"{len(groups)} group(s){why}; {compiled} training program(s) to compile"
+        f"{len(groups)} group(s){reason}; {programs_to_compile} training program(s) to compile"
     )
 
 
-def mode(job: SweepContext, groups: list[list[Trial]] | None = None) -> str:
-    """How trials share a device: as the configuration says, or as a measurement on the largest group did."""
-    path = job.workdir / "execution.json"
-    if job.config.execution != "auto":
-        return job.config.execution
-    known = read(path)
-    if not known:
+def execution_mode(context: SweepContext, groups: list[list[Trial]] | None = None) -> str:
+    """How trials share a device: as the configuration says, or as a measurement on the largest group did.
+
+    Args:
+      context: of the sweep.
+      groups: to measure, where nothing was measured yet.
+
+    Raises:
+      InputError: the file of the measurement is missing, and there are no groups.
+    """
+    path = context.workdir / "execution.json"
+    if context.config.execution != "auto":
+        return context.config.execution
+    measured = read_json(path)
+    if not measured:
         if groups is None:
             raise InputError(f"{path} is missing: the sweep cannot go on with the same programs")
         largest = max(groups, key=len)
-        best, why = programs.fastest(lambda n, m: job.programs(largest[0].config, n, m), largest, job.memory)
-        known = {"mode": best, "why": why}
-        write(path, known)
-        job.watch.say(f"execution {why}")
-    return known["mode"]
+        mode, reason = programs.fastest_mode(
+            lambda count, mode: context.programs(largest[0].config, count, mode), largest, context.memory
+        )
+        measured = {"mode": mode, "why": reason}
+        write_on_primary(path, measured)
+        context.progress.say(f"execution {reason}")
+    return measured["mode"]

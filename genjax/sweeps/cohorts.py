@@ -11,8 +11,9 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from genjax.runs.chunks import schedule
 from genjax.sweeps.plan import Trial
-from genjax.sweeps.programs import CohortPrograms, traced
+from genjax.sweeps.programs import CohortPrograms, stack_traced
 from genjax.system import processes
 from genjax.system.files import write_atomically
 from genjax.types import TrainState
@@ -25,7 +26,7 @@ class Cohort(NamedTuple):
 
     Attributes:
       number: among the cohorts of a batch.
-      config: what its trials share; of the first of them.
+      config: the configuration of the first trial; the others share all of it that is static.
       trials: T of them.
     """
 
@@ -40,7 +41,7 @@ class CohortState(NamedTuple):
     Attributes:
       step: of every trial that is still trained.
       alive: `[A]`, the numbers within the cohort of the trials that are still trained.
-      states: of those, on the devices, filled up.
+      states: of those, on the devices, with copies of the last one up to a multiple of the devices.
       hparams: of those, `{name: [A]}`: a population changes them.
       rows: `{"step": [R], "train/loss": [R, T], ...}`, NaN where a trial was not measured.
       steps: `[T]`, how many steps each has been through.
@@ -63,146 +64,157 @@ class CohortState(NamedTuple):
 
 
 class FinishedCohort(NamedTuple):
-    """A cohort, how far it came (its states are in the file alone), and the file."""
+    """A cohort at the end of a rung.
+
+    Attributes:
+      cohort: its trials.
+      state: how far it came, without the states of its trials.
+      path: of the file that holds everything, the states among it.
+    """
 
     cohort: Cohort
-    standing: CohortState
+    state: CohortState
     path: Path
 
 
-def begin(cohort: Cohort, programs: CohortPrograms) -> CohortState:
-    """Every trial before its first step."""
-    hparams, seeds = traced(cohort.trials)
-    count = len(cohort.trials)
-    states = programs.initial(programs.put(hparams), programs.keys(seeds))
-    rows, moves = {"step": np.zeros(0, np.int64)}, {"step": np.zeros(0, np.int64)}
-    return CohortState(
-        0, np.arange(count), states, hparams, rows, np.zeros(count, int), np.zeros(count), np.full(count, -1), {}, moves
-    )
-
-
+# `(state) -> (the trial that each one goes on from, [A]; the hyperparameters that they go on with)`
 Move = Callable[[CohortState], tuple[np.ndarray, dict[str, np.ndarray]]]
 
 
-def chunks(
+def begin(cohort: Cohort, programs: CohortPrograms) -> CohortState:
+    """Makes the state in which no trial has done a step."""
+    hparams, seeds = stack_traced(cohort.trials)
+    count = len(cohort.trials)
+    return CohortState(
+        step=0,
+        alive=np.arange(count),
+        states=programs.initial(programs.put(hparams), programs.keys(seeds)),
+        hparams=hparams,
+        rows={"step": np.zeros(0, np.int64)},
+        steps=np.zeros(count, int),
+        seconds=np.zeros(count),
+        diverged_at=np.full(count, -1),
+        test={},
+        moves={"step": np.zeros(0, np.int64)},
+    )
+
+
+def train_chunks(
     programs: CohortPrograms,
     cohort: Cohort,
-    standing: CohortState,
-    until: int,
-    every: int = 0,
+    state: CohortState,
+    end: int,
+    move_every: int = 0,
     move: Move | None = None,
 ) -> Iterator[CohortState]:
     """Goes on to a step, chunk by chunk; the states that come out are gone when the next ones do.
 
     Args:
-      programs: of as many trials as are alive.
-      cohort: whose they are.
-      standing: to go on from.
-      until: the step at which to stop; there the trials are evaluated.
-      every: steps after which a population moves (0: never).
-      move: `(standing) -> (whom each goes on from, hparams)`.
+      programs: for as many trials as are alive.
+      cohort: the trials.
+      state: to go on from.
+      end: the step at which to stop; there the trials are evaluated.
+      move_every: steps after which a population moves (0: never).
+      move: what it does then.
     """
-    train, seeds = cohort.config.train, traced(cohort.trials)[1][standing.alive]
-    rngs = programs.keys(seeds)
-    while standing.step < until:
-        began, hparams = time.perf_counter(), programs.put(standing.hparams)
-        length = min(train.log_every - standing.step % train.log_every, until - standing.step)
-        states, metrics = programs.advance(standing.states, hparams, rngs, length)
+    rngs = programs.keys(stack_traced(cohort.trials)[1][state.alive])
+    for chunk in schedule(cohort.config.train, state.step, end, evaluate_also_every=move_every):
+        started_at, hparams = time.perf_counter(), programs.put(state.hparams)
+        states, metrics = programs.advance(state.states, hparams, rngs, chunk.length)
         row = {
             f"train/{name}": value.mean(axis=1, dtype=np.float64) for name, value in processes.gather(metrics).items()
         }
-        step = standing.step + length
-        moves = bool(every) and step % every == 0 and step < train.steps
-        if moves or step % train.evaluate_every == 0 or step == until:
-            measured = processes.gather(programs.evaluate(states, hparams, rngs, "validation"))
-            row |= {f"validation/{name}": value.astype(np.float64) for name, value in measured.items()}
-        diverged_at = standing.diverged_at.copy()
-        diverged_at[standing.alive] = processes.gather(states.diverged_at)[: len(standing.alive)]
-        standing = _told(_at(standing, step)._replace(states=states, diverged_at=diverged_at), row, began)
-        if moves and move is not None:
-            standing = _moved(programs, standing, *move(standing))
-        if (standing.diverged_at[standing.alive] >= 0).all():
-            standing = _at(standing, until)  # nothing would change any more
-        yield standing
+        if chunk.evaluate:
+            metrics = processes.gather(programs.evaluate(states, hparams, rngs, "validation"))
+            row |= {f"validation/{name}": value.astype(np.float64) for name, value in metrics.items()}
+        diverged_at = state.diverged_at.copy()
+        diverged_at[state.alive] = processes.gather(states.diverged_at)[: len(state.alive)]
+        state = _set_step(state, chunk.step)._replace(states=states, diverged_at=diverged_at)
+        state = _append_row(state, row, started_at)
+        if move is not None and move_every and chunk.step % move_every == 0 and chunk.step < cohort.config.train.steps:
+            state = _apply_move(programs, state, *move(state))
+        if (state.diverged_at[state.alive] >= 0).all():  # nothing would change any more
+            yield _set_step(state, end)
+            return
+        yield state
 
 
-def _at(standing: CohortState, step: int) -> CohortState:
-    steps = standing.steps.copy()
-    steps[standing.alive] = step
-    return standing._replace(step=step, steps=steps)
+def _set_step(state: CohortState, step: int) -> CohortState:
+    steps = state.steps.copy()
+    steps[state.alive] = step
+    return state._replace(step=step, steps=steps)
 
 
-def _told(standing: CohortState, row: Mapping[str, np.ndarray], began: float) -> CohortState:
+def _append_row(state: CohortState, row: Mapping[str, np.ndarray], started_at: float) -> CohortState:
     """With one more row, in which a trial that has diverged has no values."""
-    alive, count = standing.alive, len(standing.seconds)
-    before = len(standing.rows["step"])
-    rows = {"step": np.append(standing.rows["step"], standing.step)}
-    for name in {**standing.rows, **row}:
+    alive, count = state.alive, len(state.seconds)
+    earlier = len(state.rows["step"])
+    rows = {"step": np.append(state.rows["step"], state.step)}
+    for name in {**state.rows, **row}:
         if name != "step":
             values = np.full(count, np.nan)
             if name in row:
-                values[alive] = np.where(standing.diverged_at[alive] < 0, row[name][: len(alive)], np.nan)
-            rows[name] = np.concatenate([standing.rows.get(name, np.full((before, count), np.nan)), values[None]])
-    seconds = standing.seconds.copy()
-    seconds[alive] += (time.perf_counter() - began) / len(alive)
-    return standing._replace(rows=rows, seconds=seconds)
+                values[alive] = np.where(state.diverged_at[alive] < 0, row[name][: len(alive)], np.nan)
+            rows[name] = np.concatenate([state.rows.get(name, np.full((earlier, count), np.nan)), values[None]])
+    seconds = state.seconds.copy()
+    seconds[alive] += (time.perf_counter() - started_at) / len(alive)
+    return state._replace(rows=rows, seconds=seconds)
 
 
-def _moved(
-    programs: CohortPrograms, standing: CohortState, source: np.ndarray, hparams: dict[str, np.ndarray]
+def _apply_move(
+    programs: CohortPrograms, state: CohortState, source: np.ndarray, hparams: dict[str, np.ndarray]
 ) -> CohortState:
-    """The trials of `source` in the places of all, with other hyperparameters, and a line in the history."""
-    alive, count = standing.alive, len(standing.seconds)
-    states = programs.take(standing.states, source)
-    event: Rows = {"step": np.array([standing.step]), "parent": np.full((1, count), -1)}
+    """Puts the trials of `source` in the places of all, with other hyperparameters, and adds a line to the history."""
+    alive, count = state.alive, len(state.seconds)
+    states = programs.take(state.states, source)
+    event: Rows = {"step": np.array([state.step]), "parent": np.full((1, count), -1)}
     event["parent"][0, alive] = alive[source]
     for name, values in hparams.items():
         event[f"hparams.{name}"] = np.full((1, count), np.nan)
         event[f"hparams.{name}"][0, alive] = values
     moves = {
-        name: np.concatenate([standing.moves[name], v]) if name in standing.moves else v for name, v in event.items()
+        name: np.concatenate([state.moves[name], values]) if name in state.moves else values
+        for name, values in event.items()
     }
-    diverged_at = standing.diverged_at.copy()
-    diverged_at[alive] = standing.diverged_at[alive][source]
-    return standing._replace(states=states, hparams=hparams, moves=moves, diverged_at=diverged_at)
+    diverged_at = state.diverged_at.copy()
+    diverged_at[alive] = state.diverged_at[alive][source]
+    return state._replace(states=states, hparams=hparams, moves=moves, diverged_at=diverged_at)
 
 
-def kept(programs: CohortPrograms, standing: CohortState, alive: np.ndarray) -> CohortState:
-    """The survivors moved together, so that no work is done for the others.
+def keep_trials(programs: CohortPrograms, state: CohortState, alive: np.ndarray) -> CohortState:
+    """Moves the survivors together, so that no work is done for the others.
 
     Args:
-      programs: of as many trials as survive.
-      standing: whose states are on the host, as `load` leaves them.
-      alive: `[A]`, a part of `standing.alive`.
+      programs: for as many trials as survive.
+      state: whose states are on the host, as `load` leaves them.
+      alive: `[A]`, a part of `state.alive`.
     """
-    places = np.flatnonzero(np.isin(standing.alive, alive))
-    states = programs.put(jax.tree.map(lambda leaf: leaf[places], standing.states))
-    hparams = {name: values[places] for name, values in standing.hparams.items()}
-    return standing._replace(alive=standing.alive[places], states=states, hparams=hparams)
+    places = np.flatnonzero(np.isin(state.alive, alive))
+    states = programs.put(jax.tree.map(lambda leaf: leaf[places], state.states))
+    hparams = {name: values[places] for name, values in state.hparams.items()}
+    return state._replace(alive=state.alive[places], states=states, hparams=hparams)
 
 
-def tested(programs: CohortPrograms, cohort: Cohort, standing: CohortState) -> CohortState:
-    """With the metrics of the test split, of the trials that have not diverged."""
-    rngs = programs.keys(traced(cohort.trials)[1][standing.alive])
-    measured = processes.gather(programs.evaluate(standing.states, programs.put(standing.hparams), rngs, "test"))
-    test = {name: np.full(len(standing.seconds), np.nan) for name in measured}
-    for name, values in measured.items():
-        sound = standing.diverged_at[standing.alive] < 0
-        test[name][standing.alive] = np.where(sound, values[: len(standing.alive)], np.nan)
-    return standing._replace(test=test)
+def evaluate_test(programs: CohortPrograms, cohort: Cohort, state: CohortState) -> CohortState:
+    """Adds the metrics of the test split, of the trials that have not diverged."""
+    rngs = programs.keys(stack_traced(cohort.trials)[1][state.alive])
+    metrics = processes.gather(programs.evaluate(state.states, programs.put(state.hparams), rngs, "test"))
+    test = {name: np.full(len(state.seconds), np.nan) for name in metrics}
+    finite = state.diverged_at[state.alive] < 0
+    for name, values in metrics.items():
+        test[name][state.alive] = np.where(finite, values[: len(state.alive)], np.nan)
+    return state._replace(test=test)
 
 
 GROUPS = ("hparams", "rows", "test", "moves")  # the fields that are dictionaries of arrays
 
 
-def save(path: Path, standing: CohortState) -> None:
+def save(path: Path, state: CohortState) -> None:
     """Writes everything in one file, whole or not at all; on many hosts the first process does, and all must call."""
-    states = jax.tree.map(lambda leaf: leaf[: len(standing.alive)], processes.gather(standing.states))
+    states = jax.tree.map(lambda leaf: leaf[: len(state.alive)], processes.gather(state.states))
     arrays = {f"states|{i}": leaf for i, leaf in enumerate(jax.tree.leaves(states))}
-    arrays |= {f"{group}|{name}": v for group in GROUPS for name, v in getattr(standing, group).items()}
-    arrays |= {
-        name: np.asarray(getattr(standing, name)) for name in ("step", "alive", "steps", "seconds", "diverged_at")
-    }
+    arrays |= {f"{group}|{name}": values for group in GROUPS for name, values in getattr(state, group).items()}
+    arrays |= {name: np.asarray(getattr(state, name)) for name in ("step", "alive", "steps", "seconds", "diverged_at")}
     if processes.is_primary():
         np.savez(buffer := io.BytesIO(), **arrays)  # pyright: ignore[reportArgumentType]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,12 +222,12 @@ def save(path: Path, standing: CohortState) -> None:
 
 
 def load(path: Path, like: TrainState, say: Callable[[str], None]) -> CohortState | None:
-    """What `save` wrote, its states on the host; None where there is nothing, or where it cannot be read whole.
+    """Reads what `save` wrote, its states on the host; None where there is no file, or where it cannot be read whole.
 
     Args:
       path: of the file; on many hosts the first process reads it for all.
       like: a state of any number of trials.
-      say: is told of a file that cannot be read.
+      say: receives a line about a file that cannot be read.
     """
     content = processes.broadcast_bytes(path.read_bytes() if processes.is_primary() and path.exists() else b"")
     if not content:

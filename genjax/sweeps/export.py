@@ -8,7 +8,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from genjax import config as configs
-from genjax.runs import checkpoints, logs
+from genjax.runs import logs
+from genjax.runs.checkpoints import open_checkpoints
 from genjax.sweeps import batches, cohorts, results
 from genjax.sweeps.batches import SweepContext
 from genjax.sweeps.cohorts import CohortState, FinishedCohort
@@ -17,44 +18,50 @@ from genjax.system import processes
 from genjax.system.files import write_atomically
 
 
-def best(job: SweepContext, ended: list[FinishedCohort], count: int) -> None:
+def export_best(context: SweepContext, ended: list[FinishedCohort], count: int) -> None:
     """Writes `best/<rank>-trial-<number>/` with its configuration, its log and its last state.
 
     On many hosts all processes must call, because they read the states together.
     """
-    for rank, (one, i, _) in enumerate(results.finishers(job.config, ended)[:count], 1):
-        folder = job.workdir / "best" / f"{rank}-trial-{one.cohort.trials[i].number}"
-        made = job.programs(one.cohort.config, max(1, len(one.standing.alive)), batches.mode(job))
-        now = cohorts.load(one.path, made.like, job.watch.say)
-        if now is not None and processes.is_primary() and not (folder / "config.json").exists():
-            _write(made, one, now, i, folder)
-        job.watch.say(f"{folder}: go on with scripts/train.py --config {folder / 'config.json'}")
+    for rank, (finished, i, _) in enumerate(results.rank_finishers(context.config, ended)[:count], 1):
+        folder = context.workdir / "best" / f"{rank}-trial-{finished.cohort.trials[i].number}"
+        alive = len(finished.state.alive)
+        programs = context.programs(finished.cohort.config, max(1, alive), batches.execution_mode(context))
+        state = cohorts.load(finished.path, programs.like, context.progress.say)
+        if state is not None and processes.is_primary() and not (folder / "config.json").exists():
+            _write_run(programs, finished, state, i, folder)
+        context.progress.say(f"{folder}: go on with uv run scripts/train.py --config {folder / 'config.json'}")
 
 
-def _write(made: CohortPrograms, one: FinishedCohort, now: CohortState, i: int, folder: Path) -> None:
-    place = int(np.flatnonzero(now.alive == i)[0])
+def _write_run(
+    programs: CohortPrograms, finished: FinishedCohort, cohort_state: CohortState, i: int, folder: Path
+) -> None:
+    """Writes trial i of a cohort; the configuration comes last, and marks a whole folder."""
+    place = int(np.flatnonzero(cohort_state.alive == i)[0])
     folder.mkdir(parents=True, exist_ok=True)
-    rows = _rows(now, i)
+    rows = _rows_of_run(cohort_state, i)
     write_atomically(folder / "metrics.jsonl", b"".join(logs.encode_row(row) for row in rows))
-    state = jax.tree.map(lambda leaf: leaf[place], now.states)
-    monitor = made.model({name: v[place] for name, v in now.hparams.items()}, jnp.asarray(state.step)).monitor
-    with checkpoints.opened(folder / "checkpoints") as manager:
-        checkpoints.save(manager, state, rows[-1].get(f"validation/{monitor}"))
-    write_atomically(folder / "config.json", configs.to_json(_config(one, i, place, now)).encode())
+    state = jax.tree.map(lambda leaf: leaf[place], cohort_state.states)
+    hparams = {name: values[place] for name, values in cohort_state.hparams.items()}
+    monitor = programs.model(hparams, jnp.asarray(state.step)).monitor
+    with open_checkpoints(folder / "checkpoints") as checkpoints:
+        checkpoints.save(state, rows[-1].get(f"validation/{monitor}"))
+    config = _config_of_run(finished, i, place, cohort_state)
+    write_atomically(folder / "config.json", configs.to_json(config).encode())
 
 
-def _config(one: FinishedCohort, i: int, place: int, now: CohortState) -> ConfigDict:
-    """The trial's own, with the numbers that a population gave it."""
-    config = one.cohort.trials[i].config.copy_and_resolve_references()
-    if len(now.moves["step"]):
-        config.hparams.update({name: float(values[place]) for name, values in now.hparams.items()})
+def _config_of_run(finished: FinishedCohort, i: int, place: int, state: CohortState) -> ConfigDict:
+    """The trial's own configuration, with the numbers that a population gave it."""
+    config = finished.cohort.trials[i].config.copy_and_resolve_references()
+    if len(state.moves["step"]):
+        config.hparams.update({name: float(values[place]) for name, values in state.hparams.items()})
     return config
 
 
-def _rows(now: CohortState, i: int) -> list[dict[str, float]]:
-    """The trial's rows as a single run logs them, without the clock."""
-    found = []
-    for r, step in enumerate(now.rows["step"]):
-        values = {name: float(v[r, i]) for name, v in now.rows.items() if name != "step"}
-        found.append({"step": int(step), **{name: v for name, v in values.items() if v == v}})
-    return found
+def _rows_of_run(state: CohortState, i: int) -> list[dict[str, float]]:
+    """The trial's rows as a single run logs them, without what depends on the clock."""
+    rows = []
+    for r, step in enumerate(state.rows["step"]):
+        values = {name: float(column[r, i]) for name, column in state.rows.items() if name != "step"}
+        rows.append({"step": int(step), **{name: v for name, v in values.items() if v == v}})  # NaN: not measured
+    return rows

@@ -1,6 +1,5 @@
 """A sweep from its configuration to its table: the host's loop around programs of many trials, and its side effects."""
 
-import json
 import signal
 import sys
 import time
@@ -10,21 +9,24 @@ from typing import TextIO
 import numpy as np
 from ml_collections import ConfigDict
 
-from genjax.runs.folder import claim
+from genjax.runs.folder import check_folder, claim
 from genjax.runs.loop import FINISHED, STOPPED
 from genjax.sweeps import axes, batches, cohorts, export, pictures, plan, programs, ranking, results, settings
-from genjax.sweeps.batches import Ask, Batch, SweepContext, Tell
+from genjax.sweeps.batches import PointBatch, SweepContext
 from genjax.sweeps.cohorts import Cohort, CohortState, FinishedCohort, Move
-from genjax.sweeps.study import open_study
-from genjax.sweeps.watch import silent, watch
+from genjax.sweeps.study import Study, fixed_study, make_study
 from genjax.system import compiler, processes
-from genjax.system.signals import stopping
+from genjax.system.progress import open_progress, silent
+from genjax.system.signals import collect_stop_signals
 
-PATIENCE = 20  # saving may take one part in so many of the time
+SAVING_SHARE = 1 / 20  # of the time, which saving may take
+SECONDS_BETWEEN_LINES = 5.0  # of progress, in a pipe
 
 
 def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO = sys.stderr) -> int:
     """Trains every trial, ranks them and draws, going on from where it was stopped.
+
+    Nothing is written before the configuration, the folder, the data, the devices and the models fit one another.
 
     Args:
       config: of the sweep.
@@ -39,162 +41,176 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO = sys
       InputError: the configuration, the data or the folder cannot be used.
     """
     settings.check(config)
-    if config.strategy != "optuna":
-        plan.trials(config, plan.points(config))  # a mistake in one trial is told before anything is written
+    # Optuna's points are not known yet, but every program that they may need is.
+    points = plan.static_points(config) if config.strategy == "optuna" else plan.make_points(config)
+    trials = plan.make_trials(config, points)
     compiler.ask_for_determinism(config.base.train.deterministic)
     compiler.keep_programs()
-    shown = watch(stream) if processes.is_primary() else silent()
-    with claim(workdir, config), stopping(shown.say) as signals:
-        finished = processes.any_of(processes.is_primary() and (workdir / results.TABLE).exists())
-        if finished:
-            shown.say(f"{workdir} is finished")
-        job = SweepContext(config, workdir, batches.maker(), signals, shown, programs.memory(config.memory_bytes))
-        try:
-            ended = [] if finished and not best else _train(job, *_searcher(config, finished))
-        finally:
-            shown.close()
-        if ended is None:
-            return STOPPED
-        if not finished:
-            pictures.draw(job, ended)
-            results.write(job, ended)
-            shown.say(f"the table, the ranking and the pictures are in {workdir}")
-        if best:
-            export.best(job, ended, best)
+    check_folder(workdir, config)
+    progress = open_progress(stream, SECONDS_BETWEEN_LINES) if processes.is_primary() else silent()
+    finished = processes.any_of(processes.is_primary() and (workdir / results.TABLE).exists())
+    make_programs = batches.program_maker()
+    if finished:
+        progress.say(f"{workdir} is finished")
+        if not best:
+            return FINISHED
+    with processes.raise_together():
+        batches.check_fit(config, trials, make_programs)
+    study = fixed_study([]) if finished else make_study(config)
+    with claim(workdir, config), collect_stop_signals(progress.say) as signals:
+        memory = programs.available_memory(config.memory_bytes)
+        context = SweepContext(config, workdir, make_programs, signals, progress, memory)
+        return _run(context, study, finished, best)
+
+
+def _run(context: SweepContext, study: Study, finished: bool, best: int) -> int:
+    """Trains, and writes the table and the pictures. Returns the exit code."""
+    try:
+        ended = _train_batches(context, study)
+    finally:
+        context.progress.close()
+    if ended is None:
+        return STOPPED
+    if not ended:
+        context.progress.say(f"study {context.config.optuna.study!r} has no points left: nothing was trained")
+        return FINISHED
+    if not finished:
+        pictures.draw(context, ended)
+        results.write(context, ended)
+        context.progress.say(f"the table, the ranking and the pictures are in {context.workdir}")
+    if best:
+        export.export_best(context, ended, best)
     return FINISHED
 
 
-def _searcher(config: ConfigDict, finished: bool) -> tuple[Ask, Tell]:
-    """Who says what to try next, and hears what became of it."""
-
-    def unheard(number: int, value: float | None, stopped_at: int | None) -> None:
-        pass
-
-    if finished:
-        return lambda number: ([], []), unheard
-    if config.strategy != "optuna":
-        return lambda number: ([] if number else plan.points(config), []), unheard
-    study = open_study(config) if processes.is_primary() else None
-
-    def ask(number: int) -> tuple[list[plan.Point], list[int]]:
-        return json.loads(processes.broadcast_bytes(json.dumps(study.ask()).encode() if study else b""))
-
-    return ask, study.tell if study else unheard
-
-
-def _train(job: SweepContext, ask: Ask, tell: Tell) -> list[FinishedCohort] | None:
+def _train_batches(context: SweepContext, study: Study) -> list[FinishedCohort] | None:
     """What became of every cohort, batch after batch; None if a signal stopped it."""
     ended: list[FinishedCohort] = []
-    for batch in batches.batches(job, ask):
-        found = _run(job, batch, ended)
-        if found is None:
+    for batch in batches.point_batches(context, study):
+        finished = _train_batch(context, batch, ended)
+        if finished is None:
             return None
-        ended += found
-        for asked, place in zip(batch.asked, results.places(job.config, results.rows(job.config, found)), strict=False):
-            tell(asked, place.mean, place.stopped_at)
+        ended += finished
+        summaries = results.summarise_points(context.config, results.table_rows(context.config, finished))
+        for number, summary in zip(batch.study_numbers, summaries, strict=False):
+            study.tell(number, summary.mean, summary.stopped_at)
     return ended
 
 
-def _run(job: SweepContext, batch: Batch, before: list[FinishedCohort]) -> list[FinishedCohort] | None:
-    """A batch to its last rung; None if a signal stopped it."""
+def _train_batch(
+    context: SweepContext, batch: PointBatch, earlier: list[FinishedCohort]
+) -> list[FinishedCohort] | None:
+    """Trains a batch to its last rung; None if a signal stopped it."""
+    config = context.config
     point = np.concatenate([[trial.point for trial in cohort.trials] for cohort in batch.cohorts])
-    surviving, found = np.unique(point), list[FinishedCohort]()
-    for rung in range(len(ranking.rungs(job.config, batch.cohorts[0].config.train.steps))):
-        found = []
+    surviving, finished = np.unique(point), list[FinishedCohort]()
+    for rung in range(len(ranking.rungs(config, batch.cohorts[0].config.train.steps))):
+        finished = []
         for cohort in batch.cohorts:
-            here = _advanced(job, batch, cohort, surviving, rung, [*before, *found])
-            if here is None:
+            state = _train_to_rung(context, batch, cohort, surviving, rung, [*earlier, *finished])
+            if state is None:
                 return None
-            found.append(FinishedCohort(cohort, here, _path(batch, cohort)))
-        ends = [ranking.rungs(job.config, cohort.config.train.steps)[rung] for cohort in batch.cohorts]
-        values = np.concatenate([results.objective(job.config, *at) for at in zip(found, ends, strict=True)])
-        surviving_trials = np.isin(point, surviving)
-        surviving = ranking.survivors(
-            values[surviving_trials], point[surviving_trials], job.config.objective.goal, job.config.halving.eta
+            finished.append(FinishedCohort(cohort, state, _path(batch, cohort)))
+        ends = [ranking.rungs(config, cohort.config.train.steps)[rung] for cohort in batch.cohorts]
+        values = np.concatenate(
+            [results.objective_values(config, one, end) for one, end in zip(finished, ends, strict=True)]
         )
-    return found
+        alive = np.isin(point, surviving)
+        surviving = ranking.survivors(values[alive], point[alive], config.objective.goal, config.halving.eta)
+    return finished
 
 
-def _path(batch: Batch, cohort: Cohort) -> Path:
+def _path(batch: PointBatch, cohort: Cohort) -> Path:
     return batch.folder / f"cohort-{cohort.number:03d}.npz"
 
 
-def _advanced(
-    job: SweepContext, batch: Batch, cohort: Cohort, surviving: np.ndarray, rung: int, before: list[FinishedCohort]
+def _train_to_rung(
+    context: SweepContext,
+    batch: PointBatch,
+    cohort: Cohort,
+    surviving: np.ndarray,
+    rung: int,
+    earlier: list[FinishedCohort],
 ) -> CohortState | None:
     """A cohort at the end of a rung, without its states: from its file, or trained to there."""
     path, steps = _path(batch, cohort), cohort.config.train.steps
-    end = ranking.rungs(job.config, steps)[rung]
-    mine = np.flatnonzero(np.isin([trial.point for trial in cohort.trials], surviving))
-    chosen = batches.mode(job)
-    made = job.programs(cohort.config, max(1, len(mine)), chosen)
-    now = cohorts.load(path, made.like, job.watch.say)
-    if now is not None and (len(mine) == 0 or now.step > end or (now.step == end and (end < steps or now.test))):
-        return now._replace(states=None)
-    now = start = cohorts.begin(cohort, made) if now is None else cohorts.kept(made, now, mine)
-    every = job.config.population.every if job.config.stopping == "population" else 0
-    saved, cost = time.monotonic(), 0.0
-    for now in cohorts.chunks(made, cohort, start, end, every, _move(job, cohort)):
-        stop = processes.any_of(bool(job.signals)) and now.step < end
-        _show(job, batch, cohort, now, before)
-        if stop or processes.any_of(time.monotonic() - saved > PATIENCE * cost):
-            began = time.monotonic()
-            cohorts.save(path, now)
-            saved, cost = time.monotonic(), time.monotonic() - began
+    end = ranking.rungs(context.config, steps)[rung]
+    alive = np.flatnonzero(np.isin([trial.point for trial in cohort.trials], surviving))
+    made = context.programs(cohort.config, max(1, len(alive)), batches.execution_mode(context))
+    state = cohorts.load(path, made.like, context.progress.say)
+    if state is not None and _is_done(state, alive, end, steps):
+        return state._replace(states=None)
+    state = start = cohorts.begin(cohort, made) if state is None else cohorts.keep_trials(made, state, alive)
+    move_every = context.config.population.every if context.config.stopping == "population" else 0
+    saved_at, seconds_to_save = time.monotonic(), 0.0
+    for state in cohorts.train_chunks(made, cohort, start, end, move_every, _make_move(context, cohort)):
+        stop = processes.any_of(bool(context.signals)) and state.step < end
+        _show_progress(context, batch, cohort, state, earlier)
+        if stop or processes.any_of((time.monotonic() - saved_at) * SAVING_SHARE > seconds_to_save):
+            started_at = time.monotonic()
+            cohorts.save(path, state)
+            saved_at, seconds_to_save = time.monotonic(), time.monotonic() - started_at
         if stop:
-            job.watch.say(f"stopped by {_names(job)} after step {now.step:,}; run again to go on")
+            context.progress.say(f"stopped by {_sender(context)} after step {state.step:,}; run again to go on")
             return None
-    now = cohorts.tested(made, cohort, now) if end == steps else now
-    cohorts.save(path, now)
-    return now._replace(states=None)
+    state = cohorts.evaluate_test(made, cohort, state) if end == steps else state
+    cohorts.save(path, state)
+    return state._replace(states=None)
 
 
-def _names(job: SweepContext) -> str:
-    return signal.Signals(job.signals[0]).name if job.signals else "another process"
+def _is_done(state: CohortState, alive: np.ndarray, end: int, steps: int) -> bool:
+    """Whether a cohort has nothing to do before the end of a rung."""
+    at_end = state.step == end and (end < steps or bool(state.test))
+    return len(alive) == 0 or state.step > end or at_end
 
 
-def _move(job: SweepContext, cohort: Cohort) -> Move:
+def _sender(context: SweepContext) -> str:
+    return signal.Signals(context.signals[0]).name if context.signals else "another process"
+
+
+def _make_move(context: SweepContext, cohort: Cohort) -> Move:
     """A population's step: the worst go on from copies of the best, with traced settings changed."""
-    objective, population = job.config.objective, job.config.population
+    config = context.config
     ranges = {
         name.removeprefix("hparams."): (min(axis.of), max(axis.of))
-        for axis in job.config.axes
+        for axis in config.axes
         if axis.setting.startswith("hparams.")
-        for name in axes.targets(axis.setting, job.config.base)
+        for name in axes.targets(axis.setting, config.base)
     }
 
-    def move(now: CohortState) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        rng = np.random.default_rng([job.config.draw_seed, cohort.trials[0].number, now.step])
-        curve = now.rows[f"validation/{objective.metric}"]
-        values = ranking.objective(curve, now.diverged_at >= 0, "last", objective.goal)[now.alive]
-        source = ranking.exploited(values, objective.goal, population.share, rng)
-        return source, ranking.explored(now.hparams, source, ranges, population.factor, rng)
+    def move(state: CohortState) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        rng = np.random.default_rng([config.draw_seed, cohort.trials[0].number, state.step])
+        curve, goal = state.rows[f"validation/{config.objective.metric}"], config.objective.goal
+        values = ranking.objective(curve, state.diverged_at >= 0, "last", goal)[state.alive]
+        source = ranking.exploit(values, goal, config.population.share, rng)
+        return source, ranking.explore(state.hparams, source, ranges, config.population.factor, rng)
 
     return move
 
 
-def _show(job: SweepContext, batch: Batch, cohort: Cohort, now: CohortState, before: list[FinishedCohort]) -> None:
-    """Steps over all trials of the batch, how many trials live, and the best so far."""
-    here = [one for one in before if one.path.parent == batch.folder and one.cohort.number != cohort.number]
-    standings = [*(one.standing for one in here), now]
-    done = int(sum(one.steps.sum() for one in standings))
-    everybody = [*before, FinishedCohort(cohort, now, _path(batch, cohort))]
-    living = int(sum((one.diverged_at[one.alive] < 0).sum() for one in standings))
-    waiting = sum(len(c.trials) for c in batch.cohorts) - sum(len(one.steps) for one in standings)
-    said = [f"{living + waiting} trials alive"]
-    if best := results.leader(job.config, everybody):
-        said.append(best)
-    job.watch.show(done, max(done, _planned(job, batch)), "  ".join(said))
+def _show_progress(
+    context: SweepContext, batch: PointBatch, cohort: Cohort, state: CohortState, earlier: list[FinishedCohort]
+) -> None:
+    """Shows the steps over all trials of the batch, how many trials are alive, and the best so far."""
+    others = [one for one in earlier if one.path.parent == batch.folder and one.cohort.number != cohort.number]
+    states = [*(one.state for one in others), state]
+    done = int(sum(each.steps.sum() for each in states))
+    started = sum(len(each.steps) for each in states)
+    alive = int(sum((each.diverged_at[each.alive] < 0).sum() for each in states))
+    waiting = sum(len(each.trials) for each in batch.cohorts) - started
+    best = results.describe_best(context.config, [*earlier, FinishedCohort(cohort, state, _path(batch, cohort))])
+    text = "  ".join(part for part in (f"{alive + waiting} trials alive", best) if part)
+    context.progress.show(done, max(done, _planned_steps(context, batch)), text)
 
 
-def _planned(job: SweepContext, batch: Batch) -> int:
+def _planned_steps(context: SweepContext, batch: PointBatch) -> int:
     """Steps over all trials that a batch takes, as far as that is known beforehand."""
     trials = [trial for cohort in batch.cohorts for trial in cohort.trials]
-    if job.config.stopping != "halving":
+    if context.config.stopping != "halving":
         return sum(trial.config.train.steps for trial in trials)
-    points, before, total = len({trial.point for trial in trials}), 0, 0
+    points, begin, total = len({trial.point for trial in trials}), 0, 0
     seeds = len(trials) // points
-    for step in ranking.rungs(job.config, trials[0].config.train.steps):
-        total += points * seeds * (step - before)
-        points, before = max(1, points // job.config.halving.eta), step
+    for end in ranking.rungs(context.config, trials[0].config.train.steps):
+        total += points * seeds * (end - begin)
+        points, begin = max(1, points // context.config.halving.eta), end
     return total

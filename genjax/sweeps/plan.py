@@ -32,26 +32,28 @@ class Trial(NamedTuple):
     config: ConfigDict
 
 
-def points(sweep: ConfigDict) -> list[Point]:
-    """Every point of a sweep whose strategy needs nobody else's answers; the same ones each time.
+def make_points(sweep: ConfigDict) -> list[Point]:
+    """Makes every point of a sweep whose points depend on no result; the same ones each time.
 
     In the order of the axes, the last one fastest; each draw meets every combination of the axes that list values.
     """
     swept = [axis for axis in sweep.axes if axis.setting != "seed"]
     if sweep.strategy == "zip" and swept:
-        lists = zip(*map(axes.options, swept), strict=True)
-        return [dict(zip([axis.setting for axis in swept], step, strict=True)) for step in lists]
+        rows = zip(*map(axes.options, swept), strict=True)
+        return [dict(zip([axis.setting for axis in swept], row, strict=True)) for row in rows]
     drawn = [axis for axis in swept if sweep.strategy in ("random", "sobol") and axis.kind != "values"]
     crossed = [axis for axis in swept if axis not in drawn]
-    draws = [[axes.at(axis, u) for axis, u in zip(drawn, row, strict=True)] for row in _unit(sweep, len(drawn))]
-    found = []
-    for draw, listed in itertools.product(draws, itertools.product(*map(axes.options, crossed))):
-        point = {axis.setting: value for axis, value in zip([*drawn, *crossed], [*draw, *listed], strict=True)}
-        found.append({axis.setting: point[axis.setting] for axis in swept})
-    return found
+    draws = [
+        [axes.value_at(axis, u) for axis, u in zip(drawn, row, strict=True)] for row in _draw_unit(sweep, len(drawn))
+    ]
+    points = []
+    for draw, combination in itertools.product(draws, itertools.product(*map(axes.options, crossed))):
+        point = {axis.setting: v for axis, v in zip([*drawn, *crossed], [*draw, *combination], strict=True)}
+        points.append({axis.setting: point[axis.setting] for axis in swept})
+    return points
 
 
-def _unit(sweep: ConfigDict, count: int) -> list[list[float]]:
+def _draw_unit(sweep: ConfigDict, count: int) -> list[list[float]]:
     """So many numbers in [0, 1) for each draw: from NumPy's generator, or scipy's scrambled Sobol sequence."""
     if not count:
         return [[]]
@@ -60,56 +62,58 @@ def _unit(sweep: ConfigDict, count: int) -> list[list[float]]:
         return rng.random((sweep.points, count)).tolist()
     from scipy.stats import qmc
 
-    whole = 1 << (sweep.points - 1).bit_length()  # a sequence keeps its balance at powers of two
-    return qmc.Sobol(count, rng=rng).random(whole)[: sweep.points].tolist()
+    length = 1 << (sweep.points - 1).bit_length()  # a sequence keeps its balance at powers of two
+    return qmc.Sobol(count, rng=rng).random(length)[: sweep.points].tolist()
 
 
-def trials(sweep: ConfigDict, planned: Sequence[Point], first_trial: int = 0, first_point: int = 0) -> list[Trial]:
-    """Every point with each of the seeds.
+def make_trials(sweep: ConfigDict, points: Sequence[Point], first_trial: int = 0, first_point: int = 0) -> list[Trial]:
+    """Makes the trials of every point with each of the seeds.
 
     Raises:
       InputError: a trial's configuration cannot be run; the line says which.
     """
     seeds = next((axes.options(axis) for axis in sweep.axes if axis.setting == "seed"), (sweep.base.seed,))
-    defaults, found = configs.setting_defaults(sweep.base), []
+    defaults, trials = configs.setting_defaults(sweep.base), []
     targets = {name: axes.targets(name, sweep.base) for name in ("seed", *(axis.setting for axis in sweep.axes))}
-    for number, (i, seed) in enumerate(itertools.product(range(len(planned)), seeds), first_trial):
-        settings = {**planned[i], "seed": seed}
+    for number, (i, seed) in enumerate(itertools.product(range(len(points)), seeds), first_trial):
+        settings = {**points[i], "seed": seed}
         try:
             for name, value in settings.items():
                 settings[name] = axes.typed(name, value, defaults[targets[name][0]])
             values = {target: value for name, value in settings.items() for target in targets[name]}
             config, _ = configs.drop_unused(_configure(sweep.base, values), values)
         except InputError as error:
-            raise InputError(f"trial {number} ({told(settings)}): {error}") from error
-        found.append(Trial(number, first_point + i, settings, config))
-    return found
+            raise InputError(f"trial {number} ({describe(settings)}): {error}") from error
+        trials.append(Trial(number, first_point + i, settings, config))
+    return trials
+
+
+def static_points(sweep: ConfigDict) -> list[Point]:
+    """Every combination of the axes' static values, with one value of each traced axis.
+
+    Which settings act, and which program trains a trial, depend on the static settings and on which hyperparameters
+    there are, but on no hyperparameter's value: one value of a traced axis stands for all of them.
+    """
+    if sweep.strategy == "zip":
+        return make_points(sweep)
+    swept = [axis for axis in sweep.axes if axis.setting != "seed"]
+    lists = [axis.of[:1] if axis.setting.startswith("hparams.") else axes.options(axis) for axis in swept]
+    return [{a.setting: v for a, v in zip(swept, values, strict=True)} for values in itertools.product(*lists)]
 
 
 def unused_in_base(sweep: ConfigDict) -> list[set[str]]:
     """The settings of the base that do not act, one set for each combination of static values; at least one set.
 
-    Which settings act depends on the static settings and on which hyperparameters there are, but on no hyperparameter's
-    value: one value of a traced axis stands for all of them. A combination that cannot be run is left out here, because
-    `trials` refuses it.
+    A combination that cannot be run is left out here, because `make_trials` refuses it.
     """
     unused, targets = [], {axis.setting: axes.targets(axis.setting, sweep.base) for axis in sweep.axes}
-    for point in _static_points(sweep):
+    for point in static_points(sweep):
         values = {target: value for name, value in point.items() for target in targets[name]}
         config = _configure(sweep.base, values)
         with contextlib.suppress(InputError):
             configs.check_values(config)
             unused.append(configs.unused(config) - values.keys())
     return unused or [set()]
-
-
-def _static_points(sweep: ConfigDict) -> list[Point]:
-    """Every combination of the axes' static values, with one value of each traced axis."""
-    if sweep.strategy == "zip":
-        return points(sweep)
-    swept = [axis for axis in sweep.axes if axis.setting != "seed"]
-    lists = [axis.of[:1] if axis.setting.startswith("hparams.") else axes.options(axis) for axis in swept]
-    return [{a.setting: v for a, v in zip(swept, chosen, strict=True)} for chosen in itertools.product(*lists)]
 
 
 def _configure(base: ConfigDict, values: Mapping[str, Any]) -> ConfigDict:
@@ -119,26 +123,26 @@ def _configure(base: ConfigDict, values: Mapping[str, Any]) -> ConfigDict:
     return config
 
 
-def program_of(config: ConfigDict) -> str:
+def program_name(config: ConfigDict) -> str:
     """What names the program that trains a configuration: all of it but the seed and the traced numbers."""
     static = {name: v for name, v in configs.flatten(config).items() if not name.startswith("hparams.")}
     del static["seed"]
     return json.dumps(static, sort_keys=True)
 
 
-def groups(planned: Sequence[Trial]) -> list[list[Trial]]:
-    """The trials that one program can train, in the order of the plan."""
-    found: dict[str, list[Trial]] = {}
-    for trial in planned:
-        found.setdefault(program_of(trial.config), []).append(trial)
-    return list(found.values())
+def group_trials(trials: Sequence[Trial]) -> list[list[Trial]]:
+    """Groups the trials that one program can train, in the order of the plan."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(program_name(trial.config), []).append(trial)
+    return list(groups.values())
 
 
-def told(settings: Point) -> str:
+def describe(settings: Point) -> str:
     """`beta=4 learning_rate=0.001`: a point in short."""
-    return " ".join(f"{name.split('.', 1)[-1]}={short(value)}" for name, value in settings.items())
+    return " ".join(f"{name.split('.', 1)[-1]}={format_value(value)}" for name, value in settings.items())
 
 
-def short(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value of a setting as a person would write it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

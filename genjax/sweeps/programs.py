@@ -1,4 +1,4 @@
-"""A group's trials compiled for this machine: over all devices, as many at a time as memory holds."""
+"""The compiled functions of a group of trials: over all devices, as many trials at a time as memory holds."""
 
 import json
 import math
@@ -39,7 +39,7 @@ class CohortPrograms(NamedTuple):
     Attributes:
       count: how many trials the programs are for.
       devices: how many share them.
-      put: `[T, ...]` from the host to the devices, filled up to a multiple of them with copies of the last trial.
+      put: `[T, ...]` from the host to the devices, with copies of the last trial up to a multiple of the devices.
       keys: `(seeds) -> [T]`, each trial's root key, on the devices.
       initial: `(hparams, rngs) -> states`.
       advance: `(states, hparams, rngs, length) -> (states, {name: [T, length]})`; the states are donated.
@@ -47,8 +47,8 @@ class CohortPrograms(NamedTuple):
       evaluate: `(states, hparams, rngs, split) -> {name: [T]}`, on the `validation` or the `test` split.
       metrics: `() -> names` of what `evaluate` measures.
       like: the shapes of the states.
-      needs: `(length) -> bytes` on a device, of the program that advances.
-      needs_to_evaluate: `() -> bytes`.
+      bytes_to_train: `(length) -> bytes` on a device, of the program that advances.
+      bytes_to_evaluate: `() -> bytes` on a device, of the program that evaluates.
       model: `(hparams, step) -> Model` of one trial.
       spec: of the data.
       dataset: the data.
@@ -64,21 +64,21 @@ class CohortPrograms(NamedTuple):
     evaluate: Callable[[TrainState, Hparams, Array, str], dict[str, Array]]
     metrics: Callable[[], list[str]]
     like: TrainState
-    needs: Callable[[int], int]
-    needs_to_evaluate: Callable[[], int]
+    bytes_to_train: Callable[[int], int]
+    bytes_to_evaluate: Callable[[], int]
     model: Callable[[Hparams, Array], Model]
     spec: DataSpec
     dataset: Dataset
 
 
-def traced(trials: list[Trial]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The trials' hyperparameters, `{name: [T]}`, and their seeds, `[T]`."""
+def stack_traced(trials: list[Trial]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Stacks what differs between trials of one program: hyperparameters, `{name: [T]}`, and seeds, `[T]`."""
     active = [configs.active(trial.config) for trial in trials]
     hparams = {name: np.array([values[name] for values in active], np.float32) for name in active[0]}
     return hparams, np.array([trial.config.seed for trial in trials], np.uint32)
 
 
-def _keys(seeds: Array) -> Array:
+def _root_keys(seeds: Array) -> Array:
     """The keys that single runs with these seeds would have, `[T]`."""
     return jax.vmap(jax.random.key)(seeds)
 
@@ -86,168 +86,187 @@ def _keys(seeds: Array) -> Array:
 def make_cohort_programs(
     config: ConfigDict, dataset: Dataset, count: int, mode: str, resident: Resident
 ) -> CohortPrograms:
-    """The programs of a group for so many trials; each compiles when it is first asked for.
+    """Makes the programs of a group for so many trials; each compiles when it is first called.
+
+    Args:
+      config: of any trial of the group.
+      dataset: that the trials are trained on.
+      count: of trials.
+      mode: a name of `MODES`: how trials share a device.
+      resident: of `residence`.
 
     Raises:
       InputError: the configuration does not fit the data or the devices.
     """
     spec = describe(dataset, config.data.dynamic_binarisation)
     train = make_train(config, spec)
-    check_fit(config, dataset, train)
-    if dataset.train.x.nbytes > config.data.resident_bytes:
-        raise InputError(f"a sweep keeps its data on the device, and {dataset.name} is larger than data.resident_bytes")
-    grid = trials.trial_mesh(devices(config, count))
-    width = -(-count // grid.size) * grid.size
-    over, share = trials.sharded(grid, MODES[mode]), NamedSharding(grid, PartitionSpec(trials.TRIALS))
-
+    _check_fit(config, dataset, train)
+    mesh = trials.trial_mesh(select_devices(config, count))
+    width = -(-count // mesh.size) * mesh.size  # the least multiple of the devices
+    over, sharding_of_trials = trials.sharded(mesh, MODES[mode]), NamedSharding(mesh, PartitionSpec(trials.TRIALS))
     labelled = reads_labels(config)
 
     def split(name: str) -> Batch:
         stored = stored_batch(dataset, getattr(dataset, name), labelled)
-        return jax.tree.map(lambda leaf: resident(leaf, grid), stored)
+        return jax.tree.map(lambda leaf: resident(leaf, mesh), stored)
 
     def put(tree: Any) -> Any:
-        return trials.placed(grid, jax.tree.map(lambda leaf: _filled(leaf, width), tree))
+        return trials.placed(mesh, jax.tree.map(lambda leaf: _pad(leaf, width), tree))
 
-    like = _like(train, configs.active(config), width, share)
-    initial = jax.jit(partial(trials.initial, train, over=over))
-    rooted, taken = jax.jit(_keys, out_shardings=share), jax.jit(trials.select_trials, out_shardings=share)
-    chunk, evaluation = _compiled(train, over, like, split)
+    like = _shapes(train, configs.active(config), width, sharding_of_trials)
+    root_keys = jax.jit(_root_keys, out_shardings=sharding_of_trials)
+    select = jax.jit(trials.select_trials, out_shardings=sharding_of_trials)
+    chunk, evaluation = _compile_later(train, over, like, split)
     return CohortPrograms(
         count=count,
-        devices=grid.size,
+        devices=mesh.size,
         put=put,
-        keys=lambda seeds: rooted(put(seeds)),
-        initial=initial,
+        keys=lambda seeds: root_keys(put(seeds)),
+        initial=jax.jit(partial(trials.initial, train, over=over)),
         advance=lambda states, hparams, rngs, length: chunk(length)(states, split("train"), hparams, rngs),
-        take=lambda states, trials: taken(states, _filled(trials, width)),
+        take=lambda states, numbers: select(states, _pad(numbers, width)),
         evaluate=lambda states, hparams, rngs, name: evaluation(name)(states, split(name), hparams, rngs),
         metrics=lambda: list(jax.eval_shape(partial(trials.evaluate, train), like[0], split("validation"), *like[1:])),
         like=like[0],
-        needs=lambda length: _needs(chunk(length)),
-        needs_to_evaluate=lambda: _needs(evaluation("validation")),
+        bytes_to_train=lambda length: _bytes_on_device(chunk(length)),
+        bytes_to_evaluate=lambda: _bytes_on_device(evaluation("validation")),
         model=train.model,
         spec=spec,
         dataset=dataset,
     )
 
 
-def _compiled(train: Train, over: trials.Over, like: tuple[Any, ...], split: Callable[[str], Batch]) -> tuple[Any, Any]:
+def _check_fit(config: ConfigDict, dataset: Dataset, train: Train) -> None:
+    check_fit(config, dataset, train)
+    if dataset.train.x.nbytes > config.data.resident_bytes:
+        raise InputError(f"a sweep keeps its data on the device, and {dataset.name} is larger than data.resident_bytes")
+
+
+def _compile_later(
+    train: Train, over: trials.Over, like: tuple[Any, ...], split: Callable[[str], Batch]
+) -> tuple[Callable[[int], Any], Callable[[str], Any]]:
     """`(length) -> program` that trains, and `(split) -> program` that evaluates, each compiled once."""
     states, *rest = like
 
-    def run(states: TrainState, data: Batch, hparams: Hparams, rngs: Array, length: int) -> Any:
+    def train_chunk(states: TrainState, data: Batch, hparams: Hparams, rngs: Array, length: int) -> Any:
         return trials.sweep(train, hparams, rngs, data, length, states, over)
 
-    def measure(states: TrainState, data: Batch, hparams: Hparams, rngs: Array) -> dict[str, Array]:
+    def evaluate(states: TrainState, data: Batch, hparams: Hparams, rngs: Array) -> dict[str, Array]:
         return trials.evaluate(train, states, data, hparams, rngs, over)
 
-    step_on = compiled(run, donate_argnums=0, static_argnums=4)
-    chunk = cache(lambda length: step_on.lower(states, split("train"), *rest, length).compile())
-    evaluation = cache(lambda name: jax.jit(measure).lower(states, split(name), *rest).compile())
+    jitted = compiled(train_chunk, donate_argnums=0, static_argnums=4)
+    chunk = cache(lambda length: jitted.lower(states, split("train"), *rest, length).compile())
+    evaluation = cache(lambda name: jax.jit(evaluate).lower(states, split(name), *rest).compile())
     return chunk, evaluation
 
 
-def _like(train: Train, names: Iterable[str], width: int, share: NamedSharding) -> tuple[Any, ...]:
+def _shapes(train: Train, names: Iterable[str], width: int, placement: NamedSharding) -> tuple[Any, ...]:
     """The shapes of states, hyperparameters and keys, and where they lie."""
     hparams = {name: jax.ShapeDtypeStruct((width,), np.float32) for name in names}
-    rngs = jax.eval_shape(_keys, jax.ShapeDtypeStruct((width,), np.uint32))
+    rngs = jax.eval_shape(_root_keys, jax.ShapeDtypeStruct((width,), np.uint32))
     states = jax.eval_shape(partial(trials.initial, train), hparams, rngs)
     everything = (states, hparams, rngs)
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=share), everything)
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=placement), everything)
 
 
 def residence() -> Resident:
-    """A function that puts a split on every device of a mesh, and does so once."""
+    """Returns a function that puts a split on every device of a mesh, and does so once."""
     placed: dict[tuple[int, Mesh], tuple[np.ndarray, Array]] = {}
 
-    def resident(x: np.ndarray, grid: Mesh) -> Array:
-        if (id(x), grid) not in placed:
-            placed[id(x), grid] = (x, sharding.replicate(grid, x))  # with x itself, so that its id stays its own
-        return placed[id(x), grid][1]
+    def resident(x: np.ndarray, mesh: Mesh) -> Array:
+        if (id(x), mesh) not in placed:
+            placed[id(x), mesh] = (x, sharding.replicate(mesh, x))  # with x itself, so that its id stays its own
+        return placed[id(x), mesh][1]
 
     return resident
 
 
-def devices(config: ConfigDict, count: int) -> list[Any]:
-    """As many devices as share the trials evenly: 48 trials are 2 on each of 24 of 32. All of them on many hosts.
+def select_devices(config: ConfigDict, count: int) -> list[Any]:
+    """Selects as many devices as share the trials evenly: 48 trials are 2 on each of 24 of 32. On many hosts, all.
 
     Raises:
       InputError: `train.devices` asks for more than there are.
     """
-    every, wanted = jax.devices(), config.train.devices
-    if wanted > len(every):
-        raise InputError(f"train.devices = {wanted}, but this machine has {len(every)}")
+    devices, wanted = jax.devices(), config.train.devices
+    if wanted > len(devices):
+        raise InputError(f"train.devices = {wanted}, but this machine has {len(devices)}")
     if jax.process_count() > 1:
-        return every
-    limit = wanted or len(every)
-    return every[: math.ceil(count / math.ceil(count / limit))]
+        return devices
+    limit = wanted or len(devices)
+    return devices[: math.ceil(count / math.ceil(count / limit))]
 
 
-def _filled(leaf: Any, width: int) -> Any:
+def _pad(leaf: Any, width: int) -> Any:
+    """Copies of the last row behind the others, up to `width` rows."""
     missing = width - leaf.shape[0]
     return leaf if missing == 0 else leaf[np.minimum(np.arange(width), leaf.shape[0] - 1)]
 
 
-def _needs(program: Any) -> int:
-    """Bytes on a device, by the compiler's own account: arguments, results that reuse none of them, and scratch."""
-    told = program.memory_analysis()
-    if told is None:
+def _bytes_on_device(program: Any) -> int:
+    """Bytes by the compiler's own account: arguments, results that reuse none of them, and scratch."""
+    sizes = program.memory_analysis()
+    if sizes is None:
         return 0
-    return told.argument_size_in_bytes + told.output_size_in_bytes - told.alias_size_in_bytes + told.temp_size_in_bytes
+    results = sizes.output_size_in_bytes - sizes.alias_size_in_bytes
+    return sizes.argument_size_in_bytes + results + sizes.temp_size_in_bytes
 
 
-def memory(limit: int) -> int:
-    """Bytes that a program may take on a device: the limit, or a share of what the device has."""
+def available_memory(limit: int) -> int:
+    """Bytes that a program may take on a device: the limit, or, where it is 0, a share of what the device has."""
     if limit:
         return limit
     device = jax.local_devices()[0]
     stats = device.memory_stats()
     if stats and "bytes_limit" in stats:
-        whole = stats["bytes_limit"]
+        total = stats["bytes_limit"]
     else:
-        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // len(jax.local_devices())
-    return int(SHARE_OF_MEMORY.get(device.platform, DEFAULT_SHARE) * whole)
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // len(jax.local_devices())
+    return int(SHARE_OF_MEMORY.get(device.platform, DEFAULT_SHARE) * total)
 
 
-def fitting(
-    make: Callable[[int], CohortPrograms], count: int, limit: int, needs: Callable[[CohortPrograms], int]
+def fit_memory(
+    make: Callable[[int], CohortPrograms],
+    count: int,
+    limit: int,
+    bytes_needed: Callable[[CohortPrograms], int],
 ) -> CohortPrograms:
     """Programs of as many of `count` trials as stay within `limit` bytes a device, at least one on each device."""
     while True:
         programs = make(count)
-        needed, least = needs(programs), programs.devices
+        needed, least = bytes_needed(programs), programs.devices
         if needed <= limit or count <= least:
             return programs
         count = max(least, min(count - 1, int(count * limit / needed)))
 
 
-def fastest(make: Callable[[int, str], CohortPrograms], trials: list[Trial], limit: int) -> tuple[str, str]:
+def fastest_mode(make: Callable[[int, str], CohortPrograms], group: list[Trial], limit: int) -> tuple[str, str]:
     """The mode in which the group's program trains most steps a second, and a line that says why."""
-    count, shared = len(trials), make(len(trials), "map").devices
-    if count <= shared:
-        return "map", f"map: one trial on each of {shared} device(s)"
+    count, devices = len(group), make(len(group), "map").devices
+    if count <= devices:
+        return "map", f"map: one trial on each of {devices} device(s)"
     paces = {}
     for mode in MODES:
-        programs = fitting(lambda n, mode=mode: make(n, mode), count, limit, lambda p: p.needs(MEASURED_STEPS))
-        paces[mode] = _pace(programs, trials[: programs.count])
+        programs = fit_memory(
+            lambda n, mode=mode: make(n, mode), count, limit, lambda made: made.bytes_to_train(MEASURED_STEPS)
+        )
+        paces[mode] = _measure_pace(programs, group[: programs.count])
     best = max(paces, key=lambda mode: paces[mode])
-    told = ", ".join(f"{mode} {pace:,.0f}" for mode, pace in paces.items())
-    answer = json.dumps([best, f"{best}: measured {told} steps/s on {shared} device(s)"])
-    best, why = json.loads(processes.broadcast_bytes(answer.encode()))  # processes time differently
-    return best, why
+    measured = ", ".join(f"{mode} {pace:,.0f}" for mode, pace in paces.items())
+    answer = json.dumps([best, f"{best}: measured {measured} steps/s on {devices} device(s)"])
+    best, reason = json.loads(processes.broadcast_bytes(answer.encode()))  # processes time differently
+    return best, reason
 
 
-def _pace(programs: CohortPrograms, trials: list[Trial]) -> float:
+def _measure_pace(programs: CohortPrograms, group: list[Trial]) -> float:
     """Steps a second, summed over the trials."""
-    hparams, seeds = traced(trials)
+    hparams, seeds = stack_traced(group)
     hparams, rngs = programs.put(hparams), programs.keys(seeds)
     states, _ = programs.advance(programs.initial(hparams, rngs), hparams, rngs, MEASURED_STEPS)
     jax.block_until_ready(states)
-    quickest, began = math.inf, time.perf_counter()
-    while time.perf_counter() - began < MEASURED_SECONDS:
-        start = time.perf_counter()
+    shortest, began_at = math.inf, time.perf_counter()
+    while time.perf_counter() - began_at < MEASURED_SECONDS:
+        started_at = time.perf_counter()
         states, _ = programs.advance(states, hparams, rngs, MEASURED_STEPS)
         jax.block_until_ready(states)
-        quickest = min(quickest, time.perf_counter() - start)
-    return len(trials) * MEASURED_STEPS / quickest
+        shortest = min(shortest, time.perf_counter() - started_at)
+    return len(group) * MEASURED_STEPS / shortest

@@ -38,14 +38,14 @@ def over_seeds(values: np.ndarray, point: np.ndarray) -> dict[str, np.ndarray]:
       point: `[T]`, the trials' points.
 
     Returns:
-      `[P]` each: `point`, `mean` and `spread` (the standard deviation) of the values there are, and `seeds`.
+      `[P]` each: `point`, `mean` and `std` (the standard deviation) of the values that are known, and `seeds`.
     """
     points, place = np.unique(point, return_inverse=True)
-    there = ~np.isnan(values)
-    count = np.bincount(place[there], minlength=len(points))
+    known = ~np.isnan(values)
+    count = np.bincount(place[known], minlength=len(points))
     with np.errstate(invalid="ignore"):
-        mean = np.bincount(place[there], values[there], len(points)) / count
-        square = np.bincount(place[there], (values - mean[place])[there] ** 2, len(points))
+        mean = np.bincount(place[known], values[known], len(points)) / count
+        square = np.bincount(place[known], (values - mean[place])[known] ** 2, len(points))
         std = np.sqrt(square / np.where(count > 1, count - 1, np.nan))
     return {"point": points, "mean": mean, "std": std, "seeds": np.bincount(place)}
 
@@ -61,15 +61,17 @@ def rungs(sweep: ConfigDict, steps: int) -> list[int]:
     """The steps at which successive halving looks (Jamieson & Talwalkar 2016), and the last one."""
     if sweep.stopping != "halving":
         return [steps]
-    found, step = [], sweep.halving.first
+    ends, step = [], sweep.halving.first
     while step < steps:
-        found.append(step)
+        ends.append(step)
         step *= sweep.halving.eta
-    return [*found, steps]
+    return [*ends, steps]
 
 
-def exploited(values: np.ndarray, goal: str, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Whom each trial goes on from (Jaderberg et al. 2017): the worst from one of the best, everybody else from itself.
+def exploit(values: np.ndarray, goal: str, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Chooses whom each trial goes on from: the worst from one of the best, the rest from themselves.
+
+    This is the exploitation of a population (Jaderberg et al. 2017).
 
     Args:
       values: `[A]`, NaN where a trial diverged.
@@ -88,7 +90,7 @@ def exploited(values: np.ndarray, goal: str, share: float, rng: np.random.Genera
     return source
 
 
-def explored(
+def explore(
     hparams: Mapping[str, np.ndarray],
     source: np.ndarray,
     ranges: Mapping[str, tuple[float, float]],
@@ -97,11 +99,11 @@ def explored(
 ) -> dict[str, np.ndarray]:
     """The numbers that go with `source`: a copy's are its parent's, times or over `factor`, within their range."""
     copied = source != np.arange(len(source))
-    moved = {}
+    explored = {}
     for name, values in hparams.items():
-        moved[name] = values[source]
+        explored[name] = values[source]
         if name in ranges:
-            times = factor ** rng.choice([-1.0, 1.0], len(source))
-            changed = np.clip(moved[name] * times, *ranges[name]).astype(values.dtype)
-            moved[name] = np.where(copied, changed, moved[name])
-    return moved
+            factors = factor ** rng.choice([-1.0, 1.0], len(source))
+            changed = np.clip(explored[name] * factors, *ranges[name]).astype(values.dtype)
+            explored[name] = np.where(copied, changed, explored[name])
+    return explored

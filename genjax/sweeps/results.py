@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from genjax.sweeps import plan, ranking
 from genjax.sweeps.batches import SweepContext
-from genjax.sweeps.cohorts import FinishedCohort
+from genjax.sweeps.cohorts import CohortState, FinishedCohort
 from genjax.sweeps.plan import Trial
 from genjax.system import processes
 from genjax.system.files import write_atomically
@@ -19,30 +19,30 @@ from genjax.system.files import write_atomically
 TABLE = "trials.csv"  # written last: its presence marks a finished sweep
 
 
-def objective(config: ConfigDict, one: FinishedCohort, until: float = math.inf) -> np.ndarray:
+def objective_values(config: ConfigDict, finished: FinishedCohort, until: float = math.inf) -> np.ndarray:
     """Each trial's objective, `[T]`, as it was at a step; NaN where there was none."""
-    now, steps = one.standing, one.standing.rows["step"]
-    unmeasured = np.full((len(steps), len(now.steps)), np.nan)
-    curve = now.rows.get(f"validation/{config.objective.metric}", unmeasured)
-    diverged = (now.diverged_at >= 0) & (now.diverged_at < until)
+    state, steps = finished.state, finished.state.rows["step"]
+    unmeasured = np.full((len(steps), len(state.steps)), np.nan)
+    curve = state.rows.get(f"validation/{config.objective.metric}", unmeasured)
+    diverged = (state.diverged_at >= 0) & (state.diverged_at < until)
     return ranking.objective(curve[steps <= until], diverged, config.objective.of, config.objective.goal)
 
 
-def leader(config: ConfigDict, ended: list[FinishedCohort]) -> str:
+def describe_best(config: ConfigDict, ended: list[FinishedCohort]) -> str:
     """`best elbo -23.4 (beta=1 seed=0)`; nothing before the first evaluation."""
-    values = np.concatenate([objective(config, one) for one in ended])
+    values = np.concatenate([objective_values(config, one) for one in ended])
     if np.isnan(values).all():
         return ""
     first = ranking.order(values, config.objective.goal)[0]
     trials = [trial for one in ended for trial in one.cohort.trials]
-    return f"best {config.objective.metric} {values[first]:.4g} ({plan.told(trials[first].settings)})"
+    return f"best {config.objective.metric} {values[first]:.4g} ({plan.describe(trials[first].settings)})"
 
 
-def finishers(config: ConfigDict, ended: list[FinishedCohort]) -> list[tuple[FinishedCohort, int, float]]:
+def rank_finishers(config: ConfigDict, ended: list[FinishedCohort]) -> list[tuple[FinishedCohort, int, float]]:
     """The trials that have a last state and an objective, from the best: their cohort, place in it, and objective."""
-    found = [(one, int(i), objective(config, one)[i]) for one in ended for i in one.standing.alive]
-    values = np.array([value for _, _, value in found])
-    return [found[i] for i in ranking.order(values, config.objective.goal) if not np.isnan(values[i])]
+    finishers = [(one, int(i), objective_values(config, one)[i]) for one in ended for i in one.state.alive]
+    values = np.array([value for _, _, value in finishers])
+    return [finishers[i] for i in ranking.order(values, config.objective.goal) if not np.isnan(values[i])]
 
 
 class PointSummary(NamedTuple):
@@ -50,7 +50,8 @@ class PointSummary(NamedTuple):
 
     Attributes:
       trials: their rows.
-      mean, spread: of their objectives, of those that did not diverge; None where there is none, or one alone.
+      mean: of the objectives of those that did not diverge; None where there is none.
+      std: the standard deviation of the same; None where there are less than two.
       diverged: how many did.
       stopped_at: the step at which the point was stopped early, or None.
       best: the number of its best trial.
@@ -64,67 +65,74 @@ class PointSummary(NamedTuple):
     best: int
 
 
-def places(config: ConfigDict, trials: list[dict[str, Any]]) -> list[PointSummary]:
+def summarise_points(config: ConfigDict, trials: list[dict[str, Any]]) -> list[PointSummary]:
     """Every point, in the order of their numbers."""
     values = np.array([row["objective"] for row in trials], float)
     point = np.array([row["point"] for row in trials])
-    means, found = ranking.over_seeds(values, point), []
+    means, summaries = ranking.over_seeds(values, point), []
     for number, mean, std in zip(means["point"], means["mean"], means["std"], strict=True):
-        mine = [row for row in trials if row["point"] == number]
-        stopped = [row["steps"] for row in mine if row["state"] == "stopped"]
-        first = ranking.order(values[point == number], config.objective.goal)[0]
-        diverged = sum(row["state"] == "diverged" for row in mine)
-        best = mine[int(first)]["trial"]
-        found.append(PointSummary(mine, _known(mean), _known(std), diverged, max(stopped, default=None), best))
-    return found
+        rows = [row for row in trials if row["point"] == number]
+        stopped = [row["steps"] for row in rows if row["state"] == "stopped"]
+        first = int(ranking.order(values[point == number], config.objective.goal)[0])
+        summaries.append(
+            PointSummary(
+                trials=rows,
+                mean=_none_if_nan(mean),
+                std=_none_if_nan(std),
+                diverged=sum(row["state"] == "diverged" for row in rows),
+                stopped_at=max(stopped, default=None),
+                best=rows[first]["trial"],
+            )
+        )
+    return summaries
 
 
-def _known(value: float) -> float | None:
+def _none_if_nan(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def write(job: SweepContext, ended: list[FinishedCohort]) -> None:
+def write(context: SweepContext, ended: list[FinishedCohort]) -> None:
     """Writes everything, the table last; on many hosts the first process does."""
     if not processes.is_primary():
         return
-    trials = rows(job.config, ended)
-    _save_curves(job.workdir / "curves.npz", ended)
-    write_atomically(job.workdir / "leaderboard.md", leaderboard(job.config, trials).encode())
-    write_atomically(job.workdir / TABLE, _csv(trials).encode())
+    trials = table_rows(context.config, ended)
+    _save_curves(context.workdir / "curves.npz", ended)
+    write_atomically(context.workdir / "leaderboard.md", leaderboard(context.config, trials).encode())
+    write_atomically(context.workdir / TABLE, _to_csv(trials).encode())
 
 
-def rows(config: ConfigDict, ended: list[FinishedCohort]) -> list[dict[str, Any]]:
+def table_rows(config: ConfigDict, ended: list[FinishedCohort]) -> list[dict[str, Any]]:
     """A row for each trial, in the order of their numbers: settings, metrics, steps, seconds, `diverged_at`."""
-    found = []
+    rows = []
     for one in ended:
-        values = objective(config, one)
-        found += [_row(config, one, i, trial, values[i]) for i, trial in enumerate(one.cohort.trials)]
-    return sorted(found, key=lambda row: row["trial"])
+        values = objective_values(config, one)
+        rows += [_table_row(config, one.state, i, trial, values[i]) for i, trial in enumerate(one.cohort.trials)]
+    return sorted(rows, key=lambda row: row["trial"])
 
 
-def _row(config: ConfigDict, one: FinishedCohort, i: int, trial: Trial, value: float) -> dict[str, Any]:
-    now, diverged = one.standing, int(one.standing.diverged_at[i])
-    curve = now.rows.get(f"validation/{config.objective.metric}", np.full((0, len(now.steps)), np.nan))
-    stopped = now.steps[i] < trial.config.train.steps
+def _table_row(config: ConfigDict, state: CohortState, i: int, trial: Trial, value: float) -> dict[str, Any]:
+    diverged = int(state.diverged_at[i])
+    curve = state.rows.get(f"validation/{config.objective.metric}", np.full((0, len(state.steps)), np.nan))
+    stopped = state.steps[i] < trial.config.train.steps
     row: dict[str, Any] = {"trial": trial.number, "point": trial.point, **trial.settings}
     row["state"] = "diverged" if diverged >= 0 else "stopped" if stopped else "finished"
-    row["steps"] = diverged if diverged >= 0 else int(now.steps[i])
+    row["steps"] = diverged if diverged >= 0 else int(state.steps[i])
     row["diverged_at"] = diverged if diverged >= 0 else None
     row["objective"] = value
     never = np.zeros(1, bool)
     row["best"] = float(ranking.objective(curve[:, i : i + 1], never, "best", config.objective.goal)[0])
-    for name in sorted(now.rows):
+    for name in sorted(state.rows):
         if name.startswith("validation/"):
-            row[name] = float(ranking.objective(now.rows[name][:, i : i + 1], never, "last", "min")[0])
-    row |= {f"test/{name}": float(values[i]) for name, values in sorted(now.test.items())}
-    if now.moves.keys() - {"step"} and i in now.alive:
-        place = int(np.flatnonzero(now.alive == i)[0])
-        row |= {f"final/{name}": float(values[place]) for name, values in sorted(now.hparams.items())}
-    row["seconds"] = round(float(now.seconds[i]), 3)
+            row[name] = float(ranking.objective(state.rows[name][:, i : i + 1], never, "last", "min")[0])
+    row |= {f"test/{name}": float(values[i]) for name, values in sorted(state.test.items())}
+    if state.moves.keys() - {"step"} and i in state.alive:
+        place = int(np.flatnonzero(state.alive == i)[0])
+        row |= {f"final/{name}": float(values[place]) for name, values in sorted(state.hparams.items())}
+    row["seconds"] = round(float(state.seconds[i]), 3)
     return row
 
 
-def _csv(trials: list[dict[str, Any]]) -> str:
+def _to_csv(trials: list[dict[str, Any]]) -> str:
     """Numbers in full; an empty cell where there is none."""
     columns = list(dict.fromkeys(name for row in trials for name in row))
     columns = [*(name for name in columns if name != "seconds"), "seconds"]
@@ -137,21 +145,21 @@ def _csv(trials: list[dict[str, Any]]) -> str:
 
 def _save_curves(path: Path, ended: list[FinishedCohort]) -> None:
     """`step: [S]`, each metric `[T, S]`, NaN where a trial was not measured, and a population's history."""
-    steps = np.unique(np.concatenate([one.standing.rows["step"] for one in ended]))
+    steps = np.unique(np.concatenate([one.state.rows["step"] for one in ended]))
     trials = [trial for one in ended for trial in one.cohort.trials]
-    names = {name for one in ended for name in one.standing.rows if name != "step"}
+    names = {name for one in ended for name in one.state.rows if name != "step"}
     curves = {name: np.full((len(trials), len(steps)), np.nan) for name in sorted(names)}
     number = {trial.number: i for i, trial in enumerate(sorted(trials, key=lambda trial: trial.number))}
     for one in ended:
-        where = np.searchsorted(steps, one.standing.rows["step"])
-        mine = np.array([number[trial.number] for trial in one.cohort.trials])[:, None]
-        for name, values in one.standing.rows.items():
+        columns = np.searchsorted(steps, one.state.rows["step"])
+        rows = np.array([number[trial.number] for trial in one.cohort.trials])[:, None]
+        for name, values in one.state.rows.items():
             if name != "step":
-                curves[name][mine, where] = values.T
+                curves[name][rows, columns] = values.T
     moves = {
         f"population/{one.cohort.number}/{name}": values
         for one in ended
-        for name, values in one.standing.moves.items()
+        for name, values in one.state.moves.items()
         if len(values)
     }
     np.savez_compressed(buffer := io.BytesIO(), trial=sorted(number), step=steps, **curves, **moves)  # pyright: ignore
@@ -162,23 +170,23 @@ def leaderboard(config: ConfigDict, trials: list[dict[str, Any]]) -> str:
     """The points from the best to the worst, as Markdown; those that were stopped early after those that were not."""
     goal, metric = config.objective.goal, config.objective.metric
     names = [axis.setting for axis in config.axes if axis.setting != "seed"]
-    found = places(config, trials)
-    best_first = ranking.order(np.array([place.mean for place in found], float), goal)
-    ranked = sorted((found[i] for i in best_first), key=lambda place: -(place.stopped_at or math.inf))
+    points = summarise_points(config, trials)
+    best_first = ranking.order(np.array([point.mean for point in points], float), goal)
+    ranked = sorted((points[i] for i in best_first), key=lambda point: -(point.stopped_at or math.inf))
     which = "lowest" if goal == "min" else "highest"
     lines = [
         f"# Ranking by the {which} {config.objective.of} validation {metric}",
         "",
-        f"{len(trials)} trials, {len(found)} points: mean and standard deviation over the seeds that did not diverge.",
+        f"{len(trials)} trials, {len(points)} points: mean and standard deviation over the seeds that did not diverge.",
         "",
         _cells(["rank", *names, metric, "std", "seeds", "diverged", "stopped at", "best trial"]),
         "|" + "---|" * (len(names) + 7),
     ]
-    for rank, place in enumerate(ranked, 1):
-        numbers = ["" if value is None else f"{value:.5g}" for value in (place.mean, place.std)]
-        stopped = "" if place.stopped_at is None else place.stopped_at
-        swept = [plan.short(place.trials[0][name]) for name in names]
-        lines.append(_cells([rank, *swept, *numbers, len(place.trials), place.diverged, stopped, place.best]))
+    for rank, point in enumerate(ranked, 1):
+        numbers = ["" if value is None else f"{value:.5g}" for value in (point.mean, point.std)]
+        stopped = "" if point.stopped_at is None else point.stopped_at
+        swept = [plan.format_value(point.trials[0][name]) for name in names]
+        lines.append(_cells([rank, *swept, *numbers, len(point.trials), point.diverged, stopped, point.best]))
     return "\n".join(lines) + "\n"
 
 

@@ -105,7 +105,7 @@ def check(sweep: ConfigDict) -> None:
 def drop_unused(sweep: ConfigDict, typed: Collection[str] = ()) -> tuple[ConfigDict, list[str]]:
     """Gives the base's settings that act in no trial their defaults again, but for those that the user typed.
 
-    A setting that acts in some of the trials stays in the base; `plan.trials` leaves it out of the others.
+    A setting that acts in some of the trials stays in the base; `plan.make_trials` leaves it out of the others.
 
     Args:
       sweep: from a file, with the typed settings in it.

@@ -1,41 +1,74 @@
-"""Optuna as the searcher: points are asked for, trained as one program, and told.
+"""Who chooses the points of a sweep: the axes alone, or Optuna, which learns from what became of earlier points.
 
-A study lives in any of Optuna's storages, so that several machines can work on one.
+An Optuna study lives in any of its storages, so that several machines can work on one.
 """
 
 import contextlib
+import json
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
+from genjax.sweeps import plan
 from genjax.sweeps.axes import Axis
 from genjax.sweeps.plan import Point
+from genjax.system import processes
 from genjax.system.messages import first_line
 from genjax.types import InputError
 
-SECOND_TRY = 3.0  # seconds
+SECONDS_BEFORE_RETRY = 3.0
 
 
 class Study(NamedTuple):
-    """One study, as one of its workers sees it.
+    """The source of a sweep's points.
 
     Attributes:
-      ask: `() -> (points, their numbers in the study)`, no more than a batch; none when all points have been asked for.
+      ask: `(number of the batch) -> (points, their numbers in the study)`; none when all points have been asked for.
       tell: `(number, value, stopped_at) -> None`: a point's objective, or None where it failed, and the step at which
         it was stopped, or None.
     """
 
-    ask: Callable[[], tuple[list[Point], list[int]]]
+    ask: Callable[[int], tuple[list[Point], list[int]]]
     tell: Callable[[int, float | None, int | None], None]
 
 
-def open_study(sweep: ConfigDict) -> Study:
-    """Makes the study, or joins it where it exists.
+def fixed_study(points: list[Point]) -> Study:
+    """Returns a study whose points are all known beforehand, and are one batch."""
+    return Study(lambda number: ([] if number else points, []), lambda number, value, stopped_at: None)
+
+
+def make_study(sweep: ConfigDict) -> Study:
+    """Returns the study of a sweep's strategy; on many hosts the first process asks and tells for all.
 
     Raises:
       InputError: Optuna is not installed, or the storage or the study cannot be used.
+    """
+    if sweep.strategy != "optuna":
+        return fixed_study(plan.make_points(sweep))
+    study = None
+    with processes.raise_together():
+        if processes.is_primary():
+            study = open_optuna_study(sweep)
+
+    def ask(number: int) -> tuple[list[Point], list[int]]:
+        points_and_numbers = json.dumps(study.ask(number)).encode() if study else b""
+        points, numbers = json.loads(processes.broadcast_bytes(points_and_numbers))
+        return points, numbers
+
+    def tell(number: int, value: float | None, stopped_at: int | None) -> None:
+        if study:
+            study.tell(number, value, stopped_at)
+
+    return Study(ask, tell)
+
+
+def open_optuna_study(sweep: ConfigDict) -> Study:
+    """Makes the study, or joins it where it exists.
+
+    Raises:
+      InputError: Optuna is not installed, the storage cannot be used, or the study has another goal or other axes.
     """
     try:
         import optuna
@@ -44,16 +77,17 @@ def open_study(sweep: ConfigDict) -> Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     direction = {"min": "minimize", "max": "maximize"}[sweep.objective.goal]
     swept = [axis for axis in sweep.axes if axis.setting != "seed"]
-    study = _joined(sweep, direction)
+    study = _create_or_join(sweep, direction)
     if study.direction.name.lower() != direction:
         raise InputError(f"study {sweep.optuna.study!r} exists, and its objective is to {study.direction.name.lower()}")
+    _check_axes(study, swept)
     running: dict[int, Any] = {}
 
-    def ask() -> tuple[list[Point], list[int]]:
+    def ask(number: int) -> tuple[list[Point], list[int]]:
         left = sweep.points - len(study.get_trials(deepcopy=False))
-        asked = [_asked(study, swept) for _ in range(min(left, sweep.optuna.batch))]
-        running.update({trial.number: trial for trial in asked})
-        return [_point(trial.params, swept) for trial in asked], [trial.number for trial in asked]
+        trials = [_ask_trial(study, swept) for _ in range(min(left, sweep.optuna.batch))]
+        running.update({trial.number: trial for trial in trials})
+        return [_to_point(trial.params, swept) for trial in trials], [trial.number for trial in trials]
 
     def tell(number: int, value: float | None, stopped_at: int | None) -> None:
         states = optuna.trial.TrialState
@@ -61,7 +95,7 @@ def open_study(sweep: ConfigDict) -> Study:
             study.tell(number, state=states.FAIL, skip_if_finished=True)
         elif stopped_at is None:
             study.tell(number, value, skip_if_finished=True)
-        else:  # what a stopped point reached is told as a report, by the process that asked for it
+        else:  # what a stopped point reached is a report of its trial, made by the process that asked for it
             if number in running:
                 running[number].report(value, stopped_at)
             study.tell(number, state=states.PRUNED, skip_if_finished=True)
@@ -69,12 +103,12 @@ def open_study(sweep: ConfigDict) -> Study:
     return Study(ask, tell)
 
 
-def _joined(sweep: ConfigDict, direction: str) -> Any:
+def _create_or_join(sweep: ConfigDict, direction: str) -> Any:
     import optuna
 
     def join() -> Any:
         return optuna.create_study(
-            storage=_storage(sweep.optuna.storage),
+            storage=_open_storage(sweep.optuna.storage),
             study_name=sweep.optuna.study,
             sampler=optuna.samplers.TPESampler(constant_liar=True),  # others of the batch are not known yet
             direction=direction,  # pyright: ignore[reportArgumentType]
@@ -83,7 +117,7 @@ def _joined(sweep: ConfigDict, direction: str) -> Any:
 
     with contextlib.suppress(Exception):
         return join()
-    time.sleep(SECOND_TRY)  # another worker may be making the same tables
+    time.sleep(SECONDS_BEFORE_RETRY)  # another worker may be making the same tables
     try:
         return join()
     except Exception as error:  # whatever a storage's own library raises
@@ -91,7 +125,7 @@ def _joined(sweep: ConfigDict, direction: str) -> Any:
         raise InputError(message) from error
 
 
-def _storage(name: str) -> Any:
+def _open_storage(name: str) -> Any:
     """`journal:<file>`, which needs no database and bears many machines on one file system, or a database's address."""
     from optuna import storages
     from optuna.storages import journal
@@ -102,15 +136,31 @@ def _storage(name: str) -> Any:
     return name
 
 
-def _asked(study: Any, swept: list[Axis]) -> Any:
+def _check_axes(study: Any, swept: list[Axis]) -> None:
+    """Refuses a study whose trials have other axes, or axes with other choices."""
+    from optuna.distributions import check_distribution_compatibility
+
+    ours = {axis.setting: _distribution(axis) for axis in swept}
+    for trial in study.get_trials(deepcopy=False):
+        theirs = trial.distributions
+        if theirs.keys() != ours.keys():
+            raise InputError(f"study {study.study_name!r} has other axes: {', '.join(theirs)}")
+        for name, distribution in theirs.items():
+            try:
+                check_distribution_compatibility(distribution, ours[name])
+            except ValueError as error:
+                raise InputError(f"study {study.study_name!r} has another axis {name}: {first_line(error)}") from error
+
+
+def _ask_trial(study: Any, swept: list[Axis]) -> Any:
     try:
         return study.ask({axis.setting: _distribution(axis) for axis in swept})
     except ValueError as error:
         raise InputError(f"study {study.study_name!r} has other axes: {first_line(error)}") from error
 
 
-def _point(params: dict[str, Any], swept: list[Axis]) -> Point:
-    named = {axis.setting: {_name(option): option for option in axis.of} for axis in swept if axis.kind == "choice"}
+def _to_point(params: dict[str, Any], swept: list[Axis]) -> Point:
+    named = {axis.setting: {_storable(v): v for v in axis.of} for axis in swept if axis.kind == "choice"}
     return {name: named[name][value] if name in named else value for name, value in params.items()}
 
 
@@ -118,12 +168,12 @@ def _distribution(axis: Axis) -> Any:
     from optuna import distributions
 
     if axis.kind == "choice":
-        return distributions.CategoricalDistribution([_name(option) for option in axis.of])
+        return distributions.CategoricalDistribution([_storable(value) for value in axis.of])
     if axis.kind == "integers":
         return distributions.IntDistribution(*axis.of)
     return distributions.FloatDistribution(*axis.of, log=axis.kind == "log_uniform")
 
 
-def _name(option: Any) -> Any:
+def _storable(value: Any) -> Any:
     """A choice as a storage can keep it: a tuple by its text."""
-    return option if isinstance(option, bool | int | float | str) else repr(option)
+    return value if isinstance(value, bool | int | float | str) else repr(value)

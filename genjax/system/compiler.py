@@ -12,6 +12,8 @@ from genjax.system import cache
 # unless its analysis of regions shows it that there is nothing to copy. It changes no bits (docs/performance.md).
 OPTIONS = {"cpu": {"xla_cpu_copy_insertion_use_region_analysis": True}}
 
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
+
 # Most of a start is a handful of programs; the many small ones would cost more to look up than to compile.
 LEAST_SECONDS = 0.2
 
@@ -23,8 +25,9 @@ def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]
 
 def ask_for_determinism(wanted: bool) -> None:
     """Asks a GPU's compiler for operations that give the same bits each time; before the first program is compiled."""
-    if wanted:
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
+    flags = os.environ.get("XLA_FLAGS", "")
+    if wanted and DETERMINISTIC not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}".strip()
 
 
 def keep_programs() -> None:

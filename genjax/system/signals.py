@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a wish to stop, heard even while compiled code runs."""
+"""SIGINT and SIGTERM, received even while compiled code runs."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def stopping(say: Callable[[str], None]) -> Iterator[list[int]]:
+def collect_stop_signals(say: Callable[[str], None]) -> Iterator[list[int]]:
     """Collects SIGINT and SIGTERM, so that a chunk is finished and saved; the second one ends the process at once.
 
     Python's own handlers wait while compiled code runs: a thread reads the signals as the system delivers them.

@@ -15,32 +15,36 @@ from benchmarks.measures import MEASURES, Measure
 
 def main(arguments: Sequence[str], description: str) -> int:
     """Measures and reports; 0."""
-    known = _parser(description).parse_args(arguments)
+    parsed = benchmark_parser(description).parse_args(arguments)
 
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    results: dict[str, Any] = {"machine": report.machine(), "rounds": known.rounds, "cases": {}, "measures": {}}
-    for name in known.only or [*CASES, *MEASURES, *report.BESIDE]:
+    results: dict[str, Any] = {"machine": report.machine(), "rounds": parsed.rounds, "cases": {}, "measures": {}}
+    for name in parsed.only or [*CASES, *MEASURES, *report.BESIDE]:
         if name in CASES:
-            results["cases"][name] = _case(name, CASES[name], known.rounds, say)
+            results["cases"][name] = _case(name, CASES[name], parsed.rounds, say)
         elif name in MEASURES:
-            results["measures"][name] = _measure(name, MEASURES[name], known.rounds, say)
+            results["measures"][name] = _measure(name, MEASURES[name], parsed.rounds, say)
         else:
-            measured = _runs(known.rounds, say) if name == "runs" else _sweep_runs(say)
+            measured = _runs(parsed.rounds, say) if name == "runs" else _sweep_runs(say)
             results[name] = {figure: duels.summary(values) for figure, values in measured.items()}
         text = report.markdown(results)  # after each measurement: a later one may fail
-        if known.json:
-            known.json.write_text(json.dumps(results, indent=1) + "\n")
-        if known.markdown:
-            known.markdown.write_text(report.page(text, f"scripts/benchmark.py {' '.join(arguments)}"))
+        if parsed.json:
+            parsed.json.write_text(json.dumps(results, indent=1) + "\n")
+        if parsed.markdown:
+            parsed.markdown.write_text(report.page(text, f"uv run scripts/benchmark.py {' '.join(arguments)}"))
     print(text, end="")
     return 0
 
 
-def _parser(description: str) -> argparse.ArgumentParser:
+def benchmark_parser(description: str) -> argparse.ArgumentParser:
+    """The parser of the command."""
     parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="uv run scripts/benchmark.py",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     names = [*CASES, *MEASURES, *report.BESIDE]
     parser.add_argument("--only", nargs="+", choices=names, metavar="CASE", help=f"of {', '.join(names)}")
@@ -57,10 +61,10 @@ def _rounds(text: str) -> int:
 
 
 def _case(name: str, case: Case, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    found = duels.duel(name, case.contestants, rounds, say)
+    times_of = duels.duel(name, case.contestants, rounds, say)
     examples = case.trials * case.config().train.batch_size
     rows: dict[str, Any] = {}
-    for contestant, times in found.items():
+    for contestant, times in times_of.items():
         if times.missing:
             rows[contestant] = {"missing": times.missing}
             continue
@@ -68,10 +72,10 @@ def _case(name: str, case: Case, rounds: int, say: Callable[[str], None]) -> dic
         rows[contestant] = {
             "seconds": seconds,
             "examples_per_second": examples / seconds["median"],
-            "over_genjax": duels.summary(duels.ratio(found[case.ours], times)),
+            "over_genjax": duels.summary(duels.ratio(times_of[case.ours], times)),
         }
     rows[case.ours]["memory"] = {
-        "peak_bytes": found[case.ours].peak_bytes,
+        "peak_bytes": times_of[case.ours].peak_bytes,
         "data_bytes": dataset(case.config()).train.x.nbytes,
         "state_bytes": case.trials * size(state_of(case)),
     }
@@ -79,10 +83,10 @@ def _case(name: str, case: Case, rounds: int, say: Callable[[str], None]) -> dic
 
 
 def _measure(name: str, measure: Measure, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
-    found = duels.duel(name, measure.contestants, rounds, say)
-    ours = found[measure.contestants[0]]
+    times_of = duels.duel(name, measure.contestants, rounds, say)
+    ours = times_of[measure.contestants[0]]
     rows: dict[str, Any] = {}
-    for contestant, times in found.items():
+    for contestant, times in times_of.items():
         if times.missing:
             rows[contestant] = {"missing": times.missing}
             continue

@@ -43,7 +43,7 @@ def genjax_sweep(case: Case) -> Steps:
     processes.use_cores_as_devices()
     config, trials = case.config(), planned(case)
     programs = swept.make_cohort_programs(config, dataset(config), len(trials), "map", swept.residence())
-    hparams, seeds = swept.traced(trials)
+    hparams, seeds = swept.stack_traced(trials)
     hparams, rngs = programs.put(hparams), programs.keys(seeds)
     states = programs.initial(hparams, rngs)
 
@@ -61,7 +61,7 @@ def genjax_in_a_row(case: Case) -> Steps:
     images = dataset(config)
     train = make_train(config, describe(images, config.data.dynamic_binarisation))
     data = Batch(jnp.asarray(images.train.x))
-    hparams, seeds = swept.traced(planned(case))
+    hparams, seeds = swept.stack_traced(planned(case))
     each = [({name: values[i] for name, values in hparams.items()}, jax.random.key(s)) for i, s in enumerate(seeds)]
     init, chunk = jax.jit(train.init), compiled(partial(advance, train), donate_argnums=0, static_argnums=4)
     states = [init(*one) for one in each]

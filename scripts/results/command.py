@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from results import measured, page
 from results.experiments import EXPERIMENTS
-from results.kinds import Experiment, Row, Run, train_command
+from results.kinds import UV_RUN, Experiment, Row, Run, train_command
 
 ROOT = Path(__file__).parents[2]
 FIGURES, PAGE = ROOT / "docs" / "results.json", ROOT / "docs" / "results.md"
@@ -19,19 +20,19 @@ FIGURES, PAGE = ROOT / "docs" / "results.json", ROOT / "docs" / "results.md"
 
 def main(arguments: Sequence[str], description: str) -> int:
     """Runs the experiments that were named; the exit code of the first command that failed, or 0."""
-    known = _parser(description).parse_args(arguments)
-    if not known.experiments:
+    parsed = reproduce_parser(description).parse_args(arguments)
+    if not parsed.experiments:
         for name, experiment in EXPERIMENTS.items():
-            done = sum(measured.row(experiment, row, known.runs) is not None for row in experiment.rows)
+            done = sum(measured.read_row(experiment, row, parsed.runs) is not None for row in experiment.rows)
             print(f"{name}: {done} of {len(experiment.rows)} rows; {experiment.title}")
         return 0
-    for name in known.experiments:
+    for name in parsed.experiments:
         for row in EXPERIMENTS[name].rows:
-            for command in commands(EXPERIMENTS[name], row, known.runs):
-                print(" ".join(command), file=sys.stderr, flush=True)
+            for command in commands(EXPERIMENTS[name], row, parsed.runs):
+                print(shlex.join(command), file=sys.stderr, flush=True)
                 if code := _start(command):
                     return code
-            keep(name, EXPERIMENTS[name], row, known.runs)
+            add_row(name, EXPERIMENTS[name], row, parsed.runs)
     return 0
 
 
@@ -39,29 +40,34 @@ def commands(experiment: Experiment, row: Row, root: Path) -> Iterator[list[str]
     """The commands that a row is the outcome of; a folder that has finished says so at once, and is left as it is."""
     for folder, run in row.runs.items():
         yield train_command(run, root / folder)
-        if isinstance(run, Run) and measured.row(experiment, row._replace(runs={folder: run}), root) is None:
+        if isinstance(run, Run) and measured.read_row(experiment, row._replace(runs={folder: run}), root) is None:
             for evaluation in run.evaluations:
-                yield ["scripts/evaluate.py", "--workdir", str(root / folder), *evaluation.split()]
+                yield [*UV_RUN, "scripts/evaluate.py", "--workdir", str(root / folder), *evaluation.split()]
 
 
-def keep(name: str, experiment: Experiment, row: Row, root: Path) -> None:
+def add_row(name: str, experiment: Experiment, row: Row, root: Path) -> None:
     """Adds a row to the figures, and writes the page anew."""
     figures: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    found = measured.row(experiment, row, root)
-    if found is not None:
-        figures.setdefault(name, {})[row.label] = {**found, "machine": page.machine()}
+    measured_row = measured.read_row(experiment, row, root)
+    if measured_row is not None:
+        figures.setdefault(name, {})[row.label] = {**measured_row, "machine": page.machine()}
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     PAGE.write_text(page.markdown(EXPERIMENTS, figures))
 
 
 def _start(command: list[str]) -> int:
+    """Runs the command with the Python that runs this one."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, check=False).returncode
+    return subprocess.run([sys.executable, *command[len(UV_RUN) :]], cwd=ROOT, env=environment, check=False).returncode
 
 
-def _parser(description: str) -> argparse.ArgumentParser:
+def reproduce_parser(description: str) -> argparse.ArgumentParser:
+    """The parser of the command."""
     parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="uv run scripts/reproduce.py",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     names = ", ".join(EXPERIMENTS)
     parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", choices=[*EXPERIMENTS, []], help=f"of {names}")

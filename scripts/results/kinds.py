@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+UV_RUN = ("uv", "run")  # which every command of the page begins with
+
 
 class Run(NamedTuple):
     """One run of train.py and what is measured on it.
@@ -63,6 +65,6 @@ class Experiment(NamedTuple):
 def train_command(run: Run | Sweep, workdir: Path) -> list[str]:
     """The command that trains a run or a sweep into its folder."""
     if isinstance(run, Sweep):
-        return ["scripts/sweep.py", "--config", f"configs/sweeps/{run.config}.py", "--workdir", str(workdir)]
+        return [*UV_RUN, "scripts/sweep.py", "--config", f"configs/sweeps/{run.config}.py", "--workdir", str(workdir)]
     settings = [f"--config.{name}={value}" for name, value in run.settings.items()]
-    return ["scripts/train.py", "--config", f"configs/{run.config}.py", *settings, "--workdir", str(workdir)]
+    return [*UV_RUN, "scripts/train.py", "--config", f"configs/{run.config}.py", *settings, "--workdir", str(workdir)]

@@ -10,34 +10,33 @@ from typing import Any
 from results.kinds import Column, Experiment, Row, Sweep
 
 
-def row(experiment: Experiment, one: Row, root: Path) -> dict[str, Any] | None:
+def read_row(experiment: Experiment, row: Row, root: Path) -> dict[str, Any] | None:
     """`{"figures": {heading: {"values", "error"}}, "seconds", "steps"}`, or None while a run or a figure is missing."""
-    if isinstance(next(iter(one.runs.values())), Sweep):
-        return _of_sweep(experiment, one, root / next(iter(one.runs)))
+    if isinstance(next(iter(row.runs.values())), Sweep):
+        return _read_sweep(experiment, row, root / next(iter(row.runs)))
     figures: dict[str, Any] = {column.heading: {"values": [], "error": None} for column in experiment.columns}
     seconds, steps = 0.0, 0
-    for name in one.runs:
-        found = _results(root / name)
+    for name in row.runs:
+        results = _results(root / name)
         for column in experiment.columns:
-            result = _look_up(found, column, one)
+            result = _look_up(results, column, row)
             if result is None:
                 return None
             figures[column.heading]["values"].append(float(result["value"]))
             figures[column.heading]["error"] = result["error"]
-        rows = _rows(root / name)
-        seconds += sum(each["seconds"] for each in rows)
-        steps = rows[-1]["step"]
+        logged = _logged_rows(root / name)
+        seconds += sum(each["seconds"] for each in logged)
+        steps = logged[-1]["step"]
     return {"figures": figures, "seconds": seconds, "steps": steps}
 
 
-def told(figure: dict[str, Any]) -> str:
+def format_figure(figure: dict[str, Any]) -> str:
     """A figure as the page shows it: with its standard error, or of several seeds the median, least and greatest."""
     values = [value for value in figure["values"] if math.isfinite(value)]
     if len(values) < len(figure["values"]):
         return f"not finite in {len(figure['values']) - len(values)} of {len(figure['values'])}"
     if len(values) > 1:
-        middle = statistics.median(values)
-        return f"{_short(middle)} [{_short(min(values))} to {_short(max(values))}]"
+        return f"{_short(statistics.median(values))} [{_short(min(values))} to {_short(max(values))}]"
     error = "" if figure["error"] is None else f" ± {float(figure['error']):.2g}"
     return f"{_short(values[0])}{error}"
 
@@ -49,31 +48,31 @@ def _short(value: float) -> str:
 
 def _results(folder: Path) -> list[dict[str, Any]]:
     path = folder / "evaluation.json"
-    held = json.loads(path.read_text()) if path.exists() else {}
-    return held.get("results", [])
+    content = json.loads(path.read_text()) if path.exists() else {}
+    return content.get("results", [])
 
 
-def _look_up(found: list[dict[str, Any]], column: Column, one: Row) -> dict[str, Any] | None:
+def _look_up(results: list[dict[str, Any]], column: Column, row: Row) -> dict[str, Any] | None:
     """The first result of the column's metric with its protocol, and with the row's as far as it has such entries."""
 
     def fits(protocol: dict[str, Any]) -> bool:
-        wanted = {name: value for name, value in one.protocol.items() if name in protocol} | dict(column.protocol)
-        held = {name: str(protocol.get(name)).partition(" (")[0] for name in wanted}  # features without their hash
-        return held == {name: str(value) for name, value in wanted.items()}
+        wanted = {name: value for name, value in row.protocol.items() if name in protocol} | dict(column.protocol)
+        stated = {name: str(protocol.get(name)).partition(" (")[0] for name in wanted}  # features without their hash
+        return stated == {name: str(value) for name, value in wanted.items()}
 
-    return next((each for each in found if each["metric"] == column.metric and fits(each["protocol"])), None)
+    return next((each for each in results if each["metric"] == column.metric and fits(each["protocol"])), None)
 
 
-def _rows(folder: Path) -> list[dict[str, Any]]:
+def _logged_rows(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def _of_sweep(experiment: Experiment, one: Row, folder: Path) -> dict[str, Any] | None:
+def _read_sweep(experiment: Experiment, row: Row, folder: Path) -> dict[str, Any] | None:
     path = folder / "trials.csv"
     if not path.exists():
         return None
     with path.open() as rows:
-        trials = [each for each in csv.DictReader(rows) if all(each[k] == v for k, v in one.where.items())]
+        trials = [each for each in csv.DictReader(rows) if all(each[k] == v for k, v in row.where.items())]
     if not trials:
         return None
     figures = {

@@ -1,6 +1,7 @@
 """From figures to docs/results.md."""
 
 import platform
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from results.kinds import Experiment, Row, Run, train_command
 
 HEAD = """# Results
 
-Written by `scripts/reproduce.py EXPERIMENT`; alone, it lists the experiments. Every figure is of the test split, by
+Written by `scripts/reproduce.py`; without an experiment's name, it lists them. Every figure is of the test split, by
 `scripts/evaluate.py`, whose `evaluation.json` holds the whole protocol, or by the sweep where a row is one.
 A single run has its standard error; of several seeds stand the median, the least and the greatest. Seconds are of
 training alone, summed over the seeds, and the machine was not idle: compare orders of magnitude and no more. Published
@@ -22,7 +23,7 @@ def markdown(experiments: Mapping[str, Experiment], figures: Mapping[str, Any]) 
     """The whole page: a table for each experiment, with a row that says so for whatever was not run."""
     parts = [HEAD]
     for name, experiment in experiments.items():
-        parts.append(f"## {experiment.title}\n\n`scripts/reproduce.py {name}`. {experiment.text}\n")
+        parts.append(f"## {experiment.title}\n\n`uv run scripts/reproduce.py {name}`. {experiment.text}\n")
         headings = ["", *(column.heading for column in experiment.columns), "published", "steps, s"]
         lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
         lines += [_line(experiment, row, figures.get(name, {}).get(row.label)) for row in experiment.rows]
@@ -39,14 +40,14 @@ def machine() -> str:
     return f"JAX {jax.__version__}, {', '.join(sorted(devices))}, Python {platform.python_version()}"
 
 
-def _line(experiment: Experiment, row: Row, found: Mapping[str, Any] | None) -> str:
-    if found is None:
-        told = ["not run", *[""] * (len(experiment.columns) - 1)]
-        spent = ""
+def _line(experiment: Experiment, row: Row, figures: Mapping[str, Any] | None) -> str:
+    if figures is None:
+        cells = ["not run", *[""] * (len(experiment.columns) - 1)]
+        cost = ""
     else:
-        told = [measured.told(found["figures"][column.heading]) for column in experiment.columns]
-        spent = f"{found['steps']:,} steps, {found['seconds']:,.0f} s ({found['machine']})"
-    return "| " + " | ".join([row.label, *told, row.published, spent]) + " |"
+        cells = [measured.format_figure(figures["figures"][column.heading]) for column in experiment.columns]
+        cost = f"{figures['steps']:,} steps, {figures['seconds']:,.0f} s ({figures['machine']})"
+    return "| " + " | ".join([row.label, *cells, row.published, cost]) + " |"
 
 
 def _commands(experiment: Experiment) -> str:
@@ -55,7 +56,7 @@ def _commands(experiment: Experiment) -> str:
     for row in experiment.rows:
         folder, run = next(iter(row.runs.items()))
         seeds = f"  # and {len(row.runs) - 1} more seeds" if len(row.runs) > 1 else ""
-        lines.append(" ".join(train_command(run, Path("runs/results") / folder)) + seeds)
+        lines.append(shlex.join(train_command(run, Path("runs/results") / folder)) + seeds)
         if isinstance(run, Run):
-            lines += [f"scripts/evaluate.py --workdir runs/results/{folder} {each}" for each in run.evaluations]
+            lines += [f"uv run scripts/evaluate.py --workdir runs/results/{folder} {each}" for each in run.evaluations]
     return "```sh\n" + "\n".join(dict.fromkeys(lines)) + "\n```\n"

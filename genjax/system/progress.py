@@ -1,0 +1,107 @@
+"""What a person sees while a command runs: one bar on a terminal, plain lines in a pipe or a file."""
+
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple, TextIO
+
+
+class Progress(NamedTuple):
+    """A display of how far a command has come.
+
+    Attributes:
+      show: `(done, total, text) -> None`: steps that are done, of how many, and what to show beside them.
+      say: `(message) -> None`: prints a line, without breaking the bar.
+      close: `() -> None`: ends the bar's line.
+    """
+
+    show: Callable[[int, int, str], None]
+    say: Callable[[str], None]
+    close: Callable[[], None]
+
+
+def open_progress(stream: TextIO, seconds_between_lines: float = 0.0) -> Progress:
+    """A bar where the stream can draw one, plain lines where it cannot.
+
+    Args:
+      stream: such as `sys.stderr`.
+      seconds_between_lines: plain lines that come sooner after another are left out, but for the last one.
+    """
+    return bar(stream) if can_draw(stream) else lines(stream, seconds_between_lines)
+
+
+def can_draw(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that is large enough for a bar."""
+    try:
+        columns, rows = os.get_terminal_size(stream.fileno())  # 0 in a container's terminal that nobody sized
+    except (OSError, ValueError):
+        return False
+    return columns > 0 and rows > 2  # on fewer rows tqdm hides its bar
+
+
+def bar(stream: TextIO) -> Progress:
+    """One bar that redraws itself; it appears when there is something to show."""
+    from tqdm import tqdm
+
+    drawn: list[tqdm] = []
+
+    def show(done: int, total: int, text: str) -> None:
+        if not drawn:
+            drawn.append(_draw(stream, done, total))
+        drawn[0].total = total
+        drawn[0].n = max(done, drawn[0].n)
+        drawn[0].set_description_str(text)
+
+    def say(message: str) -> None:
+        tqdm.write(message, file=stream)
+
+    return Progress(show, say, lambda: drawn[0].close() if drawn else None)
+
+
+def _draw(stream: TextIO, done: int, total: int):
+    """A bar whose pace counts from here: what was done before the first call includes compilation."""
+    from tqdm import tqdm
+
+    return tqdm(
+        initial=done,
+        total=total,
+        file=stream,
+        unit=" steps",
+        dynamic_ncols=True,
+        bar_format="{percentage:3.0f}% {bar:12} {n:,}/{total:,} steps  {rate_noinv_fmt}  {remaining} left  {desc}",
+    )
+
+
+def lines(stream: TextIO, seconds_between_lines: float = 0.0) -> Progress:
+    """Plain lines: steps, text, and from the second one on the pace and the time that is left."""
+    from tqdm import tqdm
+
+    first: tuple[float, int] | None = None  # the pace counts from here: what was done before includes compilation
+    latest = -seconds_between_lines
+
+    def show(done: int, total: int, text: str) -> None:
+        nonlocal first, latest
+        now = time.monotonic()
+        first = first or (now, done)
+        if now - latest < seconds_between_lines and done < total:
+            return
+        latest, parts = now, [f"{done:,}/{total:,} steps", text]
+        if done > first[1] and now > first[0]:
+            pace = (done - first[1]) / (now - first[0])
+            parts += [f"{short(pace)} steps/s", f"{tqdm.format_interval((total - done) / pace)} left"]
+        say("  ".join(part for part in parts if part))
+
+    def say(message: str) -> None:
+        print(message, file=stream, flush=True)
+
+    return Progress(show, say, lambda: None)
+
+
+def short(value: float) -> str:
+    """A number in as few characters as tell it: `0.001235`, `123.5`, `12,346`."""
+    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
+def silent() -> Progress:
+    """Shows nothing: for the processes beside the first one."""
+    return Progress(lambda done, total, text: None, lambda message: None, lambda: None)

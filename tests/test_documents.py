@@ -1,0 +1,106 @@
+"""Every command that the documents, the configs and the scripts print can be pasted into a shell."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from genjax import config
+from genjax.commands.arguments import assignments, config_parser
+from genjax.commands.evaluate import evaluation_parser
+from genjax.commands.sweep import sweep_parser
+from genjax.commands.train_features import features_parser
+from genjax.evaluation import options
+from genjax.sweeps import settings
+
+ROOT = Path(__file__).parents[1]
+PRINTED = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("genjax/**/*.md"), *ROOT.glob("configs/**/*.py")]
+SCRIPTS = sorted(ROOT.glob("scripts/*.py"))
+COMMAND = re.compile(r"(?:^|[`\s\"])uv run (scripts/\w+\.py(?:[ ][^`\n]*?)?)(?= #|`|\n|\"$)", flags=re.MULTILINE)
+WITHOUT_UV = re.compile(r"(?<!uv run )scripts/\w+\.py +-[^\n]*")
+
+
+def commands(path):
+    """The commands of a file, without the comment behind them; a line that ends with a backslash goes on."""
+    return [match.group(1).strip() for match in COMMAND.finditer(path.read_text().replace("\\\n", " "))]
+
+
+def every_command():
+    return sorted(
+        {(path.relative_to(ROOT).as_posix(), text) for path in [*PRINTED, *SCRIPTS] for text in commands(path)}
+    )
+
+
+def parse(script, words):
+    """Parses a command as its script does, up to the moment at which it would look at data or at a folder."""
+    if script in ("train.py", "sweep.py"):
+        parser = sweep_parser("") if script == "sweep.py" else config_parser("train.py", "")
+        parsed, rest = parser.parse_known_args(words)
+        if not (ROOT / parsed.config).exists():
+            assert parsed.config.name == "denoiser_digits.py", f"{parsed.config} does not exist"  # docs/extending.md
+            return
+        module, typed = (settings if script == "sweep.py" else config), assignments(rest)
+        module.drop_unused(module.override(config.load(ROOT / parsed.config), typed), typed)
+    elif script == "evaluate.py":
+        parsed = evaluation_parser("").parse_args(words)
+        options.check(options.Options(**{name: getattr(parsed, name) for name in options.Options._fields}))
+    elif script == "train_features.py":
+        features_parser("").parse_args(words)
+    else:
+        PARSERS[script]().parse_args(words)
+
+
+def reproduce_parser():
+    from results.command import reproduce_parser
+
+    return reproduce_parser("")
+
+
+def benchmark_parser():
+    from benchmarks.command import benchmark_parser
+
+    return benchmark_parser("")
+
+
+def fingerprint_parser():
+    from fingerprint import fingerprint_parser
+
+    return fingerprint_parser()
+
+
+PARSERS = {
+    "reproduce.py": reproduce_parser,
+    "benchmark.py": benchmark_parser,
+    "fingerprint.py": fingerprint_parser,
+}
+
+
+@pytest.mark.parametrize(("path", "text"), every_command())
+def test_a_printed_command_can_be_pasted(path, text, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    script, *words = shlex.split(text)
+    assert (ROOT / script).exists()
+    parse(Path(script).name, words)
+
+
+@pytest.mark.parametrize(
+    "text", ["uv run scripts/train.py --config x.py\n", "see `uv run scripts/train.py --config x.py`."]
+)
+def test_commands_are_found_in_blocks_and_in_sentences(tmp_path, text):
+    (tmp_path / "page.md").write_text(text)
+    assert commands(tmp_path / "page.md") == ["scripts/train.py --config x.py"]
+
+
+def test_every_script_and_every_document_that_ought_to_print_a_command_does():
+    printed = every_command()
+    scripts = {text.split()[0] for _, text in printed}
+    assert scripts == {path.relative_to(ROOT).as_posix() for path in SCRIPTS}
+    silent = {path.relative_to(ROOT).as_posix() for path in PRINTED} - {path for path, _ in printed}
+    assert silent <= {"docs/design.md", "docs/theory.md", "docs/performance.md"}
+    assert len(printed) > 80
+
+
+@pytest.mark.parametrize("path", [*PRINTED, *SCRIPTS], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_command_is_printed_that_a_shell_would_not_find(path):
+    assert WITHOUT_UV.findall(path.read_text()) == []
