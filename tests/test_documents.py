@@ -17,13 +17,14 @@ from genjax.sweeps import settings
 ROOT = Path(__file__).parents[1]
 PRINTED = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("genjax/**/*.md"), *ROOT.glob("configs/**/*.py")]
 SCRIPTS = sorted(ROOT.glob("scripts/*.py"))
-COMMAND = re.compile(r"(?:^|[`\s\"])uv run (scripts/\w+\.py(?:[ ][^`\n]*?)?)(?= #|`|\n|\"$)", flags=re.MULTILINE)
+COMMAND = re.compile(r"(?:^|[`\s\"])uv run (scripts/\w+\.py(?:[ ][^`\n]*?)?)(?= #|`|\n)", flags=re.MULTILINE)
 WITHOUT_UV = re.compile(r"(?<!uv run )scripts/\w+\.py +-[^\n]*")
 
 
 def commands(path):
     """The commands of a file, without the comment behind them; a line that ends with a backslash goes on."""
-    return [match.group(1).strip() for match in COMMAND.finditer(path.read_text().replace("\\\n", " "))]
+    found = [match.group(1).strip() for match in COMMAND.finditer(path.read_text().replace("\\\n", " "))]
+    return [text.removesuffix('"') if text.count('"') % 2 else text for text in found]  # a command in quotes
 
 
 def every_command():
