@@ -247,11 +247,11 @@ def digest(config: Mapping[str, Any]) -> str:
 
 def differences(ours: str, theirs: str) -> list[str]:
     """The settings in which two configurations, as `to_json` writes them, differ: `name: theirs, not ours`."""
-    a, b = json.loads(ours), json.loads(theirs)
+    first, second = json.loads(ours), json.loads(theirs)
     return [
-        f"{name}: {b.get(name)}, not {a.get(name)}"
-        for name in sorted(a.keys() | b.keys())
-        if a.get(name) != b.get(name)
+        f"{name}: {second.get(name)}, not {first.get(name)}"
+        for name in sorted(first.keys() | second.keys())
+        if first.get(name) != second.get(name)
     ]
 
 
@@ -264,15 +264,15 @@ def setting_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
     values = flatten(config)
     family = str(values.get("model.family", ""))
     base, kind = default(family), FAMILIES[family]
-    own = {
+    of_objectives = {
         optimisers.own_name(objective, name): value
         for objective in kind.objectives
         for name, value in optimisers.HPARAMS.items()
     }
-    hparams = {**own, **base.hparams}
+    hparams = {**of_objectives, **base.hparams}
     weights = {name: values.get(f"schedules.{name}") for name in hparams}
-    chosen = {name: schedule if schedule in schedules.WEIGHTS else "cyclical" for name, schedule in weights.items()}
-    knobs = schedules.knob_names(dict.fromkeys(hparams, "cyclical")) | schedules.knob_names(chosen)
+    names = {name: schedule if schedule in schedules.WEIGHTS else "cyclical" for name, schedule in weights.items()}
+    knobs = schedules.knob_names(dict.fromkeys(hparams, "cyclical")) | schedules.knob_names(names)
     return {
         **{f"hparams.{name}": value for name, value in (knobs | hparams).items()},
         **{f"schedules.{name}": "constant" for name in hparams},
@@ -334,11 +334,11 @@ def _check_numbers(name: str, value: Any, kind: Family) -> None:
     """Refuses a static setting that holds no numbers of its kind, or one that is less than its family allows."""
     default_value = kind.settings[name]
     like = default_value[0] if isinstance(default_value, tuple) and default_value else default_value
-    numeric, what = (float, "numbers") if isinstance(like, float) else (int, "whole numbers")
+    numeric, kind_of_numbers = (float, "numbers") if isinstance(like, float) else (int, "whole numbers")
     least = kind.least.get(name, 1)
     for number in value if isinstance(value, tuple) else (value,):
         if type(number) is not numeric or number < least:
-            raise InputError(f"model.{name} = {value!r} must hold {what} from {least:g} on")
+            raise InputError(f"model.{name} = {value!r} must hold {kind_of_numbers} from {least:g} on")
 
 
 def check_hparam(name: str, value: float, kind: Family) -> None:

@@ -21,8 +21,8 @@ class InputError(Exception):
       >>> try:
       ...     load("digit")
       ... except InputError as error:
-      ...     print(str(error).split(";")[0])
-      unknown data source 'digit'
+      ...     print(error)
+      no data source 'digit': the nearest is 'digits'
     """
 
 

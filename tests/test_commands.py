@@ -169,7 +169,7 @@ OVERRIDES = [
     ("--config.train.evaluate_every=15", "train.evaluate_every = 15 must be a multiple of train.log_every = 10"),
     ("--config.train.checkpoint_every=5", "train.checkpoint_every = 5 must be a multiple of train.log_every = 10"),
     ("--config.hparams.momentum=0.5", "hparams.momentum = 0.5 would not act"),
-    ("--config.data.source=digit", "unknown data source 'digit'; did you mean 'digits'?"),
+    ("--config.data.source=digit", "no data source 'digit': the nearest is 'digits'"),
     ("--config.data.source=npz:none.npz", "npz:none.npz: no such file"),
     ("--config.data.source=folder:none", "folder:none"),
     ("--config.train.batch_size=1440", "train.batch_size = 1440 is larger than the training split of digits: 1439"),

@@ -194,13 +194,13 @@ def test_what_cannot_be_used_is_refused_in_one_line(given, message):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("digit", "did you mean 'digits'"),
-        ("ring", "did you mean 'ring8'"),
-        ("tfsd:mnist", "did you mean 'tfds:mnist'"),
-        ("digits:3", "unknown data source"),
-        ("tfds", "unknown data source"),
-        ("npz:", "unknown data source"),
-        ("", "digits, ring8, grid25, sprites, sprites32, tfds:<name>, npz:<path>, folder:<path>"),
+        ("digit", "the nearest is 'digits'"),
+        ("ring", "the nearest is 'ring8'"),
+        ("tfsd:mnist", "the nearest is 'tfds:mnist'"),
+        ("digits:3", "no data source"),
+        ("tfds", "no data source"),
+        ("npz:", "no data source"),
+        ("", "'digits', 'ring8', 'grid25', 'sprites', 'sprites32', 'tfds:<name>', 'npz:<path>', 'folder:<path>'"),
     ],
 )
 def test_unknown_source_names_the_nearest_and_all(source, message):

@@ -64,8 +64,8 @@ def test_a_single_column_is_labels(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"x": GREY, "x_val": GREY}, "unknown key 'x_val'"),
-        ({"x_train": GREY, "x_tset": GREY}, "did you mean 'x_test'"),
+        ({"x": GREY, "x_val": GREY}, "no key 'x_val'"),
+        ({"x_train": GREY, "x_tset": GREY}, "the nearest is 'x_test'"),
         ({"x_test": GREY}, "needs either 'x' or 'x_train'"),
         ({"x": GREY, "x_train": GREY}, "needs either 'x' or 'x_train'"),
         ({"x": GREY, "x_test": GREY}, "'x' and 'y' stand alone"),

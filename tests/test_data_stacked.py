@@ -79,11 +79,11 @@ def test_what_cannot_be_stacked_is_refused(given, message):
         ("stacked:stacked:digits", r"only grey images are stacked; stacked:digits has examples of shape \(8, 8, 3\)"),
         ("stacked:ring8", "only grey images"),
         ("stacked:sprites32", "has no labels"),
-        ("stacked:digit", "unknown data source 'digit'; did you mean 'digits'"),
+        ("stacked:digit", "no data source 'digit': the nearest is 'digits'"),
         ("stacked:npz:nowhere.npz", "npz:nowhere.npz: no such file"),
-        ("stacked:", "unknown data source"),
-        ("stacked", "unknown data source"),
-        ("stcked:digits", "did you mean 'stacked:digits'"),
+        ("stacked:", "no data source"),
+        ("stacked", "no data source"),
+        ("stcked:digits", "the nearest is 'stacked:digits'"),
     ],
 )
 def test_sources_by_name(source, message):

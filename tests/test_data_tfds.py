@@ -152,8 +152,8 @@ def test_tfds_data_that_cannot_be_used(data_dir, tmp_path, features, splits, mes
     [
         ("tfds:cifar10", r"not prepared in .*pip install tensorflow && tfds build cifar10 --file_format=array_record"),
         ("tfds:cifar10:9.9.9", "version 9.9.9 is not prepared"),
-        ("tfds:mnst", "or in TFDS; did you mean tfds:mnist"),
-        ("tfds:qqqq", "no such data set in .* or in TFDS"),
+        ("tfds:mnst", "and TFDS has no data set 'mnst': the nearest is 'mnist'"),
+        ("tfds:qqqq", "it is not in .*, and TFDS has no data set 'qqqq': "),
         ("tfds:../mnist", "is written name"),
         ("tfds:mnist/../x", "is written name"),
     ],

@@ -210,7 +210,7 @@ REFUSED = {
     ),
     "codes of what was trained on": ("vae", {"metrics": ("latent",), "split": "train"}, "measure it on test"),
     "too few samples": ("vae", {"metrics": ("fidelity",), "samples": 5}, "5 samples are too few"),
-    "unknown features": ("vae", {"metrics": ("fidelity",), "features": ("pixel",)}, "did you mean 'pixels'"),
+    "unknown features": ("vae", {"metrics": ("fidelity",), "features": ("pixel",)}, "the nearest is 'pixels'"),
     "features of other images": ("vae", {"metrics": ("fidelity",), "features": ("classifier:mnist",)}, "28"),
 }
 

@@ -70,14 +70,14 @@ def test_a_digest_tells_maps_apart_and_not_machines():
         ("pca:2.5", SMALL, "not '2.5'"),
         ("pca:²", SMALL, "not '²'"),
         ("pca:" + 5000 * "9", SMALL, "not '999"),
-        ("pca", SMALL, "unknown features 'pca'"),
-        ("pca:", SMALL, "unknown features"),
-        ("pixels:3", SMALL, "unknown features"),
-        ("pixel", SMALL, "did you mean 'pixels'"),
-        ("clasifier:mnist", IMAGES, "did you mean 'classifier:mnist'"),
-        ("", SMALL, "pixels, pca:<components>, classifier:<name>"),
-        ("classifier:mnits", IMAGES, "did you mean 'classifier:mnist'"),
-        ("classifier:foo", IMAGES, r"no classifier 'foo' \(there are fashion_mnist, mnist\)"),
+        ("pca", SMALL, "no features 'pca'"),
+        ("pca:", SMALL, "no features"),
+        ("pixels:3", SMALL, "no features"),
+        ("pixel", SMALL, "the nearest is 'pixels'"),
+        ("clasifier:mnist", IMAGES, "the nearest is 'classifier:mnist'"),
+        ("", SMALL, "'pixels', 'pca:<components>', 'classifier:<name>'"),
+        ("classifier:mnits", IMAGES, "the nearest is 'mnist'"),
+        ("classifier:foo", IMAGES, "no classifier 'foo': there are 'fashion_mnist', 'mnist'"),
         ("classifier:../mnist", IMAGES, "no classifier"),
         ("classifier:mnist", SMALL, r"shape \(28, 28, 1\), not data of shape \(3, 2, 1\)"),
         ("classifier:mnist", np.repeat(IMAGES, 3, axis=-1), r"not data of shape \(28, 28, 3\)"),
@@ -267,4 +267,4 @@ def test_the_script_says_it_in_one_line(tmp_path):
     process = start(environment(tmp_path), tmp_path, "--source", "digit", script="train_features.py")
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (2, "")
-    assert re.fullmatch("error: unknown data source 'digit'; did you mean 'digits'.*\n", err)
+    assert re.fullmatch("error: no data source 'digit': the nearest is 'digits'.*\n", err)

@@ -207,8 +207,8 @@ def test_distances_are_pure_functions_of_rows():
     """Under jit and vmap the same, so that rows can be shared out over devices."""
     x, y = jnp.asarray(normal(6, 12, 1)), jnp.asarray(normal(9, 12, 2))
     wide, narrow = jnp.full(9, 15.0), jnp.full(6, 12.0)
-    whole = neighbours.near(x, narrow, y, wide)
-    rows = [neighbours.near(x[i : i + 1], narrow[i : i + 1], y, wide) for i in range(6)]
+    whole = neighbours.neighbourhoods(x, narrow, y, wide)
+    rows = [neighbours.neighbourhoods(x[i : i + 1], narrow[i : i + 1], y, wide) for i in range(6)]
     np.testing.assert_allclose(whole.inside, jnp.concatenate([row.inside for row in rows]))
     np.testing.assert_array_equal(whole.covered, jnp.stack([row.covered for row in rows]).any(axis=0))
     np.testing.assert_allclose(whole.least, jnp.stack([row.least for row in rows]).min(axis=0), rtol=1e-4)

@@ -16,7 +16,7 @@ BAD_INPUT, BROKEN_PIPE = 2, 141
 
 def run_quietly(command: Callable[[], int]) -> int:
     """A command without tracebacks for Ctrl-C, for input that cannot be used, and for a reader who has left."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports make other errors of a KeyboardInterrupt
+    previous_handler = signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports make other errors of a KeyboardInterrupt
     from genjax.types import InputError
 
     logging.getLogger("absl").setLevel(logging.ERROR)  # libraries' advice would break the progress bar
@@ -28,7 +28,7 @@ def run_quietly(command: Callable[[], int]) -> int:
     except BrokenPipeError:  # whoever read the progress has left
         return BROKEN_PIPE
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous_handler)
 
 
 def config_parser(script: str, description: str) -> argparse.ArgumentParser:

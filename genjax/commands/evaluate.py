@@ -18,15 +18,15 @@ def _evaluate(arguments: Sequence[str], description: str) -> int:
     from genjax.evaluation import options
 
     parsed = evaluation_parser(description).parse_args(arguments)
-    chosen = options.Options(**{name: getattr(parsed, name) for name in options.Options._fields})
-    options.check(chosen)
+    options_of_user = options.Options(**{name: getattr(parsed, name) for name in options.Options._fields})
+    options.check(options_of_user)
     from genjax.system import processes
 
     processes.use_cores_as_devices()
     from genjax.evaluation import results  # a mistake in the options is reported before this is imported
     from genjax.evaluation.evaluate import evaluate
 
-    print(results.table(evaluate(parsed.workdir, chosen)))
+    print(results.table(evaluate(parsed.workdir, options_of_user)))
     return 0
 
 

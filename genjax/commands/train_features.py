@@ -18,18 +18,18 @@ def main(arguments: Sequence[str], description: str) -> int:
     Raises:
       InputError: the arguments or the data cannot be used.
     """
-    known = features_parser(description).parse_args(arguments)
-    if known.epochs is not None and known.epochs < 1:
-        _refuse(f"--epochs={known.epochs} must be at least 1")
-    if not known.out.is_dir():
-        _refuse(f"--out {known.out}: no such folder")
-    dataset = data.load(known.source)
+    parsed = features_parser(description).parse_args(arguments)
+    if parsed.epochs is not None and parsed.epochs < 1:
+        _refuse(f"--epochs={parsed.epochs} must be at least 1")
+    if not parsed.out.is_dir():
+        _refuse(f"--out {parsed.out}: no such folder")
+    dataset = data.load(parsed.source)
     _check(dataset)
-    name = Path(known.source.split(":")[1]).stem  # every source of this shape has a colon
+    name = Path(parsed.source.split(":")[1]).stem  # every source of this shape has a colon
     from genjax.features import classifier
 
-    path = known.out / f"{name}{classifier.SUFFIX}"
-    params, metadata = _train(dataset, name, known.seed, known.epochs)
+    path = parsed.out / f"{name}{classifier.SUFFIX}"
+    params, metadata = _train(dataset, name, parsed.seed, parsed.epochs)
     classifier.write(path, params, metadata)
     stored = classifier.read(path)
     print(*(f"{key}: {value}" for key, value in stored.metadata.items()), f"sha256: {stored.sha256}", sep="\n")
@@ -57,8 +57,14 @@ def _train(dataset: data.Dataset, name: str, seed: int, epochs: int | None) -> t
         print(f"epoch {epoch + 1}/{recipe.epochs}  cross_entropy {losses.mean():.4f}", file=sys.stderr, flush=True)
     params = jax.tree.map(lambda leaf: leaf.astype(jnp.float16).astype(jnp.float32), fit.params)
     figures = training.accuracies(params, _prepared(dataset, dataset.test), dataset.test.y)
-    done = {"source": dataset.name, "seed": seed, "steps": steps, "recipe": recipe._asdict(), "jax": jax.__version__}
-    return params, {**done, **figures}
+    metadata = {
+        "source": dataset.name,
+        "seed": seed,
+        "steps": steps,
+        "recipe": recipe._asdict(),
+        "jax": jax.__version__,
+    }
+    return params, {**metadata, **figures}
 
 
 def _prepared(dataset: data.Dataset, split: data.Split) -> np.ndarray:

@@ -11,7 +11,7 @@ from genjax.types import InputError
 
 def assemble(
     name: str,
-    given: Mapping[str, Split],
+    source_splits: Mapping[str, Split],
     scale: float | None = None,
     target_names: tuple[str, ...] = (),
     modes: Modes | None = None,
@@ -30,9 +30,9 @@ def assemble(
     Raises:
       InputError: the arrays cannot be used.
     """
-    if "train" not in given:
-        raise InputError(f"{name}: there is no training split, only {', '.join(given)}")
-    splits = {part: _checked(f"{name}: {part}", split) for part, split in given.items()}
+    if "train" not in source_splits:
+        raise InputError(f"{name}: there is no training split, only {', '.join(source_splits)}")
+    splits = {part: _checked(f"{name}: {part}", split) for part, split in source_splits.items()}
     for part, split in splits.items():
         _agree(f"{name}: {part}", split, splits["train"])
     counts = {part: len(split.x) for part, split in splits.items()}
@@ -56,8 +56,8 @@ def _take(split: Split, index: np.ndarray) -> Split:
 
 def _agree(where: str, split: Split, train: Split) -> None:
     if split.x.shape[1:] != train.x.shape[1:] or split.x.dtype != train.x.dtype:
-        held, expected = (f"{each.x.dtype} of shape {each.x.shape[1:]}" for each in (split, train))
-        raise InputError(f"{where} holds {held}, train holds {expected}; every split must be alike")
+        of_split, of_train = (f"{side.x.dtype} of shape {side.x.shape[1:]}" for side in (split, train))
+        raise InputError(f"{where} holds {of_split}, train holds {of_train}; every split must be alike")
     if _columns(split.y) != _columns(train.y):
         raise InputError(f"{where} and train have different kinds of labels; every split must be alike")
 

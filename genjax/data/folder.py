@@ -25,12 +25,12 @@ def load(source: str) -> Dataset:
     files = {part: _files(source, folder) for part, folder in _parts(source, root).items()}
     classes = sorted({label for labelled in files.values() for _, label in labelled if label is not None})
     images = _decode_all(source, [path for labelled in files.values() for path, _ in labelled])
-    given, start = {}, 0
+    splits, start = {}, 0
     for part, labelled in files.items():
         y = [classes.index(label) for _, label in labelled if label is not None]
-        given[part] = Split(images[start : start + len(labelled)], np.array(y) if y else None)
+        splits[part] = Split(images[start : start + len(labelled)], np.array(y) if y else None)
         start += len(labelled)
-    return assemble(source, given, target_names=tuple(classes))
+    return assemble(source, splits, target_names=tuple(classes))
 
 
 def _parts(source: str, root: Path) -> dict[str, Path]:

@@ -1,6 +1,5 @@
 """The user's own arrays, `npz:<path>`."""
 
-import difflib
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from genjax.data.assemble import assemble
 from genjax.data.dataset import Dataset, Split
 from genjax.data.splits import PARTS
+from genjax.system.messages import describe_unknown
 from genjax.types import InputError
 
 KEYS = ("x", "y", *(f"{axis}_{part}" for part in PARTS for axis in "xy"))
@@ -19,10 +19,8 @@ def load(source: str) -> Dataset:
     `assemble` says what the arrays may be. Any other key is refused, since it may be a misspelt split.
     """
     arrays = _read(source)
-    if strange := sorted(arrays.keys() - set(KEYS)):
-        nearest = difflib.get_close_matches(strange[0], KEYS, n=1)
-        hint = f", did you mean {nearest[0]!r}?" if nearest else ""
-        raise InputError(f"{source}: unknown key {strange[0]!r}{hint} (the keys are {', '.join(KEYS)})")
+    if unknown := sorted(arrays.keys() - set(KEYS)):
+        raise InputError(f"{source}: {describe_unknown('key', unknown[0], KEYS)}")
     if ("x" in arrays) == ("x_train" in arrays):
         raise InputError(f"{source}: needs either 'x' or 'x_train'; it has {', '.join(sorted(arrays)) or 'nothing'}")
     if arrays.keys() & {"x", "y"} and len(arrays.keys() - {"x", "y"}):

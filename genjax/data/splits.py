@@ -29,13 +29,13 @@ def assign(name: str, counts: Mapping[str, int]) -> dict[str, tuple[str, np.ndar
     # A bit generator's stream is frozen for all versions of NumPy; a Generator's permutation is not.
     order = np.argsort(np.random.PCG64(SEED).random_raw(counts["train"]), kind="stable")
     size = min([max(len(order) // 10, 1), *counts.values()])
-    chosen = {}
+    held_out = {}
     for part in ("test", "validation"):
         if part in counts:
-            chosen[part] = (part, np.arange(counts[part]))
+            held_out[part] = (part, np.arange(counts[part]))
         else:
-            chosen[part], order = ("train", np.sort(order[:size])), order[size:]
-    assigned = {"train": ("train", np.sort(order)), "validation": chosen["validation"], "test": chosen["test"]}
+            held_out[part], order = ("train", np.sort(order[:size])), order[size:]
+    assigned = {"train": ("train", np.sort(order)), "validation": held_out["validation"], "test": held_out["test"]}
     if empty := [part for part, (_, index) in assigned.items() if not len(index)]:
         raise InputError(f"{name}: too few examples, its {empty[0]} split would be empty (it has {dict(counts)})")
     return assigned

@@ -16,12 +16,12 @@ RADII = (0.12, 0.16, 0.20, 0.24)  # of the circle around a sprite, in image widt
 
 def load(source: str = "sprites") -> Dataset:
     """64x64 sprites; the targets' columns are the indices of `FACTORS`."""
-    return _drawn(source, size=64)
+    return _draw_sprites(source, size=64)
 
 
 def load32(source: str = "sprites32") -> Dataset:
     """The same sprites at 32x32."""
-    return _drawn(source, size=32)
+    return _draw_sprites(source, size=32)
 
 
 def inside(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -55,7 +55,7 @@ def draw(size: int) -> np.ndarray:
     return images
 
 
-def _drawn(source: str, size: int) -> Dataset:
+def _draw_sprites(source: str, size: int) -> Dataset:
     counts = tuple(FACTORS.values())
     factors = np.stack(np.unravel_index(np.arange(np.prod(counts)), counts), axis=1)
     images = draw(size).reshape(-1, size, size)

@@ -40,6 +40,6 @@ def _triples(split: Split, classes: int, seed: int) -> Split:
     assert split.y is not None
     n = len(split.x)
     # A bit generator's stream is frozen for all versions of NumPy; a Generator's integers are not.
-    drawn = (np.random.PCG64(seed).random_raw(3 * n) % n).astype(np.int64).reshape(n, 3)
-    x = np.stack([split.x[channel, ..., 0] for channel in drawn.T], axis=-1)  # [n, H, W, 3]
-    return Split(x, split.y.astype(np.int64)[drawn] @ np.array([classes**2, classes, 1]))
+    indices = (np.random.PCG64(seed).random_raw(3 * n) % n).astype(np.int64).reshape(n, 3)
+    x = np.stack([split.x[channel, ..., 0] for channel in indices.T], axis=-1)  # [n, H, W, 3]
+    return Split(x, split.y.astype(np.int64)[indices] @ np.array([classes**2, classes, 1]))

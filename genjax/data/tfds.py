@@ -1,6 +1,5 @@
 """Image data sets of TensorFlow Datasets, `tfds:<name>`, read without TensorFlow and decoded once."""
 
-import difflib
 import functools
 import hashlib
 import os
@@ -15,6 +14,7 @@ from genjax.data.assemble import assemble, pixel_scale
 from genjax.data.cache import cached
 from genjax.data.dataset import Dataset, Split
 from genjax.data.splits import PARTS, assign
+from genjax.system.messages import describe_unknown
 from genjax.types import InputError
 
 LAYOUT = 1  # of the cached arrays: raise it when what is cached for the same files changes
@@ -48,10 +48,10 @@ def _find(source: str, data_dir: Path) -> Path:
         raise InputError(f"{source}: a TFDS name is written name, name/config or name:1.0.0")
     name, _, version = reference.partition(":")
     versions = [path.parent for path in (data_dir / name).glob("*/dataset_info.json")]
-    found = [path for path in versions if VERSION.fullmatch(path.name) and version in ("", path.name)]
-    if not found:
+    matching = [path for path in versions if VERSION.fullmatch(path.name) and version in ("", path.name)]
+    if not matching:
         raise InputError(f"{source}: {_absent(name, version, data_dir)}")
-    return max(found, key=lambda path: tuple(map(int, path.name.split("."))))
+    return max(matching, key=lambda path: tuple(map(int, path.name.split("."))))
 
 
 def _absent(name: str, version: str, data_dir: Path) -> str:
@@ -60,14 +60,13 @@ def _absent(name: str, version: str, data_dir: Path) -> str:
         return f"name one of its configurations, such as tfds:{name}/{configs[0]}"
     import tensorflow_datasets as tfds
 
-    known = tfds.list_builders(with_community_datasets=False)
-    if name.split("/")[0] not in known:
-        nearest = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean tfds:{nearest[0]}?" if nearest else ""
-        return f"no such data set in {data_dir} or in TFDS{hint}"
-    wanted = f"version {version} is" if version else "it is"
+    data_sets = tfds.list_builders(with_community_datasets=False)
+    if name.split("/")[0] not in data_sets:
+        nearest = describe_unknown("data set", name, data_sets)
+        return f"it is not in {data_dir}, and TFDS has {nearest}"
+    subject = f"version {version} is" if version else "it is"
     command = _build_command(name, data_dir)
-    return f"{wanted} not prepared in {data_dir}; set TFDS_DATA_DIR to where it is, or prepare it: {command}"
+    return f"{subject} not prepared in {data_dir}; set TFDS_DATA_DIR to where it is, or prepare it: {command}"
 
 
 def _decode(source: str, reference: str, data_dir: Path, folder: Path) -> dict[str, Any]:

@@ -57,32 +57,32 @@ def evaluate(workdir: Path, options: Options, stream: TextIO = sys.stderr) -> di
         options = options._replace(sampler=options.sampler or samplers.default(loaded))
         names = _applicable(loaded, options.metrics)
         say(f"{workdir}: step {loaded.step:,}, {', '.join(names)}")
-        found: dict[str, list[Result]] = {}
+        results_of: dict[str, list[Result]] = {}
         for name in names:
             try:
-                found[name] = METRICS[name].measure(loaded, options, _progress(stream))
+                results_of[name] = METRICS[name].measure(loaded, options, _progress(stream))
             except InputError as error:
                 if name in options.metrics:
                     raise
                 say(f"{name} is left out: {error}")
                 continue
-            _keep(workdir / "evaluation.json", found[name])
-        pictures.draw(loaded, options, found)
-    return found
+            _add_results(workdir / "evaluation.json", results_of[name])
+        pictures.draw(loaded, options, results_of)
+    return results_of
 
 
-def _applicable(loaded: LoadedRun, wanted: Sequence[str]) -> list[str]:
+def _applicable(loaded: LoadedRun, names_asked_for: Sequence[str]) -> list[str]:
     """The groups that were asked for, each of which must apply, or else those that do."""
-    for name in wanted:
+    for name in names_asked_for:
         if lacks := METRICS[name].applies(loaded):
             raise InputError(f"{name} needs {lacks}; {loaded.workdir} has none")
-    return list(dict.fromkeys(wanted)) or [name for name in METRICS if not METRICS[name].applies(loaded)]
+    return list(dict.fromkeys(names_asked_for)) or [name for name in METRICS if not METRICS[name].applies(loaded)]
 
 
-def _keep(path: Path, new: Sequence[Result]) -> None:
+def _add_results(path: Path, results: Sequence[Result]) -> None:
     """Adds results to the file that the run itself wrote, if it was finished."""
-    held = json.loads(path.read_text()) if path.exists() else {}
-    write_json(path, {**held, "results": merged(held.get("results", []), new)})
+    content = json.loads(path.read_text()) if path.exists() else {}
+    write_json(path, {**content, "results": merged(content.get("results", []), results)})
 
 
 def _progress(stream: TextIO) -> Callable[[str, int], Any]:

@@ -55,18 +55,18 @@ def codes(subject: LoadedRun, batch: Batch, options: Options) -> np.ndarray:
     encode = subject.model.encode
     assert encode is not None  # the metrics of codes apply to no other model
 
-    def encoded(rows, params):
-        examples, numbers = rows
+    def encoded(block, params):
+        examples, numbers = block
         keys = row_keys(key_of(options, "binarise"), numbers)
         return encode(params, jax.vmap(lambda key, row: prepare(subject.spec, key, row))(keys, examples))
 
     return finite(subject, "codes", over_rows(encoded, BLOCK)((batch, np.arange(len(batch.x))), subject.params))
 
 
-def finite(subject: LoadedRun, what: str, values: np.ndarray) -> np.ndarray:
+def finite(subject: LoadedRun, description: str, values: np.ndarray) -> np.ndarray:
     """The values themselves, or an InputError where some are not finite."""
     if not np.isfinite(values).all():
-        raise InputError(f"{subject.workdir}: {what} at step {subject.step:,} are not finite")
+        raise InputError(f"{subject.workdir}: {description} at step {subject.step:,} are not finite")
     return values
 
 

@@ -29,7 +29,7 @@ CLASSIFIERS = {
     "tfds:binarized_mnist": "classifier:mnist",
     "tfds:fashion_mnist": "classifier:fashion_mnist",
 }
-TWINS = 1000  # samples whose nearest training example is looked for
+COMPARED_SAMPLES = 1000  # samples whose nearest training example is looked for
 SHOWN = 12
 
 
@@ -56,8 +56,8 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
     results = []
     for name in options.features or (default_features(subject, len(train)),):
         with progress(f"fidelity in {name}", 1) as tick:
-            found = maps.load(name, train)
-            results += _in(found, real, fake, options, {**protocol, "features": _named(found)})
+            space = maps.load(name, train)
+            results += _measure_in(space, real, fake, options, {**protocol, "features": _name_with_digest(space)})
             tick(1)
     return results + _nearest_training_examples(subject, real, fake, protocol)
 
@@ -71,19 +71,25 @@ def default_features(subject: LoadedRun, n: int) -> str:
     return f"pca:{min(64, n, int(np.prod(shape)))}" if len(shape) == 3 else "pixels"
 
 
-def _named(features: Features) -> str:
+def _name_with_digest(features: Features) -> str:
     return f"{features.name} ({features.digest})" if features.digest else features.name
 
 
-def _in(
+def _measure_in(
     features: Features, real: np.ndarray, fake: np.ndarray, options: Options, protocol: dict[str, Any]
 ) -> list[Result]:
     """All distances in one kind of features."""
     x, y = (maps.extract_all(features, images) for images in (real, fake))  # [n, F]
-    found = kernel_distance(x, y)
+    kid = kernel_distance(x, y)
     results = [
         _frechet(x, y, options.seed, protocol),
-        Result("kernel_distance", found.value, found.error, "", {**protocol, "error": "of a U-statistic"}),
+        Result(
+            "kernel_distance",
+            kid.value,
+            kid.error,
+            "",
+            {**protocol, "error": "of a U-statistic"},
+        ),
     ]
     results += prdc(x, y, options.neighbours, protocol)
     distance = sliced_wasserstein(key_of(options, "directions"), jnp.asarray(y), jnp.asarray(x))
@@ -99,16 +105,17 @@ def _in(
 def _frechet(x: np.ndarray, y: np.ndarray, seed: int, protocol: dict[str, Any]) -> Result:
     value = frechet.frechet_distance(frechet.moments(x), frechet.moments(y))
     rng = np.random.default_rng(seed)
-    again = [frechet.frechet_distance(frechet.resampled(x, rng), frechet.resampled(y, rng)) for _ in range(RESAMPLES)]
-    told = {**protocol, "error": f"over {RESAMPLES} bootstrap samples"}
-    return Result("frechet_distance", value, float(np.std(again, ddof=1)), "", told)
+    pairs = ((frechet.resampled(x, rng), frechet.resampled(y, rng)) for _ in range(RESAMPLES))
+    resampled = [frechet.frechet_distance(a, b) for a, b in pairs]
+    with_error = {**protocol, "error": f"over {RESAMPLES} bootstrap samples"}
+    return Result("frechet_distance", value, float(np.std(resampled, ddof=1)), "", with_error)
 
 
 def kernel_distance(x: np.ndarray, y: np.ndarray) -> kernel.KernelDistance:
     """KID between features `[n, F]` and `[m, F]`, with its standard error."""
     of_rows = over_rows(_kernel_sums, BLOCK)
-    (xx, own_x), (yy, own_y), (xy, _), (yx, _) = (of_rows(a, b) for a, b in ((x, x), (y, y), (x, y), (y, x)))
-    return kernel.kernel_distance(xx - own_x, yy - own_y, xy, yx)
+    (xx, self_x), (yy, self_y), (xy, _), (yx, _) = (of_rows(a, b) for a, b in ((x, x), (y, y), (x, y), (y, x)))
+    return kernel.kernel_distance(xx - self_x, yy - self_y, xy, yx)
 
 
 def prdc(x: np.ndarray, y: np.ndarray, k: int, protocol: dict[str, Any]) -> list[Result]:
@@ -118,26 +125,28 @@ def prdc(x: np.ndarray, y: np.ndarray, k: int, protocol: dict[str, Any]) -> list
     ball of the examples x; recall: of examples in some ball of the samples; density: how many of the examples' balls a
     sample lies in, over k; coverage: the share of the examples' balls that hold a sample.
     """
-    middle = x.mean(axis=0)
-    x, y = x - middle, y - middle
-    radii, near = over_rows(_radii(k), BLOCK), over_rows(_near, BLOCK)
+    centre = x.mean(axis=0)
+    x, y = x - centre, y - centre
+    radii, neighbourhoods = over_rows(_radii(k), BLOCK), over_rows(_neighbourhoods, BLOCK)
     reach_x, reach_y = radii(x, x), radii(y, y)
-    both = near((y, reach_y), (x, reach_x))  # what it says of examples is of each block of samples, [blocks, n]
-    found = {
-        "precision": both.inside > 0,
-        "recall": both.covered.any(axis=0),
-        "density": both.inside / k,
-        "coverage": both.least.min(axis=0) < reach_x,
+    counts = neighbourhoods(
+        (y, reach_y), (x, reach_x)
+    )  # of the examples one row for each block of samples, [blocks, n]
+    per_row = {
+        "precision": counts.inside > 0,
+        "recall": counts.covered.any(axis=0),
+        "density": counts.inside / k,
+        "coverage": counts.least.min(axis=0) < reach_x,
     }
-    return [averaged(name, values, "", {**protocol, "neighbours": k}) for name, values in found.items()]
+    return [averaged(name, values, "", {**protocol, "neighbours": k}) for name, values in per_row.items()]
 
 
 def _kernel_sums(rows: Array, columns: Array) -> tuple[Array, Array]:
     return kernel.kernel_sums(rows, columns), kernel.self_kernel(rows)
 
 
-def _near(rows: tuple[Array, Array], whole: tuple[Array, Array]) -> neighbours.Near:
-    return neighbours.near(*rows, *whole)
+def _neighbourhoods(rows: tuple[Array, Array], columns: tuple[Array, Array]) -> neighbours.Neighbourhoods:
+    return neighbours.neighbourhoods(*rows, *columns)
 
 
 @functools.cache
@@ -151,16 +160,16 @@ def _nearest_training_examples(
     """How far the nearest training example is from samples, and from unseen examples, by pixels; and a picture."""
     train = stored(subject, subject.dataset.train.x)
     flat = train.reshape(len(train), -1)
-    middle = flat.mean(axis=0)
+    centre = flat.mean(axis=0)
     nearest = over_rows(neighbours.nearest, 100)
-    count = min(TWINS, len(fake))
-    index, gap = nearest(fake[:count].reshape(count, -1) - middle, flat - middle)
+    count = min(COMPARED_SAMPLES, len(fake))
+    index, gap = nearest(fake[:count].reshape(count, -1) - centre, flat - centre)
     if len(subject.spec.shape) == 3:
         path = Path(subject.workdir, f"neighbours-{protocol['sampler'].replace(':', '-')}.png")
         plots.pairs(path, fake[:SHOWN], train[index[:SHOWN]], ("sample", "nearest example"))
-    told = {**protocol, "samples": count, "against": f"{len(train):,} training examples"}
-    found = [averaged("nearest_to_samples", gap, "", told)]
+    protocol_of_gaps = {**protocol, "samples": count, "against": f"{len(train):,} training examples"}
+    results = [averaged("nearest_to_samples", gap, "", protocol_of_gaps)]
     if protocol["split"] != "train":  # a training example is nearest to itself
-        _, usual = nearest(real[evenly_spaced(count, len(real))].reshape(count, -1) - middle, flat - middle)
-        found.append(averaged("nearest_to_examples", usual, "", told))
-    return found
+        _, gap_of_examples = nearest(real[evenly_spaced(count, len(real))].reshape(count, -1) - centre, flat - centre)
+        results.append(averaged("nearest_to_examples", gap_of_examples, "", protocol_of_gaps))
+    return results

@@ -1,4 +1,4 @@
-"""What the codes tell: their labels by a linear probe and by neighbours, or how they hold known factors apart."""
+"""What codes say: labels, by a linear probe and by neighbours, and known factors, each in dimensions of its own."""
 
 from typing import Any
 
@@ -40,14 +40,14 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
     with progress("latent", 1) as tick:
         coded = [(codes(subject, batch_of(subject, split), options), _targets(split)) for split in (train, test)]
         try:
-            found = _of(*coded[0], *coded[1], options, protocol)
+            results = _measure_codes(*coded[0], *coded[1], options, protocol)
         except ValueError as error:
             raise InputError(f"the codes cannot be measured: {error}") from error
         tick(1)
-    return found
+    return results
 
 
-def _of(
+def _measure_codes(
     train: np.ndarray,
     train_targets: np.ndarray,
     test: np.ndarray,
@@ -59,29 +59,29 @@ def _of(
     data = (train, train_targets, test, test_targets)
     if train_targets.ndim == 1:
         k = options.neighbours
-        near = probes.nearest_neighbour_accuracy(*data, k)
+        accuracy = probes.nearest_neighbour_accuracy(*data, k)
         return [
             averaged("linear_probe", probes.linear_probe(*data), "", protocol),
-            averaged("nearest_neighbour_accuracy", near, "", {**protocol, "neighbours": k}),
+            averaged("nearest_neighbour_accuracy", accuracy, "", {**protocol, "neighbours": k}),
         ]
     dci = disentanglement.dci(*data, options.seed)
     of_test = {name: value for name, value in protocol.items() if name != "train_examples"}
     return [
-        _gap(test, test_targets, options.seed, of_test),
+        _information_gap(test, test_targets, options.seed, of_test),
         Result("sap", disentanglement.separated_attribute_predictability(*data), None, "", protocol),
         *(Result(f"dci_{name}", value, None, "", protocol) for name, value in dci._asdict().items()),
         Result("beta_vae_score", disentanglement.beta_vae_score(test, test_targets, options.seed), None, "", of_test),
     ]
 
 
-def _gap(codes: np.ndarray, factors: np.ndarray, seed: int, protocol: dict[str, Any]) -> Result:
-    """MIG, and its spread over bootstrap samples of the examples."""
+def _information_gap(codes: np.ndarray, factors: np.ndarray, seed: int, protocol: dict[str, Any]) -> Result:
+    """MIG, and its standard deviation over bootstrap samples of the examples."""
     rng = np.random.default_rng(seed)
-    drawn = (rng.integers(len(codes), size=len(codes)) for _ in range(RESAMPLES))
-    again = [disentanglement.mutual_information_gap(codes[index], factors[index]) for index in drawn]
-    told = {**protocol, "error": f"over {RESAMPLES} bootstrap samples"}
+    indices = (rng.integers(len(codes), size=len(codes)) for _ in range(RESAMPLES))
+    resampled = [disentanglement.mutual_information_gap(codes[index], factors[index]) for index in indices]
+    with_error = {**protocol, "error": f"over {RESAMPLES} bootstrap samples"}
     value = disentanglement.mutual_information_gap(codes, factors)
-    return Result("mig", value, float(np.std(again, ddof=1)), "", told)
+    return Result("mig", value, float(np.std(resampled, ddof=1)), "", with_error)
 
 
 def _targets(split: Split) -> np.ndarray:

@@ -30,8 +30,8 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
     batch = batch_of(subject, split_of(subject, options))
     x = batch.x
     with progress("likelihood", len(x)) as tick:
-        of_each = over_rows(per_example(subject, options), ROWS, tick)
-        found = of_each((batch, np.arange(len(x))), subject.params)
+        measure_rows = over_rows(per_example(subject, options), ROWS, tick)
+        values = measure_rows((batch, np.arange(len(x))), subject.params)
     protocol = {
         "split": options.split,
         "examples": len(x),
@@ -42,30 +42,38 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
     }
     likelihood = subject.model.likelihood
     unit = "nats" if likelihood is None else likelihood.unit
-    missed = found["relative_variance"].astype(np.float64)
-    details = {"monte_carlo_error": float(np.sqrt(missed.sum()) / len(x)), "falls_short_by_about": missed.mean() / 2}
+    variance = values["relative_variance"].astype(np.float64)
+    details = {
+        "monte_carlo_error": float(np.sqrt(variance.sum()) / len(x)),
+        "falls_short_by_about": variance.mean() / 2,
+    }
     results = [
-        averaged("log_likelihood", found["log_likelihood"], unit, protocol)._replace(details=details),
-        averaged("bits_per_dimension", bits(subject, found["log_likelihood"]), unit.replace("nats", "bits"), protocol),
-        averaged("elbo", found["elbo"], unit, protocol),
+        averaged("log_likelihood", values["log_likelihood"], unit, protocol)._replace(details=details),
+        averaged(
+            "bits_per_dimension",
+            bits(subject, values["log_likelihood"]),
+            unit.replace("nats", "bits"),
+            protocol,
+        ),
+        averaged("elbo", values["elbo"], unit, protocol),
     ]
-    if "rates" in found:
-        rate = found["rates"].sum(axis=1)
+    if "rates" in values:
+        rate = values["rates"].sum(axis=1)
         results += [
             averaged("rate", rate, "nats", protocol),
-            averaged("distortion", -found["elbo"] - rate, unit, protocol),
+            averaged("distortion", -values["elbo"] - rate, unit, protocol),
         ]
-    if "code" in found:
-        results.append(_active_units(subject, found, protocol))
+    if "code" in values:
+        results.append(_active_units(subject, values, protocol))
     return results
 
 
-def _active_units(subject: LoadedRun, found: dict[str, np.ndarray], protocol: dict[str, Any]) -> Result:
+def _active_units(subject: LoadedRun, values: dict[str, np.ndarray], protocol: dict[str, Any]) -> Result:
     """How many dimensions of the codes vary; and the KL of each, where the model's groups are its dimensions."""
-    active = np.var(found["code"], axis=0, dtype=np.float64) > ACTIVE  # [latent]
+    active = np.var(values["code"], axis=0, dtype=np.float64) > ACTIVE  # [latent]
     details = {"active": active.tolist()}
-    if "rates" in found and found["rates"].shape[1] == len(active):
-        details["kl_per_dimension"] = np.mean(found["rates"], axis=0, dtype=np.float64).tolist()
+    if "rates" in values and values["rates"].shape[1] == len(active):
+        details["kl_per_dimension"] = np.mean(values["rates"], axis=0, dtype=np.float64).tolist()
     return Result("active_units", int(active.sum()), None, f"of {len(active)}", protocol, details)
 
 
@@ -78,19 +86,19 @@ def per_example(subject: LoadedRun, options: Options):
     def measure_row(stored: Batch, key: Key, params: Params) -> dict[str, Array]:
         prepared = prepare(subject.spec, stream(key, "binarise"), stored)
         batch = jax.tree.map(lambda leaf: leaf[None], prepared)  # [1, ...]
-        drawn = importance(
+        estimates = importance(
             lambda batch, rng, k: log_weights(params, batch, rng, k),
             batch,
             stream(key, "importance"),
             options.importance_samples,
             DRAWS,
         )
-        named = drawn._asdict()
+        values = estimates._asdict()
         if rates is not None:
-            named["rates"] = rates(params, batch, stream(key, "rates"))
+            values["rates"] = rates(params, batch, stream(key, "rates"))
         if encode is not None:
-            named["code"] = encode(params, batch)
-        return {name: value[0] for name, value in named.items()}
+            values["code"] = encode(params, batch)
+        return {name: value[0] for name, value in values.items()}
 
     def of_rows(rows: tuple[Batch, Array], params: Params) -> dict[str, Array]:
         return jax.vmap(measure_row, (0, 0, None))(rows[0], row_keys(key, rows[1]), params)

@@ -20,16 +20,16 @@ STACKED = "stacked:tfds:mnist"
 def applies(subject: LoadedRun) -> str:
     """What is missing, or nothing."""
     stacked = ":".join(subject.config.data.source.split(":")[:3]) == STACKED  # of any version
-    known = subject.spec.modes is not None or stacked
-    return "" if known else f"data whose modes are known (a mixture, or {STACKED})"
+    has_modes = subject.spec.modes is not None or stacked
+    return "" if has_modes else f"data whose modes are known (a mixture, or {STACKED})"
 
 
 def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]:
     """Modes found, and the share of good samples of a mixture or the evenness of a thousand stacked digits."""
     with progress("modes", 1) as tick:
-        found = _mixture(subject, options) if subject.spec.modes is not None else _stacked(subject, options)
+        results = _mixture(subject, options) if subject.spec.modes is not None else _stacked(subject, options)
         tick(1)
-    return found
+    return results
 
 
 def _protocol(subject: LoadedRun, options: Options, n: int) -> dict[str, Any]:
@@ -39,25 +39,25 @@ def _protocol(subject: LoadedRun, options: Options, n: int) -> dict[str, Any]:
 def _mixture(subject: LoadedRun, options: Options) -> list[Result]:
     modes, n = subject.spec.modes, MIXTURE_SAMPLES
     assert modes is not None
-    drawn = jnp.asarray(samplers.samples(subject, options, n, "modes"))
-    found = mode_coverage(drawn, jnp.asarray(modes.centres), modes.sigma)
-    share, protocol = float(found["good_samples"]), _protocol(subject, options, n)
+    points = jnp.asarray(samplers.samples(subject, options, n, "modes"))
+    coverage = mode_coverage(points, jnp.asarray(modes.centres), modes.sigma)
+    share, protocol = float(coverage["good_samples"]), _protocol(subject, options, n)
     binomial = {**protocol, "error": "binomial"}
     return [
-        Result("modes_found", float(found["modes_found"]), None, f"of {len(modes.centres)}", protocol),
+        Result("modes_found", float(coverage["modes_found"]), None, f"of {len(modes.centres)}", protocol),
         Result("good_samples", share, float(np.sqrt(share * (1 - share) / n)), "", binomial),
     ]
 
 
 def _stacked(subject: LoadedRun, options: Options) -> list[Result]:
     n = STACKED_SAMPLES
-    drawn = samplers.samples(subject, options, n, "modes")  # [n, 28, 28, 3]
-    features = maps.load("classifier:mnist", drawn[:1, ..., :1])
+    images = samplers.samples(subject, options, n, "modes")  # [n, 28, 28, 3]
+    features = maps.load("classifier:mnist", images[:1, ..., :1])
     assert features.classify is not None
-    digits = [maps.over_batches(features.classify, drawn[..., c : c + 1]).argmax(axis=1) for c in range(3)]
-    found = stacked_modes(jnp.asarray(100 * digits[0] + 10 * digits[1] + digits[2]))
+    digits = [maps.over_batches(features.classify, images[..., c : c + 1]).argmax(axis=1) for c in range(3)]
+    coverage = stacked_modes(jnp.asarray(100 * digits[0] + 10 * digits[1] + digits[2]))
     protocol = {**_protocol(subject, options, n), "features": f"{features.name} ({features.digest})"}
     return [
-        Result("modes_found", float(found["modes_found"]), None, "of 1000", protocol),
-        Result("kl_to_uniform", float(found["kl_to_uniform"]), None, "nats", protocol),
+        Result("modes_found", float(coverage["modes_found"]), None, "of 1000", protocol),
+        Result("kl_to_uniform", float(coverage["kl_to_uniform"]), None, "nats", protocol),
     ]

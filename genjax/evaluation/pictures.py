@@ -27,7 +27,7 @@ def draw(subject: LoadedRun, options: Options, results: Mapping[str, Sequence[Re
         plots.points(subject.workdir / f"points-{name}.png", x * subject.spec.scale, points, centres)
     for result in results.get("likelihood", ()):
         if result.metric == "active_units" and "kl_per_dimension" in result.details:
-            kl, active = (np.asarray(result.details[each]) for each in ("kl_per_dimension", "active"))
+            kl, active = (np.asarray(result.details[name]) for name in ("kl_per_dimension", "active"))
             kl_per_dimension(subject.workdir / "kl_per_dimension.png", kl, active)
 
 
@@ -36,8 +36,8 @@ def kl_per_dimension(path: StrPath, kl: np.ndarray, active: np.ndarray) -> None:
     order = np.argsort(-kl)
     with drawing(path, 6.4, 2.8) as figure:
         axes = figure.subplots()
-        for chosen, colour, name in ((active, BLUE, "active"), (~active, "#bbbbbb", "not active")):
-            places = np.flatnonzero(chosen[order])
+        for selected, colour, name in ((active, BLUE, "active"), (~active, "#bbbbbb", "not active")):
+            places = np.flatnonzero(selected[order])
             if len(places):
                 axes.bar(places + 1, kl[order][places], width=0.8, color=colour, label=f"{name}: {len(places)}")
         axes.set(xlabel="latent dimension, by what it carries", ylabel="KL, nats", xlim=(0, len(kl) + 1))

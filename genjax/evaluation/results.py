@@ -36,18 +36,18 @@ def averaged(metric: str, values: np.ndarray, unit: str, protocol: Mapping[str, 
 
 def table(groups: Mapping[str, Sequence[Result]]) -> str:
     """The results `{group: results}` as text: under a line with what a group's protocols share, one line a result."""
-    every = [_cells(result) for results in groups.values() for result in results]
-    widths = [max((len(cells[i]) for cells in every), default=0) for i in range(4)]
+    cells = [_cells(result) for results in groups.values() for result in results]
+    widths = [max((len(cells[i]) for cells in cells), default=0) for i in range(4)]
     blocks = []
     for name, results in groups.items():
         shared = dict(set.intersection(*(set(result.protocol.items()) for result in results)))
         common = {key: value for key, value in results[0].protocol.items() if key in shared}
-        lines = [f"{name}: {_told(common)}"]
+        lines = [f"{name}: {_format_protocol(common)}"]
         for result in results:
             metric, value, error, unit = _cells(result)
-            own = _told({key: value for key, value in result.protocol.items() if key not in shared})
+            differing = _format_protocol({key: value for key, value in result.protocol.items() if key not in shared})
             padded = (metric.ljust(widths[0]), value.rjust(widths[1]), error.ljust(widths[2]), unit.ljust(widths[3]))
-            lines.append("  ".join(("", *padded, own)).rstrip())
+            lines.append("  ".join(("", *padded, differing)).rstrip())
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
@@ -59,29 +59,29 @@ def _cells(result: Result) -> tuple[str, str, str, str]:
 
 def to_json(result: Result) -> dict[str, Any]:
     """A result as JSON holds it; a number that is not finite is its name."""
-    told = {**result._asdict(), "protocol": dict(result.protocol), "details": dict(result.details)}
-    return {name: _named(value) for name, value in told.items()}
+    content = {**result._asdict(), "protocol": dict(result.protocol), "details": dict(result.details)}
+    return {name: _to_json_value(value) for name, value in content.items()}
 
 
-def _named(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     """A value that JSON can hold."""
     if isinstance(value, dict):
-        return {name: _named(each) for name, each in value.items()}
+        return {name: _to_json_value(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_named(each) for each in value]
+        return [_to_json_value(item) for item in value]
     return str(value) if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def merged(old: Sequence[Mapping[str, Any]], new: Sequence[Result]) -> list[dict[str, Any]]:
     """Results by metric and protocol: what was measured again takes the place of what was there."""
-    found = {_identity(each): dict(each) for each in [*old, *map(to_json, new)]}
-    return list(found.values())
+    by_identity = {_identity(result): dict(result) for result in [*old, *map(to_json, new)]}
+    return list(by_identity.values())
 
 
-def _identity(each: Mapping[str, Any]) -> tuple[str, ...]:
-    return (each["metric"], *(f"{name}={value}" for name, value in sorted(each["protocol"].items())))
+def _identity(result: Mapping[str, Any]) -> tuple[str, ...]:
+    return (result["metric"], *(f"{name}={value}" for name, value in sorted(result["protocol"].items())))
 
 
-def _told(protocol: Mapping[str, Any]) -> str:
-    named = ((name.replace("_", " "), value) for name, value in protocol.items())
-    return ", ".join(f"{name} {value:,}" if type(value) is int else f"{name} {value}" for name, value in named)
+def _format_protocol(protocol: Mapping[str, Any]) -> str:
+    words = ((name.replace("_", " "), value) for name, value in protocol.items())
+    return ", ".join(f"{name} {value:,}" if type(value) is int else f"{name} {value}" for name, value in words)

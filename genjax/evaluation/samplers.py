@@ -1,7 +1,7 @@
 """Sampling after training: codes from the prior, or from what is fitted to the training codes (Ghosh et al. 2020).
 
-An autoencoder has no distribution of its own: a Gaussian or a mixture of them, fitted to its codes, gives it one. What
-was fitted is kept in the run's folder, under `samplers/`, for the checkpoint that it was fitted to.
+An autoencoder defines no distribution. A Gaussian or a mixture of Gaussians that is fitted to its codes gives it one.
+It is kept in the run's folder, under `samplers/`, for the checkpoint that it was fitted to.
 """
 
 import io
@@ -59,17 +59,17 @@ def samples(subject: LoadedRun, options: Options, n: int, use: str) -> np.ndarra
     keys = np.arange(-(-n // AT_ONCE))
     root = key_of(options, f"samples for {use}")
 
-    def drawn(numbers: Array, whole: Any) -> Array:
+    def draw_block(numbers: Array, whole: Any) -> Array:
         return jax.vmap(lambda key: draw(whole, key))(row_keys(root, numbers))  # [b, AT_ONCE, *shape]
 
-    found = over_rows(drawn, BLOCK)(keys, whole)
-    found = found.reshape(-1, *subject.spec.shape)[:n]
-    return _shown(subject, found)
+    values = over_rows(draw_block, BLOCK)(keys, whole)
+    values = values.reshape(-1, *subject.spec.shape)[:n]
+    return _clip_images(subject, values)
 
 
-def _shown(subject: LoadedRun, found: np.ndarray) -> np.ndarray:
+def _clip_images(subject: LoadedRun, values: np.ndarray) -> np.ndarray:
     """Samples as they are compared and drawn: finite, and of images within [0, 1]."""
-    values = finite(subject, "samples", found)
+    values = finite(subject, "samples", values)
     return np.clip(values, 0, 1) if subject.spec.bounded else values
 
 
@@ -84,20 +84,20 @@ def _draw(subject: LoadedRun, options: Options) -> tuple[Callable[[Any, Key], Ar
     decode = model.decode
     if decode is None:
         raise InputError(f"the sampler {options.sampler!r} draws codes, and the model has no decoder of codes")
-    mixture = fitted(subject, options)
+    mixture = fit_or_read(subject, options)
     return lambda whole, key: decode(whole[0], draw_codes(whole[1], key, AT_ONCE)), (subject.params, mixture)
 
 
 def draw_codes(mixture: Mixture, rng: Key, n: int) -> Array:
     """z = m_c + L_c eps with c from the weights and eps ~ N(0, I), `[n, latent]`."""
-    which, noise = jax.random.split(rng)
-    c = jax.random.categorical(which, jnp.log(mixture.weights), shape=(n,))
-    eps = jax.random.normal(noise, (n, mixture.means.shape[1]))
+    component_key, noise_key = jax.random.split(rng)
+    c = jax.random.categorical(component_key, jnp.log(mixture.weights), shape=(n,))
+    eps = jax.random.normal(noise_key, (n, mixture.means.shape[1]))
     return mixture.means[c] + jnp.einsum("nij,nj->ni", mixture.factors[c], eps)
 
 
-def fitted(subject: LoadedRun, options: Options) -> Mixture:
-    """The sampler that was fitted to this checkpoint's training codes, or is now, and is saved."""
+def fit_or_read(subject: LoadedRun, options: Options) -> Mixture:
+    """The sampler of this checkpoint's training codes: from its file, or fitted now and saved."""
     path = subject.workdir / "samplers" / _file_name(subject, options)
     if path.is_file():
         return _read(path, subject)
@@ -135,14 +135,14 @@ def fit(z: np.ndarray, name: str, seed: int) -> Mixture:
 
 
 def _training_codes(subject: LoadedRun, options: Options) -> np.ndarray:
-    """Training codes, from all over the split; of a VAE draws from q(z|x), for those are what its decoder has seen."""
+    """Codes of training examples: draws from q(z|x) where there is one, since the decoder was trained on those."""
     model = subject.model
     if model.encode is None:
         raise InputError(f"the sampler {options.sampler!r} is fitted to codes, and a model without an encoder has none")
-    chosen = batch_of(subject, chosen_examples(subject.dataset.train, FITTED_ON))
+    examples = batch_of(subject, chosen_examples(subject.dataset.train, FITTED_ON))
     infer = model.infer
     if infer is None:
-        return codes(subject, chosen, options)
+        return codes(subject, examples, options)
     root = key_of(options, "aggregate posterior")
 
     def draw(rows: tuple[Batch, Array], params: Params) -> Array:
@@ -152,7 +152,7 @@ def _training_codes(subject: LoadedRun, options: Options) -> np.ndarray:
 
         return jax.vmap(draw_row)(row_keys(root, rows[1]), rows[0])
 
-    return finite(subject, "codes", over_rows(draw, 250)((chosen, np.arange(len(chosen.x))), subject.params))
+    return finite(subject, "codes", over_rows(draw, 250)((examples, np.arange(len(examples.x))), subject.params))
 
 
 def _reconstructions(subject: LoadedRun, options: Options, n: int) -> np.ndarray:
@@ -161,7 +161,7 @@ def _reconstructions(subject: LoadedRun, options: Options, n: int) -> np.ndarray
     if model.reconstruct is None:
         raise InputError("the sampler 'reconstruction' needs a model that reconstructs")
     reconstruct = model.reconstruct
-    chosen = batch_of(subject, chosen_examples(split_of(subject, options), n))
+    examples = batch_of(subject, chosen_examples(split_of(subject, options), n))
     root = key_of(options, "reconstruction")
 
     def rebuild(rows: tuple[Batch, Array], params: Params) -> Array:
@@ -171,7 +171,7 @@ def _reconstructions(subject: LoadedRun, options: Options, n: int) -> np.ndarray
 
         return jax.vmap(rebuild_row)(row_keys(root, rows[1]), rows[0])
 
-    return _shown(subject, over_rows(rebuild, 250)((chosen, np.arange(len(chosen.x))), subject.params))
+    return _clip_images(subject, over_rows(rebuild, 250)((examples, np.arange(len(examples.x))), subject.params))
 
 
 def _read(path: Path, subject: LoadedRun) -> Mixture:

@@ -1,12 +1,10 @@
 """Feature maps that distances between distributions of images are measured in, each as one `Features`."""
 
-import difflib
-
 import numpy as np
 
 from genjax.features import classifier, linear
 from genjax.features.extractor import Features, extract_all, over_batches
-from genjax.types import InputError
+from genjax.system.messages import find_by_prefix
 
 __all__ = ["KINDS", "Features", "extract_all", "load", "over_batches"]
 
@@ -30,10 +28,4 @@ def load(name: str, x: np.ndarray) -> Features:
     Raises:
       InputError: there is no such map, or it does not fit the data.
     """
-    head, colon, rest = name.partition(":")
-    makers = {kind.partition("<")[0]: maker for kind, maker in KINDS.items()}
-    if head + colon in makers and bool(colon) == bool(rest):
-        return makers[head + colon](name, x)
-    nearest = difflib.get_close_matches(head + colon, makers, n=1)
-    hint = f"; did you mean {nearest[0] + rest!r}?" if nearest else ""
-    raise InputError(f"unknown features {name!r}{hint} (the features are {', '.join(KINDS)})")
+    return find_by_prefix("features", name, KINDS)(name, x)

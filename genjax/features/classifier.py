@@ -4,7 +4,6 @@ An asset is a safetensors file: float16 parameters by path, and its metadata as 
 executed. `scripts/train_features.py` makes it.
 """
 
-import difflib
 import hashlib
 import importlib.resources
 import json
@@ -23,6 +22,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from genjax.features.extractor import Features
 from genjax.nn.layers import Conv
 from genjax.system.files import write_atomically
+from genjax.system.messages import nearest_name
 from genjax.types import Array, InputError, Params
 
 ARCHITECTURE = 1  # raise it when the network changes: an asset belongs to one
@@ -75,14 +75,11 @@ def load(name: str, x: np.ndarray) -> Features:
     Raises:
       InputError: there is no such classifier, or the data are of another shape.
     """
-    shipped, wanted = assets(), name.removeprefix("classifier:")
-    if wanted not in shipped:
-        nearest = difflib.get_close_matches(wanted, shipped, n=1)
-        hint = f"; did you mean 'classifier:{nearest[0]}'?" if nearest else ""
-        raise InputError(f"there is no classifier {wanted!r}{hint} (there are {', '.join(shipped)})")
+    shipped, classifier_name = assets(), name.removeprefix("classifier:")
+    nearest_name("classifier", classifier_name, shipped)
     if x.shape[1:] != SHAPE:
         raise InputError(f"{name} takes images of shape {SHAPE}, not data of shape {x.shape[1:]}")
-    with importlib.resources.as_file(shipped[wanted]) as path:
+    with importlib.resources.as_file(shipped[classifier_name]) as path:
         stored = read(path)
     extract, classify = partial(hidden, stored.params), partial(classified, stored.params)
     return Features(name, stored.sha256[:16], HIDDEN, extract, classify)
@@ -136,8 +133,10 @@ def read(path: Path) -> Stored:
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no classifier of genjax ({' '.join(str(error).split())})") from error
     if metadata.get("architecture") != ARCHITECTURE or _shapes(arrays) != expected_shapes():
-        found = metadata.get("architecture")
-        raise InputError(f"{path} holds no network of architecture {ARCHITECTURE} but of {found}; train it again")
+        architecture = metadata.get("architecture")
+        raise InputError(
+            f"{path} holds no network of architecture {ARCHITECTURE} but of {architecture}; train it again"
+        )
     params = {name: jnp.asarray(value, jnp.float32) for name, value in arrays.items()}
     return Stored(unflatten_dict(params, sep="/"), metadata, digest)
 

@@ -30,10 +30,10 @@ def pca(name: str, x: np.ndarray) -> Features:
       InputError: k is no number from 1 to min(n, dimensions).
     """
     n = min(FITTED, len(x))
-    most, typed = min(n, math.prod(x.shape[1:])), name.removeprefix("pca:")
+    largest, typed = min(n, math.prod(x.shape[1:])), name.removeprefix("pca:")
     k = int(typed) if re.fullmatch("[1-9][0-9]{0,8}", typed) else 0
-    if not 1 <= k <= most:
-        raise InputError(f"{name}: the number of components is from 1 to {most} here, not {typed!r}")
+    if not 1 <= k <= largest:
+        raise InputError(f"{name}: the number of components is from 1 to {largest} here, not {typed!r}")
     mean, components = principal(x[evenly_spaced(FITTED, len(x))].reshape(n, -1), k)
     digest = hashlib.sha256(rounded(np.vstack([mean, components.T]))).hexdigest()[:16]
     centre, axes = mean.astype(np.float32)[None, :], components.astype(np.float32)  # [1, D], [D, k]
@@ -55,9 +55,9 @@ def principal(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     mean = x.mean(axis=0, dtype=np.float64)
     centred = x - mean  # [n, D]
     d = len(mean)
-    _, found = eigh(centred.T @ centred / len(x), subset_by_index=(d - k, d - 1))  # [D, k], the smallest first
-    largest = found[np.abs(found).argmax(axis=0), np.arange(k)]
-    return mean, (found * np.sign(largest))[:, ::-1]
+    _, vectors = eigh(centred.T @ centred / len(x), subset_by_index=(d - k, d - 1))  # [D, k], the smallest first
+    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(k)]
+    return mean, (vectors * np.sign(largest))[:, ::-1]
 
 
 def rounded(values: np.ndarray) -> bytes:

@@ -74,8 +74,8 @@ def advance(fit: Fit, x: Array, y: Array, numbers: Array, steps: int, recipe: Re
       The state after them, and the losses `[T]` in nats.
     """
 
-    def step(fit: Fit, each: tuple[Array, Array]) -> tuple[Fit, Array]:
-        number, index = each
+    def step(fit: Fit, number_and_index: tuple[Array, Array]) -> tuple[Fit, Array]:
+        number, index = number_and_index
         key = jax.random.fold_in(stream(rng, "step"), number)
         batch = varied(stream(key, "vary"), x[index], recipe)
         loss, grads = jax.value_and_grad(cross_entropy)(fit.params, batch, y[index], recipe.dropout, key)
@@ -90,19 +90,19 @@ def advance(fit: Fit, x: Array, y: Array, numbers: Array, steps: int, recipe: Re
 def cross_entropy(params: Params, x: Array, y: Array, dropout: float, rng: Key) -> Array:
     """The batch's mean of -log p(y | x), in nats, with hidden units dropped."""
     features = hidden(params, x)  # [b, 128]
-    kept = jax.random.bernoulli(stream(rng, "dropout"), 1 - dropout, features.shape)
-    logits = answers(params, jnp.where(kept, features / (1 - dropout), 0.0))
+    mask = jax.random.bernoulli(stream(rng, "dropout"), 1 - dropout, features.shape)
+    logits = answers(params, jnp.where(mask, features / (1 - dropout), 0.0))
     return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, y))
 
 
 def varied(rng: Key, x: Array, recipe: Recipe) -> Array:
     """Examples `[b, h, w, c]`, each binarised, mirrored and moved by chance of its own; zeros move in."""
     (b, h, w, c), s = x.shape, recipe.shift
-    drawn, mirrored = (
+    binarised, mirrored = (
         jax.random.bernoulli(stream(rng, name), share, (b, 1, 1, 1))
         for name, share in (("binarised", recipe.binarised), ("flipped", recipe.flipped))
     )
-    x = jnp.where(drawn, binarise(stream(rng, "pixels"), x), x)
+    x = jnp.where(binarised, binarise(stream(rng, "pixels"), x), x)
     x = jnp.where(mirrored, x[:, :, ::-1], x)
     corners = jax.random.randint(stream(rng, "shift"), (b, 2), 0, 2 * s + 1)
     wide = jnp.pad(x, ((0, 0), (s, s), (s, s), (0, 0)))  # [b, h + 2s, w + 2s, c]
@@ -113,5 +113,5 @@ def accuracies(params: Params, x: np.ndarray, y: np.ndarray) -> dict[str, float]
     """The share of right answers: on images `x: [n, 28, 28, 1]`, and on one binary draw of each."""
     images = {"test_accuracy": x, "binarised_test_accuracy": np.asarray(binarise(jax.random.key(0), jnp.asarray(x)))}
     classify = partial(classified, params)
-    right = {name: np.argmax(over_batches(classify, each), axis=1) == y for name, each in images.items()}
-    return {name: round(float(np.mean(each)), 6) for name, each in right.items()}
+    right = {name: np.argmax(over_batches(classify, values), axis=1) == y for name, values in images.items()}
+    return {name: round(float(np.mean(values)), 6) for name, values in right.items()}

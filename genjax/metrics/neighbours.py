@@ -14,7 +14,7 @@ FEW_DIMENSIONS = 8
 GROUP_COUNTS = (128, *range(127, 63, -1), *range(129, 257))  # in order of preference
 
 
-class Near(NamedTuple):
+class Neighbourhoods(NamedTuple):
     """What balls around rows and columns contain.
 
     Attributes:
@@ -61,9 +61,9 @@ def radii(rows: Rows, columns: Columns, k: int) -> Float[Array, " rows"]:
     return smallest_in_rows(squared_distances(rows, columns), k + 1)[:, k]
 
 
-def near(
+def neighbourhoods(
     rows: Rows, row_radius: Float[Array, " rows"], columns: Columns, column_radius: Float[Array, " columns"]
-) -> Near:
+) -> Neighbourhoods:
     """Computes what the balls around rows and columns contain, from one matrix of distances.
 
     Args:
@@ -73,14 +73,14 @@ def near(
       column_radius: their squared radii.
 
     Example:
-      >>> result = near(jnp.zeros((1, 1)), jnp.full(1, 4.0), jnp.array([[1.0], [5.0]]), jnp.full(2, 9.0))
+      >>> result = neighbourhoods(jnp.zeros((1, 1)), jnp.full(1, 4.0), jnp.array([[1.0], [5.0]]), jnp.full(2, 9.0))
       >>> print(result.inside, result.covered, result.least)
       [1.] [[ True False]] [[ 1. 25.]]
     """
     squared = squared_distances(rows, columns)  # [n, m]
     inside = jnp.matmul((squared < column_radius[None, :]).astype(jnp.float32), jnp.ones(columns.shape[0]))
     covered = jnp.any(squared < row_radius[:, None], axis=0, keepdims=True)
-    return Near(inside, covered, jnp.min(squared, axis=0, keepdims=True))
+    return Neighbourhoods(inside, covered, jnp.min(squared, axis=0, keepdims=True))
 
 
 def nearest(rows: Rows, columns: Columns) -> tuple[Integer[Array, " rows"], Float[Array, " rows"]]:

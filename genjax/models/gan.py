@@ -110,11 +110,11 @@ def discriminator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tupl
     """The discriminator's side of the game, plus gamma/2 E||grad_x D(x)||^2 with the penalty 'r1'."""
     real, fake = discriminator_logits(gan, params, batch, rng)
     loss = jnp.mean(gan.adversarial_loss.discriminator(real, fake))
-    named = {"discriminator_loss": loss, "real_logit": jnp.mean(real), "fake_logit": jnp.mean(fake)}
+    metrics = {"discriminator_loss": loss, "real_logit": jnp.mean(real), "fake_logit": jnp.mean(fake)}
     if gan.penalty == "none":
-        return loss, Aux(named)
+        return loss, Aux(metrics)
     r1 = jnp.mean(r1_penalty(partial(logits, gan, params), batch.x))
-    return loss + gan.hparams["r1_weight"] * r1, Aux(named | {"r1": r1})
+    return loss + gan.hparams["r1_weight"] * r1, Aux(metrics | {"r1": r1})
 
 
 def generator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tuple[Array, Aux]:

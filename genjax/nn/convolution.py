@@ -167,8 +167,8 @@ def _covering_taps(
     taps = np.arange(windows.taps[axis])
     i, remainder = np.divmod(pixels[:, None] + p - d * taps, s)  # [n, k]
     valid = (remainder == 0) & (i >= 0) & (i < windows.count(axis))
-    most = valid.sum(axis=1).max(initial=0)  # taps on one pixel
-    valid_first = np.argsort(~valid, axis=1, kind="stable")[:, :most].T  # [most, n]
+    largest = valid.sum(axis=1).max(initial=0)  # taps on one pixel
+    valid_first = np.argsort(~valid, axis=1, kind="stable")[:, :largest].T  # [most, n]
     return [(i[pixels, tap], tap, valid[pixels, tap]) for tap in valid_first]
 
 

@@ -30,15 +30,15 @@ def curves(path: StrPath, rows: Sequence[Mapping[str, Any]]) -> None:
 def _curve(axes: "Axes", rows: Sequence[Mapping[str, Any]], name: str) -> None:
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-    drawn = []
+    lines = []
     for split, colour in (("train", BLUE), ("validation", ORANGE)):
         key = f"{split}/{name}"
         line = np.array([(row["step"], row[key]) for row in rows if key in row], float).reshape(-1, 2)
         if len(line):
             marks = {"marker": "o", "markersize": 2.5} if len(line) < 30 else {}
             axes.plot(*line.T, color=colour, label=split, linewidth=0.8 if len(line) > 200 else 1.2, **marks)
-            drawn.append(line[:, 1])
-    values = np.concatenate(drawn)
+            lines.append(line[:, 1])
+    values = np.concatenate(lines)
     values = values[np.isfinite(values)]
     if len(values) and values.min() > 0 and values.max() > 10 * np.median(values):  # the first would flatten the rest
         axes.set_yscale("log")

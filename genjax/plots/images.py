@@ -83,11 +83,11 @@ def traversal(path: StrPath, images: np.ndarray, values: np.ndarray, labels: Seq
     tiles = enlarge(images.reshape(d * k, height, width, channels), enlargement(width, k))
     height, width = tiles.shape[1:3]
     labels = [f"$z_{{{i + 1}}}$" for i in range(d)] if labels is None else labels
-    every = math.ceil(44 / (width + GAP))  # a number needs about 44 pixels
+    stride = math.ceil(44 / (width + GAP))  # a number needs about 44 pixels
     with picture(path, image_grid(tiles, k, GAP)) as axes:
         axes.xaxis.tick_top()
         axes.tick_params(length=0)
-        axes.set_xticks(centres_of(k, width, GAP)[::every], _numbers(values[::every]))
+        axes.set_xticks(centres_of(k, width, GAP)[::stride], _numbers(values[::stride]))
         axes.set_yticks(centres_of(d, height, GAP), labels)
 
 

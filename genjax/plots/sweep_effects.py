@@ -70,22 +70,23 @@ def rank_colours(figure: "Figure", axes: "Axes", count: int) -> np.ndarray:
     return np.asarray(shades.to_rgba(np.arange(count + 1)))
 
 
-def _show(axes: "Axes", seen: View, below: float, above: float) -> None:
+def _show(axes: "Axes", span: View, below: float, above: float) -> None:
     """Sets the y axis, with margins in parts of its height."""
-    low, high = (np.log([seen.low, seen.high]) if seen.log else np.array([seen.low, seen.high])).tolist()
+    ends = np.array([span.low, span.high])
+    low, high = (np.log(ends) if span.log else ends).tolist()
     low, high = low - below * (high - low), high + above * (high - low)
-    if seen.log:
+    if span.log:
         axes.set_yscale("log")
         low, high = math.exp(low), math.exp(high)
-        log_ticks(axes, seen)
+        log_ticks(axes, span)
     axes.set_ylim(low, high)
 
 
-def log_ticks(axes: "Axes", seen: View) -> None:
+def log_ticks(axes: "Axes", span: View) -> None:
     """Readable numbers on a logarithmic y axis."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if seen.high < 300 * seen.low else (1,)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span.high < 300 * span.low else (1,)))
     axes.yaxis.set_major_formatter(lambda v, _: numerals(np.array([v]))[0])
     axes.yaxis.set_minor_formatter(NullFormatter())
 
@@ -95,17 +96,17 @@ def axis_effects(path: StrPath, results: Results) -> None:
     points, panels = points_of(results), short_names(results)
     columns = 2 if len(panels) == 4 else min(3, len(panels))
     rows = math.ceil(len(panels) / columns)
-    seen = view(results.values)
-    low, high = (bool((results.values < seen.low).any()), bool((results.values > seen.high).any()))
+    span = view(results.values)
+    low, high = (bool((results.values < span.low).any()), bool((results.values > span.high).any()))
     worst = (
         bool(results.diverged.any()) and results.goal == "max",
         bool(results.diverged.any()) and results.goal == "min",
     )
     with drawing(path, max(4, 0.5 + 2.7 * columns), 0.7 + 2.4 * rows) as figure:
         grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
-        _show(grid[0], seen, 0.06 + 0.08 * (low + worst[0]), 0.06 + 0.08 * (high + worst[1]))
+        _show(grid[0], span, 0.06 + 0.08 * (low + worst[0]), 0.06 + 0.08 * (high + worst[1]))
         for axes, (name, values) in zip(grid, panels.items(), strict=False):
-            _effect(axes, scale(values), results, points, seen)
+            _effect(axes, scale(values), results, points, span)
             axes.set_xlabel(wrapped(name, 36))
         for axes in grid[len(panels) :]:
             axes.remove()
@@ -118,17 +119,17 @@ def axis_effects(path: StrPath, results: Results) -> None:
             grid[0].set_yticks([])
 
 
-def _effect(axes: "Axes", axis: Scale, results: Results, points: Points, seen: View) -> None:
-    places = dodged(axis.places[points.first], 0.6)
-    x, y = places[points.of], results.values
+def _effect(axes: "Axes", axis: Scale, results: Results, points: Points, span: View) -> None:
+    positions = dodged(axis.places[points.first], 0.6)
+    x, y = positions[points.of], results.values
     if seeds := bool(np.isfinite(points.std).any()):
         axes.scatter(x, y, s=9, color=BLUE, alpha=0.35, linewidths=0, label=LEGEND[0])
-    shown = (points.mean >= seen.low) & (points.mean <= seen.high)
-    if shown.any():
+    within = (points.mean >= span.low) & (points.mean <= span.high)
+    if within.any():
         bars = {"fmt": "o", "markersize": 3.5, "elinewidth": 0.9, "label": LEGEND[1] if seeds else LEGEND[2]}
-        axes.errorbar(places[shown], points.mean[shown], points.std[shown] if seeds else None, color=BLUE, **bars)
+        axes.errorbar(positions[within], points.mean[within], points.std[within] if seeds else None, color=BLUE, **bars)
     distinct = axis.distinct
-    if len(distinct) <= 12 and shown.any():
+    if len(distinct) <= 12 and within.any():
         at = [points.mean[(axis.places[points.first] == d) & (points.rank > 0)] for d in distinct]
         medians = [np.median(m) if len(m) else np.nan for m in at]
         style = {"linestyle": "none", "marker": "_", "markersize": 16} if axis.kind == "categorical" else {}
@@ -136,22 +137,24 @@ def _effect(axes: "Axes", axis: Scale, results: Results, points: Points, seen: V
     down = results.goal == "max"
     marks = {"transform": axes.get_xaxis_transform(), "clip_on": False, "zorder": 3}
     bad = results.diverged & np.isnan(y)
-    for chosen, marker, edge, colour, label in (
-        (y < seen.low, "v", 0.03 + 0.06 * (down and bad.any()), INK, LEGEND[4]),
-        (y > seen.high, "^", 0.97 - 0.06 * (not down and bad.any()), INK, LEGEND[4]),
+    for selected, marker, edge, colour, label in (
+        (y < span.low, "v", 0.03 + 0.06 * (down and bad.any()), INK, LEGEND[4]),
+        (y > span.high, "^", 0.97 - 0.06 * (not down and bad.any()), INK, LEGEND[4]),
         (bad, "x", 0.03 if down else 0.97, ORANGE, LEGEND[5]),
     ):
-        if chosen.any():
-            axes.scatter(x[chosen], np.full(chosen.sum(), edge), s=18, marker=marker, c=colour, label=label, **marks)
+        if selected.any():
+            axes.scatter(
+                x[selected], np.full(selected.sum(), edge), s=18, marker=marker, c=colour, label=label, **marks
+            )
     _ticks(axes, axis)
-    axes.set_xlim(min(-0.05, places.min() - 0.04), max(1.05, places.max() + 0.04))
+    axes.set_xlim(min(-0.05, positions.min() - 0.04), max(1.05, positions.max() + 0.04))
 
 
 def _ticks(axes: "Axes", axis: Scale) -> None:
     wide = axis.kind == "categorical" and sum(map(len, axis.labels)) + 2 * len(axis.labels) > 36
-    kept = thinned(axis.ticks, 0.05 if wide else 0.08 if axis.kind == "categorical" else 0.19)
+    labelled = thinned(axis.ticks, 0.05 if wide else 0.08 if axis.kind == "categorical" else 0.19)
     turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if wide else {}
-    axes.set_xticks(axis.ticks[kept], [wrapped(axis.labels[i], 99) for i in kept], **turned)
+    axes.set_xticks(axis.ticks[labelled], [wrapped(axis.labels[i], 99) for i in labelled], **turned)
 
 
 def ranked_curves(path: StrPath, steps: np.ndarray, curves: np.ndarray, results: Results) -> None:
@@ -170,12 +173,12 @@ def ranked_curves(path: StrPath, steps: np.ndarray, curves: np.ndarray, results:
         axes = figure.subplots()
         colours = rank_colours(figure, axes, count)
         for t in np.argsort(np.where(ranks == 0, count + 1, ranks), stable=True)[::-1]:
-            known = np.isfinite(curves[t])
+            finite = np.isfinite(curves[t])
             lost = {"color": ORANGE, "linestyle": "--", "linewidth": 0.8, "label": "diverged"}
             style = {"color": colours[ranks[t]], "linewidth": 1 + (ranks[t] == 1)} if ranks[t] else lost
-            axes.plot(steps[known], curves[t, known], **style)
-            if known.any() and not known[-1]:
-                axes.plot(steps[known][-1], curves[t, known][-1], "o", markersize=3, color=style["color"], zorder=3)
+            axes.plot(steps[finite], curves[t, finite], **style)
+            if finite.any() and not finite[-1]:
+                axes.plot(steps[finite][-1], curves[t, finite][-1], "o", markersize=3, color=style["color"], zorder=3)
         axes.set(xlabel="step", ylabel=objective_label(results, 3.4))
         axes.xaxis.set_major_formatter("{x:,.0f}")
         _show(axes, view(curves), 0.04, 0.04)

@@ -34,17 +34,17 @@ def heat(path: StrPath, results: Results) -> bool:
     scales = {name: scale(values) for name, values in short_names(results).items()}
     if not (names := chosen_axes(scales, points, results.goal)):
         return False
-    x, y, *rest = (scales[name] for name in names)
-    group = rest[0] if rest else scale([""] * len(results.values))
+    x, y, *panel_names = (scales[name] for name in names)
+    group = panel_names[0] if panel_names else scale([""] * len(results.values))
     side = min(0.8, max(0.3, 11 / (len(x.distinct) * len(group.labels))))  # a cell's width in inches
-    seen, width = view(points.mean), 1.9 + len(group.labels) * (0.2 + side * len(x.distinct))
+    span, width = view(points.mean), 1.9 + len(group.labels) * (0.2 + side * len(x.distinct))
     height = 0.42 * len(y.distinct)
     with drawing(path, max(4, width), 1.1 + height) as figure:
         panels = figure.subplots(1, len(group.labels), sharey=True, squeeze=False)[0]
         for axes, label, place in zip(panels, group.labels, group.distinct, strict=True):
             means, lost = cell_means(x, y, points, group.places[points.first] == place)
-            _cells(axes, means, lost, seen, results.goal, side)
-            axes.set_title(wrapped(f"{names[2]}: {label}", int(12 * side * len(x.labels))) if rest else "")
+            _cells(axes, means, lost, span, results.goal, side)
+            axes.set_title(wrapped(f"{names[2]}: {label}", int(12 * side * len(x.labels))) if panel_names else "")
             long = max(map(len, x.labels)) * 0.07 > 0.9 * side
             turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if long else {}
             axes.set_xticks(np.arange(len(x.labels)) + 0.5, x.labels, **turned)
@@ -56,30 +56,30 @@ def heat(path: StrPath, results: Results) -> bool:
         figure.supxlabel(names[0])
         if (points.rank > 0).any():
             extend = ("neither", "min", "max", "both")[
-                (points.mean < seen.low).any() + 2 * (points.mean > seen.high).any()
+                (points.mean < span.low).any() + 2 * (points.mean > span.high).any()
             ]
             style = {"label": objective_label(results, height), "extend": extend, "pad": 0.02}
             bar = figure.colorbar(panels[0].collections[0], ax=list(panels), **style)
             bar.outline.set_visible(False)  # pyright: ignore
-            if seen.log:
-                log_ticks(bar.ax, seen)
+            if span.log:
+                log_ticks(bar.ax, span)
     return True
 
 
-def _cells(axes: "Axes", means: np.ndarray, lost: np.ndarray, seen: View, goal: str, side: float) -> None:
+def _cells(axes: "Axes", means: np.ndarray, lost: np.ndarray, span: View, goal: str, side: float) -> None:
     from matplotlib.colors import LogNorm, Normalize
     from matplotlib.patches import Rectangle
 
     shades = shades_of_rank() if goal == "min" else shades_of_rank().reversed()
-    norm = LogNorm(seen.low, seen.high) if seen.log else Normalize(seen.low, seen.high)
+    norm = (LogNorm if span.log else Normalize)(span.low, span.high)
     mesh = axes.pcolormesh(np.ma.masked_invalid(means), norm=norm, cmap=shades, edgecolors="white", linewidth=1.5)
-    decimals = max(0, 2 - math.floor(math.log10(seen.high - seen.low)))
+    decimals = max(0, 2 - math.floor(math.log10(span.high - span.low)))
     for row, column in np.ndindex(*means.shape):
         if lost[row, column]:
             style = {"hatch": "xxxx", "facecolor": "white", "edgecolor": ORANGE, "linewidth": 0}
             axes.add_patch(Rectangle((column + 0.04, row + 0.04), 0.92, 0.92, **style))
         value = float(means[row, column])
-        text = numerals(np.array([value]))[0] if seen.log else f"{round(value, decimals) + 0.0:.{decimals}f}"
+        text = numerals(np.array([value]))[0] if span.log else f"{round(value, decimals) + 0.0:.{decimals}f}"
         text = text if len(text) < 8 else numerals(np.array([value]))[0]
         if math.isfinite(value) and 0.055 * len(text) + 0.06 < side:
             dark = np.dot(mesh.to_rgba(np.array([value]))[0, :3], (0.3, 0.6, 0.1)) < 0.55
@@ -94,7 +94,7 @@ def parallel_coordinates(path: StrPath, results: Results) -> None:
     points, panels = points_of(results), short_names(results)
     order = np.argsort(np.where(points.rank > 0, -points.rank, -len(points.rank) - 1), stable=True)
     order = order[(points.rank > 0)[order] | points.diverged[order]]  # from the worst to the best
-    seen, scales = view(points.mean), [scale(values) for values in panels.values()]
+    span, scales = view(points.mean), [scale(values) for values in panels.values()]
     names = [wrapped(name, 18) for name in [*panels, results.metric]]
     at = [0.0]  # of each axis, in inches
     for left, right, axis in zip(names[:-1], names[1:], [*scales[1:], None], strict=True):
@@ -104,14 +104,15 @@ def parallel_coordinates(path: StrPath, results: Results) -> None:
         axes = figure.subplots()
         colours = rank_colours(figure, axes, int(points.rank.max()))
         lines = [_upright(axes, x, axis, order, points) for x, axis in zip(at, scales, strict=False)]
-        last = seen.place(points.mean[order]) if results.goal == "max" else 1 - seen.place(points.mean[order])
-        last = np.where(points.rank[order] > 0, np.clip(last, 0, 1), -0.15)
-        for p, line in zip(order.tolist(), np.stack([*lines, last], axis=1), strict=True):
+        outcomes = span.place(points.mean[order])
+        outcomes = outcomes if results.goal == "max" else 1 - outcomes
+        outcomes = np.where(points.rank[order] > 0, np.clip(outcomes, 0, 1), -0.15)
+        for p, line in zip(order.tolist(), np.stack([*lines, outcomes], axis=1), strict=True):
             lost = {"color": ORANGE, "linestyle": "--", "linewidth": 0.7}
             axes.plot(at, line, **(_line(colours, int(points.rank[p])) if points.rank[p] else lost))
         for x, name in zip(at, names, strict=True):
             axes.text(x, 1.08, name, ha="center", va="bottom", size=9)
-        _outcome(axes, at[-1], seen, results, points)
+        _outcome(axes, at[-1], span, results, points)
         axes.set(xlim=(at[0] - 0.05, at[-1] + 0.05), ylim=(-0.2, 1.08))
         axes.axis("off")
 
@@ -128,8 +129,8 @@ def _upright(axes: "Axes", x: float, axis: Scale, order: np.ndarray, points: Poi
     ticks, words = (axis.ticks, axis.labels) if few and len(axis.labels) <= 8 else (np.array([0, 1]), axis.ends)
     heights = dodged(places, 0.35) if len(axis.distinct) <= 12 else places
     low, high = min(0, heights.min(initial=0)), max(1, heights.max(initial=1))
-    kept = thinned(ticks, 0.07)
-    for tick in kept:
+    labelled = thinned(ticks, 0.07)
+    for tick in labelled:
         _word(axes, x - 0.07, (ticks[tick] - low) / (high - low), words[tick], ha="right")
     if axis.kind == "log":
         _word(axes, x, -0.06, "log", ha="center", style="italic")
@@ -137,18 +138,18 @@ def _upright(axes: "Axes", x: float, axis: Scale, order: np.ndarray, points: Poi
     return (heights - low) / (high - low)
 
 
-def _outcome(axes: "Axes", x: float, seen: View, results: Results, points: Points) -> None:
+def _outcome(axes: "Axes", x: float, span: View, results: Results, points: Points) -> None:
     """Draws the axis of the objective, its best value on top, and where the points end that have none."""
-    ends = np.array([seen.low, seen.high] if results.goal == "max" else [seen.high, seen.low])
-    known = points.mean[points.rank > 0]
-    if len(known):
-        beyond = (known > seen.high).any() if results.goal == "min" else (known < seen.low).any()
+    ends = np.array([span.low, span.high] if results.goal == "max" else [span.high, span.low])
+    means = points.mean[points.rank > 0]
+    if len(means):
+        beyond = (means > span.high).any() if results.goal == "min" else (means < span.low).any()
         axes.plot([x, x], [0, 1], color=INK, linewidth=0.8, zorder=3)
-        constant = known.min() == known.max()
-        at, texts = ([0.5], numerals(known[:1])) if constant else ([0, 1], numerals(ends))
+        constant = means.min() == means.max()
+        at, texts = ([0.5], numerals(means[:1])) if constant else ([0, 1], numerals(ends))
         for y, text in zip(at, texts, strict=True):
             _word(axes, x + 0.07, y, text + (" or worse" if beyond and y == 0 else ""), ha="left")
-        if seen.log:
+        if span.log:
             _word(axes, x, -0.06, "log", ha="center", style="italic")
     if points.diverged.any():
         _word(axes, x + 0.07, -0.15, "diverged", ha="left", color=ORANGE)

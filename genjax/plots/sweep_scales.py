@@ -79,8 +79,8 @@ def limits(values: np.ndarray, slack: float = 0) -> tuple[float, float]:
         return 0, 1
     distance = np.abs(values - np.median(values))
     fence = max(12 * float(np.median(distance)), slack or float(np.abs(np.median(values))) / 2)
-    kept = values[distance <= fence] if fence else values
-    return float(kept.min()), float(kept.max())
+    inside = values[distance <= fence] if fence else values
+    return float(inside.min()), float(inside.max())
 
 
 def view(values: np.ndarray) -> View:
@@ -89,8 +89,8 @@ def view(values: np.ndarray) -> View:
     low, high = limits(values)
     if log := bool(len(values) and values.min() > 0 and high > 10**1.5 * low):
         least, greatest = limits(np.log10(values), slack=1.5)
-        shown = values[(np.log10(values) >= least) & (np.log10(values) <= greatest)]
-        low, high = float(shown.min()), float(shown.max())
+        inside = values[(np.log10(values) >= least) & (np.log10(values) <= greatest)]
+        low, high = float(inside.min()), float(inside.max())
     if low == high:
         low, high = low - (abs(low) or 1) / 20, high + (abs(high) or 1) / 20
     return View(low, high, log)
@@ -155,11 +155,11 @@ def round_numbers(least: float, greatest: float, log: bool) -> np.ndarray:
 
 def thinned(places: np.ndarray, gap: float) -> list[int]:
     """Which of ordered places stay, so that `gap` is between neighbours: the first, the last, and what fits."""
-    kept = [0] if len(places) else []
+    indices = [0] if len(places) else []
     for i, place in enumerate(places[:-1]):
-        if place - places[kept[-1]] >= gap and places[-1] - place >= gap:
-            kept.append(i)
-    return [*kept, len(places) - 1] if len(places) > 1 else kept
+        if place - places[indices[-1]] >= gap and places[-1] - place >= gap:
+            indices.append(i)
+    return [*indices, len(places) - 1] if len(places) > 1 else indices
 
 
 def dodged(places: np.ndarray, width: float) -> np.ndarray:
@@ -179,8 +179,8 @@ def short_names(results: Results) -> dict[str, list]:
 def wrapped(text: str, width: int, lines: int = 3) -> str:
     """Text in lines of `width` characters, a longer word broken after an underscore, and without mathematics."""
     words = [w.replace("_", "_ ") if len(w) > width else w for w in text.replace("$", r"\$").split(" ")]
-    kept = textwrap.wrap(" ".join(words), width, max_lines=lines, placeholder="\N{HORIZONTAL ELLIPSIS}")
-    return "\n".join(line.replace("_ ", "_") for line in kept)
+    wrapped_lines = textwrap.wrap(" ".join(words), width, max_lines=lines, placeholder="\N{HORIZONTAL ELLIPSIS}")
+    return "\n".join(line.replace("_ ", "_") for line in wrapped_lines)
 
 
 def chosen_axes(scales: Mapping[str, Scale], points: Points, goal: str) -> list[str]:
@@ -211,8 +211,8 @@ def cell_means(x: Scale, y: Scale, points: Points, inside: np.ndarray) -> tuple[
         np.zeros((len(y.distinct), len(x.distinct)), bool),
     )
     for row, column in np.ndindex(*means.shape):
-        here = inside & (y.places[points.first] == y.distinct[row]) & (x.places[points.first] == x.distinct[column])
-        known = points.mean[here & (points.rank > 0)]
-        means[row, column] = known.mean() if len(known) else np.nan
-        lost[row, column] = not len(known) and (here & points.diverged).any()
+        in_cell = inside & (y.places[points.first] == y.distinct[row]) & (x.places[points.first] == x.distinct[column])
+        means_in_cell = points.mean[in_cell & (points.rank > 0)]
+        means[row, column] = means_in_cell.mean() if len(means_in_cell) else np.nan
+        lost[row, column] = not len(means_in_cell) and (in_cell & points.diverged).any()
     return means, lost

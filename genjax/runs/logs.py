@@ -78,9 +78,9 @@ def open_metrics(path: str | os.PathLike[str], step: int) -> BinaryIO:
       A file without a buffer: each `write` is one call to the system, so a killed process loses no whole row.
     """
     path = Path(path)
-    kept = b"".join(line for line, row in _parse(path) if 0 < step >= row["step"])
-    if not path.exists() or path.read_bytes() != kept:
-        write_atomically(path, kept)
+    lines_to_keep = b"".join(line for line, row in _parse(path) if 0 < step >= row["step"])
+    if not path.exists() or path.read_bytes() != lines_to_keep:
+        write_atomically(path, lines_to_keep)
     return path.open("ab", buffering=0)
 
 

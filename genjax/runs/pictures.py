@@ -103,8 +103,8 @@ def reconstructions(trained: TrainedModel, stored: Batch, count: int) -> tuple[n
 
 def _prepared(trained: TrainedModel, stored: Batch, count: int) -> Batch:
     """At most so many examples, from all over the split, as the model sees them."""
-    chosen = evenly_spaced(count, len(stored.x))
-    examples = jax.tree.map(lambda leaf: jnp.asarray(leaf[chosen]), stored)
+    index = evenly_spaced(count, len(stored.x))
+    examples = jax.tree.map(lambda leaf: jnp.asarray(leaf[index]), stored)
     return prepare(trained.spec, stream(trained.rng, "binarise"), examples)
 
 

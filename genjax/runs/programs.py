@@ -116,7 +116,7 @@ def _placement(config: ConfigDict) -> tuple[Callable[[Batch], Batch], Callable[[
     return sharding.shard_batches(mesh), sharding.replicate_indices(mesh), partial(sharding.replicate, mesh)
 
 
-def select_devices(by_process: list[list[Any]], wanted: int, batch: int) -> list[Any]:
+def select_devices(by_process: list[list[Any]], count_wanted: int, batch: int) -> list[Any]:
     """Selects as many devices of each process as are wanted, or as the batch can be split over.
 
     Args:
@@ -129,11 +129,11 @@ def select_devices(by_process: list[list[Any]], wanted: int, batch: int) -> list
     """
     count, least = len(by_process), min(map(len, by_process))
     owners = "this machine has" if count == 1 else f"{count} processes have"
-    if wanted > count * least:
-        raise InputError(f"train.devices = {wanted}, but {owners} {count * least}")
-    if wanted % count:
-        raise InputError(f"train.devices = {wanted} cannot be shared out among {count} processes")
-    if batch % (wanted or count):
-        raise InputError(f"train.batch_size = {batch} cannot be split over {wanted or count} devices")
-    per_process = wanted // count or max(n for n in range(1, least + 1) if batch % (n * count) == 0)
+    if count_wanted > count * least:
+        raise InputError(f"train.devices = {count_wanted}, but {owners} {count * least}")
+    if count_wanted % count:
+        raise InputError(f"train.devices = {count_wanted} cannot be shared out among {count} processes")
+    if batch % (count_wanted or count):
+        raise InputError(f"train.batch_size = {batch} cannot be split over {count_wanted or count} devices")
+    per_process = count_wanted // count or max(n for n in range(1, least + 1) if batch % (n * count) == 0)
     return [device for devices in by_process for device in devices[:per_process]]

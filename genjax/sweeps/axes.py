@@ -68,11 +68,11 @@ def targets(setting: str, base: ConfigDict) -> tuple[str, ...]:
     Raises:
       InputError: there is no such setting; the line names the nearest.
     """
-    known, name = configs.setting_defaults(base), setting.removeprefix("hparams.")
-    own = tuple(f"hparams.{objective}_{name}" for objective in base.optim)
-    if setting not in known and name != setting and set(own) <= configs.flatten(base).keys():
-        return own
-    return (nearest_name("setting", setting, known),)
+    defaults, name = configs.setting_defaults(base), setting.removeprefix("hparams.")
+    targets_of_objectives = tuple(f"hparams.{objective}_{name}" for objective in base.optim)
+    if setting not in defaults and name != setting and set(targets_of_objectives) <= configs.flatten(base).keys():
+        return targets_of_objectives
+    return (nearest_name("setting", setting, defaults),)
 
 
 def options(axis: Axis) -> Sequence[Any]:

@@ -62,13 +62,13 @@ class PointBatch(NamedTuple):
 def program_maker() -> MakePrograms:
     """Returns `make_cohort_programs` with each data set loaded and placed once, and each program made once."""
     load, resident = cache(data.load), programs.residence()
-    made: dict[tuple[str, int, str], CohortPrograms] = {}
+    cached: dict[tuple[str, int, str], CohortPrograms] = {}
 
     def make(config: ConfigDict, count: int, mode: str) -> CohortPrograms:
         key = (plan.program_name(config), count, mode)
-        if key not in made:
-            made[key] = programs.make_cohort_programs(config, load(config.data.source), count, mode, resident)
-        return made[key]
+        if key not in cached:
+            cached[key] = programs.make_cohort_programs(config, load(config.data.source), count, mode, resident)
+        return cached[key]
 
     return make
 
@@ -137,8 +137,8 @@ def _cut_into_cohorts(context: SweepContext, trials: list[Trial]) -> list[list[T
         def make(count: int, config: ConfigDict = group[0].config) -> CohortPrograms:
             return context.programs(config, count, mode)
 
-        def bytes_needed(made: CohortPrograms) -> int:
-            return max(made.bytes_to_train(length), made.bytes_to_evaluate())
+        def bytes_needed(cohort_programs: CohortPrograms) -> int:
+            return max(cohort_programs.bytes_to_train(length), cohort_programs.bytes_to_evaluate())
 
         fits = programs.fit_memory(make, len(group), context.memory, bytes_needed).count
         size = math.ceil(len(group) / math.ceil(len(group) / fits))

@@ -113,7 +113,7 @@ def _train_batch(
             finished.append(FinishedCohort(cohort, state, _path(batch, cohort)))
         ends = [ranking.rungs(config, cohort.config.train.steps)[rung] for cohort in batch.cohorts]
         values = np.concatenate(
-            [results.objective_values(config, one, end) for one, end in zip(finished, ends, strict=True)]
+            [results.objective_values(config, member, end) for member, end in zip(finished, ends, strict=True)]
         )
         alive = np.isin(point, surviving)
         surviving = ranking.survivors(values[alive], point[alive], config.objective.goal, config.halving.eta)
@@ -192,15 +192,16 @@ def _show_progress(
     context: SweepContext, batch: PointBatch, cohort: Cohort, state: CohortState, earlier: list[FinishedCohort]
 ) -> None:
     """Shows the steps over all trials of the batch, how many trials are alive, and the best so far."""
-    others = [one for one in earlier if one.path.parent == batch.folder and one.cohort.number != cohort.number]
-    states = [*(one.state for one in others), state]
-    done = int(sum(each.steps.sum() for each in states))
-    started = sum(len(each.steps) for each in states)
-    alive = int(sum((each.diverged_at[each.alive] < 0).sum() for each in states))
-    waiting = sum(len(each.trials) for each in batch.cohorts) - started
+    of_batch = [member for member in earlier if member.path.parent == batch.folder]
+    siblings = [member for member in of_batch if member.cohort.number != cohort.number]
+    states = [*(member.state for member in siblings), state]
+    steps_done = int(sum(part.steps.sum() for part in states))
+    started = sum(len(part.steps) for part in states)
+    alive = int(sum((part.diverged_at[part.alive] < 0).sum() for part in states))
+    waiting = sum(len(part.trials) for part in batch.cohorts) - started
     best = results.describe_best(context.config, [*earlier, FinishedCohort(cohort, state, _path(batch, cohort))])
     text = "  ".join(part for part in (f"{alive + waiting} trials alive", best) if part)
-    context.progress.show(done, max(done, _planned_steps(context, batch)), text)
+    context.progress.show(steps_done, max(steps_done, _planned_steps(context, batch)), text)
 
 
 def _planned_steps(context: SweepContext, batch: PointBatch) -> int:

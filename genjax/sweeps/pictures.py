@@ -39,13 +39,13 @@ def draw(context: SweepContext, ended: list[FinishedCohort]) -> None:
 
 
 def _plotted_results(config: ConfigDict, ended: list[FinishedCohort]) -> plots.Results:
-    trials = [trial for one in ended for trial in one.cohort.trials]
+    trials = [trial for finished in ended for trial in finished.cohort.trials]
     names = [axis.setting for axis in config.axes if axis.setting != "seed"] or ["seed"]
     return plots.Results(
         axes={name: [trial.settings[name] for trial in trials] for name in names},
         point=np.array([trial.point for trial in trials]),
-        values=np.concatenate([results.objective_values(config, one) for one in ended]),
-        diverged=np.concatenate([one.state.diverged_at >= 0 for one in ended]),
+        values=np.concatenate([results.objective_values(config, finished) for finished in ended]),
+        diverged=np.concatenate([finished.state.diverged_at >= 0 for finished in ended]),
         metric=config.objective.metric,
         goal=config.objective.goal,
     )
@@ -54,13 +54,13 @@ def _plotted_results(config: ConfigDict, ended: list[FinishedCohort]) -> plots.R
 def _objective_curves(config: ConfigDict, ended: list[FinishedCohort]) -> tuple[np.ndarray, np.ndarray]:
     """The objective's metric wherever a trial was evaluated: steps `[E]`, and `[T, E]`."""
     name = f"validation/{config.objective.metric}"
-    evaluated = [one.state.rows["step"] for one in ended if name in one.state.rows]
+    evaluated = [finished.state.rows["step"] for finished in ended if name in finished.state.rows]
     steps = np.unique(np.concatenate([np.zeros(0, int), *evaluated]))
     parts = []
-    for one in ended:
-        part = np.full((len(one.cohort.trials), len(steps)), np.nan)
-        if name in one.state.rows:
-            part[:, np.searchsorted(steps, one.state.rows["step"])] = one.state.rows[name].T
+    for finished in ended:
+        part = np.full((len(finished.cohort.trials), len(steps)), np.nan)
+        if name in finished.state.rows:
+            part[:, np.searchsorted(steps, finished.state.rows["step"])] = finished.state.rows[name].T
         parts.append(part)
     curves = np.concatenate(parts)
     measured = ~np.isnan(curves).all(axis=0)

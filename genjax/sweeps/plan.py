@@ -43,9 +43,8 @@ def make_points(sweep: ConfigDict) -> list[Point]:
         return [dict(zip([axis.setting for axis in swept], row, strict=True)) for row in rows]
     drawn = [axis for axis in swept if sweep.strategy in ("random", "sobol") and axis.kind != "values"]
     crossed = [axis for axis in swept if axis not in drawn]
-    draws = [
-        [axes.value_at(axis, u) for axis, u in zip(drawn, row, strict=True)] for row in _draw_unit(sweep, len(drawn))
-    ]
+    rows = _draw_unit(sweep, len(drawn))
+    draws = [[axes.value_at(axis, u) for axis, u in zip(drawn, row, strict=True)] for row in rows]
     points = []
     for draw, combination in itertools.product(draws, itertools.product(*map(axes.options, crossed))):
         point = {axis.setting: v for axis, v in zip([*drawn, *crossed], [*draw, *combination], strict=True)}

@@ -187,12 +187,12 @@ def select_devices(config: ConfigDict, count: int) -> list[Any]:
     Raises:
       InputError: `train.devices` asks for more than there are.
     """
-    devices, wanted = jax.devices(), config.train.devices
-    if wanted > len(devices):
-        raise InputError(f"train.devices = {wanted}, but this machine has {len(devices)}")
+    devices, count_wanted = jax.devices(), config.train.devices
+    if count_wanted > len(devices):
+        raise InputError(f"train.devices = {count_wanted}, but this machine has {len(devices)}")
     if jax.process_count() > 1:
         return devices
-    limit = wanted or len(devices)
+    limit = count_wanted or len(devices)
     return devices[: math.ceil(count / math.ceil(count / limit))]
 
 

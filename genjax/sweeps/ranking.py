@@ -41,11 +41,11 @@ def over_seeds(values: np.ndarray, point: np.ndarray) -> dict[str, np.ndarray]:
       `[P]` each: `point`, `mean` and `std` (the standard deviation) of the values that are known, and `seeds`.
     """
     points, place = np.unique(point, return_inverse=True)
-    known = ~np.isnan(values)
-    count = np.bincount(place[known], minlength=len(points))
+    is_known = ~np.isnan(values)
+    count = np.bincount(place[is_known], minlength=len(points))
     with np.errstate(invalid="ignore"):
-        mean = np.bincount(place[known], values[known], len(points)) / count
-        square = np.bincount(place[known], (values - mean[place])[known] ** 2, len(points))
+        mean = np.bincount(place[is_known], values[is_known], len(points)) / count
+        square = np.bincount(place[is_known], (values - mean[place])[is_known] ** 2, len(points))
         std = np.sqrt(square / np.where(count > 1, count - 1, np.nan))
     return {"point": points, "mean": mean, "std": std, "seeds": np.bincount(place)}
 

@@ -30,17 +30,20 @@ def objective_values(config: ConfigDict, finished: FinishedCohort, until: float 
 
 def describe_best(config: ConfigDict, ended: list[FinishedCohort]) -> str:
     """`best elbo -23.4 (beta=1 seed=0)`; nothing before the first evaluation."""
-    values = np.concatenate([objective_values(config, one) for one in ended])
+    values = np.concatenate([objective_values(config, finished) for finished in ended])
     if np.isnan(values).all():
         return ""
     first = ranking.order(values, config.objective.goal)[0]
-    trials = [trial for one in ended for trial in one.cohort.trials]
+    trials = [trial for finished in ended for trial in finished.cohort.trials]
     return f"best {config.objective.metric} {values[first]:.4g} ({plan.describe(trials[first].settings)})"
 
 
 def rank_finishers(config: ConfigDict, ended: list[FinishedCohort]) -> list[tuple[FinishedCohort, int, float]]:
     """The trials that have a last state and an objective, from the best: their cohort, place in it, and objective."""
-    finishers = [(one, int(i), objective_values(config, one)[i]) for one in ended for i in one.state.alive]
+    finishers = []
+    for finished in ended:
+        values = objective_values(config, finished)
+        finishers += [(finished, int(i), values[i]) for i in finished.state.alive]
     values = np.array([value for _, _, value in finishers])
     return [finishers[i] for i in ranking.order(values, config.objective.goal) if not np.isnan(values[i])]
 
@@ -104,9 +107,10 @@ def write(context: SweepContext, ended: list[FinishedCohort]) -> None:
 def table_rows(config: ConfigDict, ended: list[FinishedCohort]) -> list[dict[str, Any]]:
     """A row for each trial, in the order of their numbers: settings, metrics, steps, seconds, `diverged_at`."""
     rows = []
-    for one in ended:
-        values = objective_values(config, one)
-        rows += [_table_row(config, one.state, i, trial, values[i]) for i, trial in enumerate(one.cohort.trials)]
+    for finished in ended:
+        values = objective_values(config, finished)
+        for i, trial in enumerate(finished.cohort.trials):
+            rows.append(_table_row(config, finished.state, i, trial, values[i]))
     return sorted(rows, key=lambda row: row["trial"])
 
 
@@ -145,21 +149,21 @@ def _to_csv(trials: list[dict[str, Any]]) -> str:
 
 def _save_curves(path: Path, ended: list[FinishedCohort]) -> None:
     """`step: [S]`, each metric `[T, S]`, NaN where a trial was not measured, and a population's history."""
-    steps = np.unique(np.concatenate([one.state.rows["step"] for one in ended]))
-    trials = [trial for one in ended for trial in one.cohort.trials]
-    names = {name for one in ended for name in one.state.rows if name != "step"}
+    steps = np.unique(np.concatenate([finished.state.rows["step"] for finished in ended]))
+    trials = [trial for finished in ended for trial in finished.cohort.trials]
+    names = {name for finished in ended for name in finished.state.rows if name != "step"}
     curves = {name: np.full((len(trials), len(steps)), np.nan) for name in sorted(names)}
     number = {trial.number: i for i, trial in enumerate(sorted(trials, key=lambda trial: trial.number))}
-    for one in ended:
-        columns = np.searchsorted(steps, one.state.rows["step"])
-        rows = np.array([number[trial.number] for trial in one.cohort.trials])[:, None]
-        for name, values in one.state.rows.items():
+    for finished in ended:
+        columns = np.searchsorted(steps, finished.state.rows["step"])
+        rows = np.array([number[trial.number] for trial in finished.cohort.trials])[:, None]
+        for name, values in finished.state.rows.items():
             if name != "step":
                 curves[name][rows, columns] = values.T
     moves = {
-        f"population/{one.cohort.number}/{name}": values
-        for one in ended
-        for name, values in one.state.moves.items()
+        f"population/{finished.cohort.number}/{name}": values
+        for finished in ended
+        for name, values in finished.state.moves.items()
         if len(values)
     }
     np.savez_compressed(buffer := io.BytesIO(), trial=sorted(number), step=steps, **curves, **moves)  # pyright: ignore
@@ -173,9 +177,9 @@ def leaderboard(config: ConfigDict, trials: list[dict[str, Any]]) -> str:
     points = summarise_points(config, trials)
     best_first = ranking.order(np.array([point.mean for point in points], float), goal)
     ranked = sorted((points[i] for i in best_first), key=lambda point: -(point.stopped_at or math.inf))
-    which = "lowest" if goal == "min" else "highest"
+    word = "lowest" if goal == "min" else "highest"
     lines = [
-        f"# Ranking by the {which} {config.objective.of} validation {metric}",
+        f"# Ranking by the {word} {config.objective.of} validation {metric}",
         "",
         f"{len(trials)} trials, {len(points)} points: mean and standard deviation over the seeds that did not diverge.",
         "",

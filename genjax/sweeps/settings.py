@@ -70,7 +70,7 @@ def override(sweep: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
     """
     _check_is_a_sweep(sweep)
     of_base = configs.setting_defaults(sweep.base)
-    known = configs.flatten(SWEEP) | {f"base.{name}": value for name, value in of_base.items()}
+    defaults = configs.flatten(SWEEP) | {f"base.{name}": value for name, value in of_base.items()}
     swept = {
         f"base.{name}"
         for axis in sweep.get("axes") or ()
@@ -79,7 +79,7 @@ def override(sweep: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
     }
     values = {}
     for name, text in assignments.items():
-        like = known[nearest_name("setting of a sweep", name, known)]
+        like = defaults[nearest_name("setting of a sweep", name, defaults)]
         if name == "axes":
             raise InputError("axes are written in the config file, not on the command line")
         if name in swept:
@@ -138,11 +138,11 @@ def _check_values(sweep: ConfigDict) -> None:
     """Refuses a sweep that cannot be run, but not yet for what its base holds in vain."""
     _check_is_a_sweep(sweep)
     configs.check_values(sweep.base)
-    known = configs.flatten(SWEEP)
+    defaults = configs.flatten(SWEEP)
     values = {name: value for name, value in configs.flatten(sweep).items() if not name.startswith("base.")}
     for name, value in values.items():
-        configs.check_type(name, value, known[nearest_name("setting of a sweep", name, known)])
-    for name in sorted(known.keys() - values.keys()):
+        configs.check_type(name, value, defaults[nearest_name("setting of a sweep", name, defaults)])
+    for name in sorted(defaults.keys() - values.keys()):
         raise InputError(f"setting {name} is missing")
     for name, names in {
         "strategy": STRATEGIES,
@@ -156,7 +156,7 @@ def _check_values(sweep: ConfigDict) -> None:
     _check_numbers(sweep, values)
     _check_combination(sweep)
     for name in sorted(_idle(sweep)):
-        if values[name] != known[name]:
+        if values[name] != defaults[name]:
             raise InputError(f"{name} = {values[name]!r} would not act: nothing under these settings reads it")
 
 
@@ -168,13 +168,13 @@ def _check_is_a_sweep(sweep: ConfigDict) -> None:
 def _check_axes(sweep: ConfigDict) -> None:
     if not sweep.axes:
         raise InputError("the sweep has no axes")
-    known, seen = configs.setting_defaults(sweep.base), set[str]()
+    defaults, swept_settings = configs.setting_defaults(sweep.base), set[str]()
     for axis in sweep.axes:
         if not (isinstance(axis, Axis) and isinstance(axis.setting, str) and isinstance(axis.of, tuple)):
             raise InputError(f"axes hold a {type(axis).__name__}: an axis is made by {', '.join(KINDS)}")
         targets = axes.targets(axis.setting, sweep.base)
-        like = known[targets[0]]
-        if twice := seen.intersection(targets):
+        like = defaults[targets[0]]
+        if twice := swept_settings.intersection(targets):
             raise InputError(f"there are two axes over {twice.pop()}")
         if axis.setting in FIXED:
             raise InputError(f"there is no axis over {axis.setting}: all trials of a sweep share it")
@@ -183,7 +183,7 @@ def _check_axes(sweep: ConfigDict) -> None:
         values = [axes.typed(axis.setting, value, like) for value in axis.of]
         if len(set(values)) < len(values) and (sweep.strategy != "zip" or axis.setting == "seed"):
             raise InputError(f"axis {axis.setting} lists a value twice")
-        seen.update(targets)
+        swept_settings.update(targets)
 
 
 def _check_kind(axis: Axis, strategy: str) -> None:
@@ -202,16 +202,16 @@ def _check_kind(axis: Axis, strategy: str) -> None:
 
 def _check_combination(sweep: ConfigDict) -> None:
     """Refuses axes that do not combine as the strategy says, or that make too many trials."""
-    drawn = sweep.strategy in DRAWN
-    listed = [axis for axis in sweep.axes if not drawn or axis.kind == "values" or axis.setting == "seed"]
-    if drawn and len(listed) == len(sweep.axes):
+    draws = sweep.strategy in DRAWN
+    listed = [axis for axis in sweep.axes if not draws or axis.kind == "values" or axis.setting == "seed"]
+    if draws and len(listed) == len(sweep.axes):
         raise InputError(f"strategy {sweep.strategy!r} has nothing to draw: every axis lists its values")
     lengths = {axis.setting: len(axes.options(axis)) for axis in listed}
     seeds = lengths.pop("seed", 1)
     if sweep.strategy == "zip" and len(set(lengths.values())) > 1:
         raise InputError(f"a zip needs lists of one length, and there are {lengths}")
     points = max(lengths.values(), default=1) if sweep.strategy == "zip" else math.prod(lengths.values())
-    count = seeds * points * (sweep.points if drawn else 1)
+    count = seeds * points * (sweep.points if draws else 1)
     if count > LARGEST:
         raise InputError(f"the axes make {count:,} trials: more than {LARGEST:,}")
 
@@ -236,12 +236,12 @@ def _check_numbers(sweep: ConfigDict, values: Mapping[str, Any]) -> None:
         raise InputError(f"population.factor = {sweep.population.factor} must be above 1")
     if sweep.strategy == "optuna" and sweep.stopping == "population":
         raise InputError("stopping 'population' changes the settings that optuna chose: the two do not go together")
-    every = {"halving": "halving.first", "population": "population.every"}.get(sweep.stopping)
-    if every and (values[every] < 1 or values[every] % sweep.base.train.log_every):
-        raise InputError(f"{every} = {values[every]} must be a multiple of base.train.log_every")
-    if every and values[every] >= sweep.base.train.steps:
-        raise InputError(f"{every} = {values[every]} would not act: base.train.steps = {sweep.base.train.steps}")
-    if every and "train.steps" in [axis.setting for axis in sweep.axes]:
+    period = {"halving": "halving.first", "population": "population.every"}.get(sweep.stopping)
+    if period and (values[period] < 1 or values[period] % sweep.base.train.log_every):
+        raise InputError(f"{period} = {values[period]} must be a multiple of base.train.log_every")
+    if period and values[period] >= sweep.base.train.steps:
+        raise InputError(f"{period} = {values[period]} would not act: base.train.steps = {sweep.base.train.steps}")
+    if period and "train.steps" in [axis.setting for axis in sweep.axes]:
         raise InputError(f"stopping {sweep.stopping!r} compares trials at the same step: no axis over train.steps")
     if sweep.stopping == "population" and not any(a.setting.startswith("hparams.") for a in sweep.axes):
         raise InputError("stopping 'population' explores traced settings, and there is no axis over hparams")
@@ -249,9 +249,9 @@ def _check_numbers(sweep: ConfigDict, values: Mapping[str, Any]) -> None:
 
 def _idle(sweep: ConfigDict) -> set[str]:
     """The settings that nothing reads under the others."""
-    drawn = sweep.strategy in DRAWN
+    draws = sweep.strategy in DRAWN
     acts = {
-        "points": drawn,
+        "points": draws,
         "draw_seed": sweep.strategy in ("random", "sobol") or sweep.stopping == "population",
         **dict.fromkeys(("halving.first", "halving.eta"), sweep.stopping == "halving"),
         **{f"population.{name}": sweep.stopping == "population" for name in ("every", "share", "factor")},

@@ -84,8 +84,8 @@ def open_optuna_study(sweep: ConfigDict) -> Study:
     running: dict[int, Any] = {}
 
     def ask(number: int) -> tuple[list[Point], list[int]]:
-        left = sweep.points - len(study.get_trials(deepcopy=False))
-        trials = [_ask_trial(study, swept) for _ in range(min(left, sweep.optuna.batch))]
+        remaining = sweep.points - len(study.get_trials(deepcopy=False))
+        trials = [_ask_trial(study, swept) for _ in range(min(remaining, sweep.optuna.batch))]
         running.update({trial.number: trial for trial in trials})
         return [_to_point(trial.params, swept) for trial in trials], [trial.number for trial in trials]
 
@@ -140,14 +140,14 @@ def _check_axes(study: Any, swept: list[Axis]) -> None:
     """Refuses a study whose trials have other axes, or axes with other choices."""
     from optuna.distributions import check_distribution_compatibility
 
-    ours = {axis.setting: _distribution(axis) for axis in swept}
+    distributions = {axis.setting: _distribution(axis) for axis in swept}
     for trial in study.get_trials(deepcopy=False):
-        theirs = trial.distributions
-        if theirs.keys() != ours.keys():
-            raise InputError(f"study {study.study_name!r} has other axes: {', '.join(theirs)}")
-        for name, distribution in theirs.items():
+        trial_distributions = trial.distributions
+        if trial_distributions.keys() != distributions.keys():
+            raise InputError(f"study {study.study_name!r} has other axes: {', '.join(trial_distributions)}")
+        for name, distribution in trial_distributions.items():
             try:
-                check_distribution_compatibility(distribution, ours[name])
+                check_distribution_compatibility(distribution, distributions[name])
             except ValueError as error:
                 raise InputError(f"study {study.study_name!r} has another axis {name}: {first_line(error)}") from error
 
@@ -160,8 +160,8 @@ def _ask_trial(study: Any, swept: list[Axis]) -> Any:
 
 
 def _to_point(params: dict[str, Any], swept: list[Axis]) -> Point:
-    named = {axis.setting: {_storable(v): v for v in axis.of} for axis in swept if axis.kind == "choice"}
-    return {name: named[name][value] if name in named else value for name, value in params.items()}
+    choices = {axis.setting: {_storable(v): v for v in axis.of} for axis in swept if axis.kind == "choice"}
+    return {name: choices[name][value] if name in choices else value for name, value in params.items()}
 
 
 def _distribution(axis: Axis) -> Any:

@@ -23,10 +23,10 @@ def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]
     return jax.jit(function, compiler_options=OPTIONS.get(jax.default_backend()), **options)
 
 
-def ask_for_determinism(wanted: bool) -> None:
+def ask_for_determinism(deterministic: bool) -> None:
     """Asks a GPU's compiler for operations that give the same bits each time; before the first program is compiled."""
     flags = os.environ.get("XLA_FLAGS", "")
-    if wanted and DETERMINISTIC not in flags:
+    if deterministic and DETERMINISTIC not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}".strip()
 
 

@@ -1,19 +1,48 @@
 """One line for each mistake: the nearest right name, and the first line of an error."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from genjax.types import InputError
 
+T = TypeVar("T")
+
 
 def nearest_name(what: str, name: str, names: Iterable[str]) -> str:
-    """The name itself where it is one of the names; else an InputError tells of the nearest."""
+    """Returns the name where it is one of the names.
+
+    Raises:
+      InputError: it is none of them; the line is that of `describe_unknown`.
+    """
     names = list(names)
     if name in names:
         return name
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    hint = f"the nearest is {near[0]!r}" if near else f"there are {', '.join(map(repr, names))}"
-    raise InputError(f"no {what} {name!r}: {hint}")
+    raise InputError(describe_unknown(what, name, names))
+
+
+def describe_unknown(what: str, name: str, names: Iterable[str]) -> str:
+    """`no setting 'hparams.bta': the nearest is 'hparams.beta'`; all the names where none is near."""
+    names = list(names)
+    return f"no {what} {name!r}: {_hint(difflib.get_close_matches(name, names, n=1, cutoff=0.4), names)}"
+
+
+def find_by_prefix(what: str, name: str, table: Mapping[str, T]) -> T:
+    """The entry of a table for a name such as `pca:64`, where the table's name for it is `pca:<components>`.
+
+    Raises:
+      InputError: there is no such entry; the line names the nearest.
+    """
+    head, colon, argument = name.partition(":")
+    by_prefix = {key.partition("<")[0]: value for key, value in table.items()}
+    if head + colon in by_prefix and bool(colon) == bool(argument):
+        return by_prefix[head + colon]
+    near = difflib.get_close_matches(head + colon, by_prefix, n=1)
+    raise InputError(f"no {what} {name!r}: {_hint([match + argument for match in near], table)}")
+
+
+def _hint(near: list[str], names: Iterable[str]) -> str:
+    return f"the nearest is {near[0]!r}" if near else f"there are {', '.join(map(repr, names))}"
 
 
 def first_line(error: BaseException) -> str:

@@ -33,8 +33,8 @@ def start(coordinator: str | None, num_processes: int | None, process_id: int | 
       InputError: only some of the three are given, or they contradict one another, or JAX does not find the others.
         Where they do not come in time the process ends with the same line and exit code.
     """
-    given = {"coordinator_address": coordinator, "num_processes": num_processes, "process_id": process_id}
-    is_single_process = all(value is None for value in given.values())
+    arguments = {"coordinator_address": coordinator, "num_processes": num_processes, "process_id": process_id}
+    is_single_process = all(value is None for value in arguments.values())
     if is_single_process and not in_cluster(os.environ):
         return
     if not is_single_process:
@@ -43,7 +43,7 @@ def start(coordinator: str | None, num_processes: int | None, process_id: int | 
     waiting = threading.Timer(JOIN_SECONDS, _give_up, [coordinator])
     waiting.start()
     try:
-        jax.distributed.initialize(**given, initialization_timeout=2 * JOIN_SECONDS)
+        jax.distributed.initialize(**arguments, initialization_timeout=2 * JOIN_SECONDS)
     except (RuntimeError, ValueError, OSError) as error:
         raise InputError(f"cannot join the other processes: {first_line(error)}") from error
     finally:
@@ -115,10 +115,10 @@ def broadcast_bytes(content: bytes | None) -> bytes:
     if is_single_process():
         assert content is not None
         return content
-    mine = np.frombuffer(content or b"", np.uint8)
-    length = int(multihost_utils.broadcast_one_to_all(np.uint32(len(mine))))
-    mine = mine if is_primary() else np.zeros(length, np.uint8)
-    return multihost_utils.broadcast_one_to_all(mine).tobytes()
+    buffer = np.frombuffer(content or b"", np.uint8)
+    length = int(multihost_utils.broadcast_one_to_all(np.uint32(len(buffer))))
+    buffer = buffer if is_primary() else np.zeros(length, np.uint8)
+    return multihost_utils.broadcast_one_to_all(buffer).tobytes()
 
 
 def broadcast_tree(tree: Any, like: Any) -> Any:
@@ -148,12 +148,12 @@ def any_of(flag: bool) -> bool:
 def gather(tree: Any) -> Any:
     """A tree of global arrays, sharded or not, as NumPy arrays: whole on every process."""
 
-    def whole(leaf: Any) -> np.ndarray:
+    def to_numpy(leaf: Any) -> np.ndarray:
         if isinstance(leaf, jax.Array) and not (leaf.is_fully_addressable or leaf.is_fully_replicated):
             return multihost_utils.process_allgather(leaf, tiled=True)
         return np.asarray(leaf)
 
-    return jax.tree.map(whole, tree)
+    return jax.tree.map(to_numpy, tree)
 
 
 @contextmanager
@@ -162,12 +162,12 @@ def raise_together() -> Iterator[None]:
     if is_single_process():
         yield
         return
-    said = b""
+    own_message = b""
     try:
         yield
     except InputError as error:
-        said = str(error).encode()[:LONGEST]
-    padded = np.frombuffer(said.ljust(LONGEST, b"\0"), np.uint8)
-    told = [row.tobytes().rstrip(b"\0") for row in multihost_utils.process_allgather(padded)]
-    if message := next(filter(None, told), b""):
+        own_message = str(error).encode()[:LONGEST]
+    padded = np.frombuffer(own_message.ljust(LONGEST, b"\0"), np.uint8)
+    messages = [row.tobytes().rstrip(b"\0") for row in multihost_utils.process_allgather(padded)]
+    if message := next(filter(None, messages), b""):
         raise InputError(message.decode(errors="replace"))

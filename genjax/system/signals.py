@@ -26,7 +26,7 @@ def collect_stop_signals(say: Callable[[str], None]) -> Iterator[list[int]]:
             with contextlib.suppress(OSError):  # nobody may be reading
                 say(f"{signal.Signals(number[0]).name}: finishing the chunk and saving; once more to stop at once")
 
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous_handlers = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGTERM)}
     wakeup = signal.set_wakeup_fd(writer)
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -34,7 +34,7 @@ def collect_stop_signals(say: Callable[[str], None]) -> Iterator[list[int]]:
         yield received
     finally:
         signal.set_wakeup_fd(wakeup)
-        for number, handler in before.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)
         os.close(writer)
         watcher.join()

@@ -68,8 +68,8 @@ def own_name(objective: str, name: str) -> str:
 
 def resolve_name(objective: str, name: str, hparams: Hparams) -> str:
     """The name of the hyperparameter that an objective uses: its own if there is one, else the one that all share."""
-    own = own_name(objective, name)
-    return own if own in hparams else name
+    name_of_objective = own_name(objective, name)
+    return name_of_objective if name_of_objective in hparams else name
 
 
 def make_optimiser(

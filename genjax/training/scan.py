@@ -148,8 +148,8 @@ def _sample_metrics(model: Model, params, spec: DataSpec, data: Batch, rng: Key)
         return draw(params, key, n)
 
     def examples(key: Key, n: int) -> Array:
-        chosen = evenly_spaced(n, data.x.shape[0])  # from all over the data, whose order may be by class
-        return steps.prepare(spec, key, Batch(data.x[chosen])).x
+        index = evenly_spaced(n, data.x.shape[0])  # from all over the data, whose order may be by class
+        return steps.prepare(spec, key, Batch(data.x[index])).x
 
     values = {}
     for name in dict.fromkeys((*model.sample_metrics, *spec.sample_metrics)):

@@ -42,12 +42,12 @@ def replicate_indices(mesh: Mesh) -> Callable[[Array], Array]:
 
 def replicate(mesh: Mesh, tree):
     """A tree of arrays, whole on every device of the mesh; each process gives the same values to its own devices."""
-    whole = NamedSharding(mesh, PartitionSpec())
-    if whole.is_fully_addressable:
-        return jax.device_put(tree, whole)
+    on_all = NamedSharding(mesh, PartitionSpec())
+    if on_all.is_fully_addressable:
+        return jax.device_put(tree, on_all)
 
     def put(leaf: Any) -> Array:  # `device_put` would send every process's values to all the others, to compare them
-        here = np.asarray(leaf)
-        return jax.make_array_from_callback(here.shape, whole, lambda index: here[index])
+        values = np.asarray(leaf)
+        return jax.make_array_from_callback(values.shape, on_all, lambda index: values[index])
 
     return jax.tree.map(put, tree)

@@ -82,20 +82,20 @@ def train_step(
         optimiser = make_optimiser(name, optimisers[name], hparams, progress)
         moments, reported = state.opt_state[name], {}
         for update in range(objective.updates):
-            seen = _batches_of_update(objective, batches, update)
-            gradients, aux = _gradients(objective, params, seen, stream(rng, f"{name} {update}"))
+            own_batches = _batches_of_update(objective, batches, update)
+            gradients, aux = _gradients(objective, params, own_batches, stream(rng, f"{name} {update}"))
             finite &= _all_finite(gradients) & _all_finite(aux.state)
             changes, moments = optimiser.update(gradients, moments, _parts(params, objective.trains))
-            moved = optax.apply_updates(_parts(params, objective.trains), changes)
-            params, reported = {**params, **moved, **aux.state}, aux.metrics
+            trained = optax.apply_updates(_parts(params, objective.trains), changes)
+            params, reported = {**params, **trained, **aux.state}, aux.metrics
         if twice := metrics.keys() & reported.keys():
             raise ValueError(f"objective {name!r} reports {min(twice)!r}, which another objective reports already")
         opt_state[name] = moments
         metrics |= reported
     average = _moved_average(state.average, params, hparams, state.step) if model.averaged else state.average
-    done = TrainState(state.step + 1, params, opt_state, average, state.diverged_at)
+    next_state = TrainState(state.step + 1, params, opt_state, average, state.diverged_at)
     frozen = state._replace(diverged_at=jnp.where(state.diverged_at < 0, state.step, state.diverged_at))
-    return jax.tree.map(lambda new, old: jnp.where(finite, new, old), done, frozen), metrics
+    return jax.tree.map(lambda new, old: jnp.where(finite, new, old), next_state, frozen), metrics
 
 
 def averaged_params(state: TrainState) -> Params:
@@ -111,10 +111,10 @@ def _batches_of_update(objective: Objective, batches: Batch, update: int) -> Bat
     return jax.tree.map(lambda leaf: leaf[first : first + objective.batches], batches)
 
 
-def _gradients(objective: Objective, params: Params, seen: Batch, key: Key) -> Gradients:
+def _gradients(objective: Objective, params: Params, batches: Batch, key: Key) -> Gradients:
     """The gradients of the parts that an objective trains, and what else its loss returns."""
     if not (objective.accumulate and objective.batches > 1):
-        return _gradients_at(objective, params, seen, key)
+        return _gradients_at(objective, params, batches, key)
 
     def add(state: Params, batch_and_number: tuple[Batch, Array]) -> tuple[Params, Gradients]:
         batch, number = batch_and_number
@@ -122,15 +122,15 @@ def _gradients(objective: Objective, params: Params, seen: Batch, key: Key) -> G
         return aux.state, (gradients, aux._replace(state={}))
 
     numbers = jnp.arange(objective.batches)
-    first = jax.tree.map(lambda leaf: leaf[0], (seen, numbers))
-    state, begun = add({}, first)  # before the first batch only params know the state's parts
-    rest = jax.tree.map(lambda leaf: leaf[1:], (seen, numbers))
+    first = jax.tree.map(lambda leaf: leaf[0], (batches, numbers))
+    state, first_result = add({}, first)  # before the first batch only params know the state's parts
+    later = jax.tree.map(lambda leaf: leaf[1:], (batches, numbers))
 
     def accumulate(carry: tuple[Params, Gradients], part: tuple[Batch, Array]) -> tuple[tuple[Params, Gradients], None]:
         state, result = add(carry[0], part)
         return (state, jax.tree.map(jnp.add, carry[1], result)), None
 
-    (state, total), _ = jax.lax.scan(accumulate, (state, begun), rest)
+    (state, total), _ = jax.lax.scan(accumulate, (state, first_result), later)
     gradients, aux = jax.tree.map(lambda leaf: leaf / objective.batches, total)
     return gradients, aux._replace(state=state)
 

@@ -45,15 +45,15 @@ def sharded(mesh: Mesh, over: Over) -> Over:
 
     def map_over(function: Callable[..., Any]) -> Callable[..., Any]:
         def mapped(data: Batch, *trials: Any) -> Any:
-            own = PartitionSpec(TRIALS)
-            share = jax.shard_map(
+            over_trials = PartitionSpec(TRIALS)
+            on_each_device = jax.shard_map(
                 over(function),
                 mesh=mesh,
-                in_specs=(PartitionSpec(), *(own for _ in trials)),
-                out_specs=own,
+                in_specs=(PartitionSpec(), *(over_trials for _ in trials)),
+                out_specs=over_trials,
                 check_vma=False,  # nothing is exchanged between devices
             )
-            return share(data, *trials)
+            return on_each_device(data, *trials)
 
         return mapped
 
@@ -112,10 +112,10 @@ def sweep(
     """
     states = initial(train, hparams, rngs, over) if states is None else states
 
-    def one(data: Batch, state: TrainState, hparams: Hparams, rng: Key) -> tuple[TrainState, dict[str, Array]]:
+    def train_trial(data: Batch, state: TrainState, hparams: Hparams, rng: Key) -> tuple[TrainState, dict[str, Array]]:
         return advance(train, state, data, hparams, rng, length)
 
-    return over(one)(data, states, hparams, rngs)
+    return over(train_trial)(data, states, hparams, rngs)
 
 
 def initial(train: Train, hparams: Hparams, rngs: Key, over: Over = vectorised) -> TrainState:
@@ -128,10 +128,10 @@ def evaluate(
 ) -> dict[str, Array]:
     """`{name: [T]}` on every example of `data`."""
 
-    def one(data: Batch, state: TrainState, hparams: Hparams, rng: Key) -> dict[str, Array]:
+    def evaluate_trial(data: Batch, state: TrainState, hparams: Hparams, rng: Key) -> dict[str, Array]:
         return train.evaluate(state, data, hparams, rng)
 
-    return over(one)(data, states, hparams, rngs)
+    return over(evaluate_trial)(data, states, hparams, rngs)
 
 
 def select_trials(tree: Any, trials: Array | np.ndarray | int) -> Any:

@@ -23,13 +23,13 @@ class Times(NamedTuple):
 
 def duel(name: str, contestants: tuple[str, ...], rounds: int, say: Callable[[str], None]) -> dict[str, Times]:
     """Every contestant's times on a case, in the same run."""
-    running, found = {}, {}
+    running, times = {}, {}
     for contestant in contestants:
         say(f"{name}: {contestant} gets ready")
         worker = _start(contestant, name)
         reply = _reply(worker)
         if "missing" in reply:
-            found[contestant] = Times([], missing=reply["missing"])
+            times[contestant] = Times([], missing=reply["missing"])
             worker.process.communicate()
         else:
             running[contestant] = worker
@@ -41,14 +41,14 @@ def duel(name: str, contestants: tuple[str, ...], rounds: int, say: Callable[[st
     for contestant, worker in running.items():
         assert worker.process.stdin is not None
         worker.process.stdin.close()
-        found[contestant] = Times(seconds[contestant], _reply(worker)["peak_bytes"])
+        times[contestant] = Times(seconds[contestant], _reply(worker)["peak_bytes"])
         worker.process.wait()
-    return {contestant: found[contestant] for contestant in contestants}
+    return {contestant: times[contestant] for contestant in contestants}
 
 
-def ratio(ours: Times, theirs: Times) -> list[float]:
+def ratio(first: Times, second: Times) -> list[float]:
     """How many times our step theirs takes, round by round: what changes between rounds cancels."""
-    return [b / a for a, b in zip(ours.seconds, theirs.seconds, strict=True)]
+    return [b / a for a, b in zip(first.seconds, second.seconds, strict=True)]
 
 
 def summary(values: list[float]) -> dict[str, float]:
@@ -58,16 +58,18 @@ def summary(values: list[float]) -> dict[str, float]:
 
 class _Worker(NamedTuple):
     process: subprocess.Popen
-    said: IO[str]  # what its libraries print, shown if it fails
+    printed: IO[str]  # what its libraries print, shown if it fails
 
 
 def _start(contestant: str, name: str) -> _Worker:
     path = os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent)])
     environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-W", "ignore", "-m", "benchmarks.worker", contestant, name]
-    said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (open as long as the worker)
+    printed = tempfile.TemporaryFile("w+")  # noqa: SIM115 (open as long as the worker)
     pipe = subprocess.PIPE
-    return _Worker(subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=said, text=True), said)
+    return _Worker(
+        subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=printed, text=True), printed
+    )
 
 
 def _reply(worker: _Worker) -> dict:
@@ -76,5 +78,5 @@ def _reply(worker: _Worker) -> dict:
     if line:
         return json.loads(line)
     worker.process.wait()
-    worker.said.seek(0)
-    raise RuntimeError(f"{worker.process.args} failed:\n{worker.said.read()}")
+    worker.printed.seek(0)
+    raise RuntimeError(f"{worker.process.args} failed:\n{worker.printed.read()}")

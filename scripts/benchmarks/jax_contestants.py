@@ -62,13 +62,13 @@ def genjax_in_a_row(case: Case) -> Steps:
     train = make_train(config, describe(images, config.data.dynamic_binarisation))
     data = Batch(jnp.asarray(images.train.x))
     hparams, seeds = swept.stack_traced(planned(case))
-    each = [({name: values[i] for name, values in hparams.items()}, jax.random.key(s)) for i, s in enumerate(seeds)]
+    runs = [({name: values[i] for name, values in hparams.items()}, jax.random.key(s)) for i, s in enumerate(seeds)]
     init, chunk = jax.jit(train.init), compiled(partial(advance, train), donate_argnums=0, static_argnums=4)
-    states = [init(*one) for one in each]
+    states = [init(*run) for run in runs]
 
     def steps(n: int) -> Any:
-        for i, one in enumerate(each):
-            states[i], _ = chunk(states[i], data, *one, n)
+        for i, run in enumerate(runs):
+            states[i], _ = chunk(states[i], data, *run, n)
             jax.block_until_ready(states[i])  # the next run would not begin before this one's end
         return states
 

@@ -41,8 +41,8 @@ def products(case: Case) -> list[Product]:
         return functions.chunk(state, data, functions.indices(hparams, rng, state.step, 1, len(data.x)), hparams, rng)
 
     traced = jax.make_jaxpr(step)(Batch(jax.ShapeDtypeStruct(images.train.x.shape, jnp.uint8))).jaxpr
-    used, _ = partial_eval.dce_jaxpr(traced, [True] * len(traced.outvars))
-    return list(_products(used))
+    needed, _ = partial_eval.dce_jaxpr(traced, [True] * len(traced.outvars))
+    return list(_products(needed))
 
 
 def _products(jaxpr: Jaxpr) -> Iterator[Product]:

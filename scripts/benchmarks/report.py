@@ -82,8 +82,8 @@ def page(tables: str, command: str) -> str:
     return f"# Speed\n\nWritten by `{command}`. What the figures mean: [performance.md](performance.md).\n\n{tables}"
 
 
-def _machine(found: dict[str, str]) -> str:
-    return "Measured on " + "; ".join(f"{name} {value}" for name, value in found.items()) + "."
+def _machine(properties: dict[str, str]) -> str:
+    return "Measured on " + "; ".join(f"{name} {value}" for name, value in properties.items()) + "."
 
 
 def _case(name: str, rows: dict[str, Any]) -> str:
@@ -129,8 +129,8 @@ def _heads(case: Case) -> list[str]:
 
 def _memory(memory: dict[str, int]) -> str:
     data, state, peak = (memory[name] / 2**20 for name in ("data_bytes", "state_bytes", "peak_bytes"))
-    told = f"data {data:,.1f} on each device and parameters with the optimiser's state {state:,.1f}"
-    return f"{peak:,.0f} MiB, of which {told}"
+    parts = f"data {data:,.1f} on each device and parameters with the optimiser's state {state:,.1f}"
+    return f"{peak:,.0f} MiB, of which {parts}"
 
 
 def _beside(title: str, rows: dict[str, Any]) -> str:

@@ -124,21 +124,21 @@ def players(config, x: torch.Tensor) -> list[Player]:
 
 def images(config) -> torch.Tensor:
     """All examples as one float tensor, `[n, 1, h, w]`."""
-    found = dataset(config)
-    return torch.from_numpy(found.train.x.astype(np.float32) * found.scale).permute(0, 3, 1, 2).contiguous()
+    data = dataset(config)
+    return torch.from_numpy(data.train.x.astype(np.float32) * data.scale).permute(0, 3, 1, 2).contiguous()
 
 
-def drawn(x: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
+def draw_batches(x: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
     """Batches by index from the one tensor: the fastest there is."""
     while True:
         yield x[torch.randint(0, len(x), (batch,))]
 
 
-def loaded(x: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
+def load_batches(x: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
     loader = DataLoader(TensorDataset(x), batch, shuffle=True, drop_last=True)
     while True:
-        for (found,) in loader:
-            yield found
+        for (batch,) in loader:
+            yield batch
 
 
 def run(config, batches: Iterator[torch.Tensor], competing: list[Player], fused: bool = False) -> Steps:
@@ -146,8 +146,8 @@ def run(config, batches: Iterator[torch.Tensor], competing: list[Player], fused:
     weights = [[w for module in player.parameters for w in module.parameters()] for player in competing]
     hparams = configs.active(config)
     optimisers = [
-        torch.optim.Adam(own, player.learning_rate, (player.b1, hparams["b2"]), hparams["eps"], fused=fused)
-        for own, player in zip(weights, competing, strict=True)
+        torch.optim.Adam(parameters, player.learning_rate, (player.b1, hparams["b2"]), hparams["eps"], fused=fused)
+        for parameters, player in zip(weights, competing, strict=True)
     ]
 
     def steps(n: int) -> None:
@@ -169,21 +169,21 @@ def in_a_row(case: Case, start: Callable[[ConfigDict], Steps]) -> Steps:
     started = [start(trial.config) for trial in planned(case)]
 
     def steps(n: int) -> None:
-        for one in started:
-            one(n)
+        for run_trial in started:
+            run_trial(n)
 
     return steps
 
 
 def torch_eager(case: Case) -> Steps:
     x = images(case.config())
-    return in_a_row(case, lambda config: run(config, drawn(x, config.train.batch_size), players(config, x)))
+    return in_a_row(case, lambda config: run(config, draw_batches(x, config.train.batch_size), players(config, x)))
 
 
 def torch_loader(case: Case) -> Steps:
     config = case.config()
     x = images(config)
-    return run(config, loaded(x, config.train.batch_size), players(config, x))
+    return run(config, load_batches(x, config.train.batch_size), players(config, x))
 
 
 def torch_tuned(case: Case) -> Steps:
@@ -195,7 +195,7 @@ def torch_tuned(case: Case) -> Steps:
         for player in competing:
             for module in player.parameters:
                 module.to(memory_format=torch.channels_last)
-        return run(config, drawn(x, config.train.batch_size), competing, fused=True)
+        return run(config, draw_batches(x, config.train.batch_size), competing, fused=True)
 
     return in_a_row(case, start)
 
@@ -204,7 +204,7 @@ def torch_compile(case: Case) -> Steps:
     config = case.config()
     x = images(config)
     compiled = [player._replace(loss=torch.compile(player.loss)) for player in players(config, x)]
-    return run(config, drawn(x, config.train.batch_size), compiled)
+    return run(config, draw_batches(x, config.train.batch_size), compiled)
 
 
 def pythae(case: Case) -> Steps:

@@ -40,60 +40,25 @@ def get_config():
     return sweep
 """
 
-# Times the loop of `loop.train` between two rows of the log, then the same steps as bare scans.
-LOOP = """
-import io, tempfile, time
-from pathlib import Path
-import jax
-from genjax import config as configs
-from genjax import data
-from genjax.runs import loop
-from genjax.runs.programs import make_run_programs
-
-class Clock(io.StringIO):
-    at = {{}}
-    def write(self, text):
-        if text.startswith("step "):
-            self.at[int(text.split()[1].split("/")[0].replace(",", ""))] = time.perf_counter()
-        return len(text)
-
-config = configs.load(Path({config!r}))
-programs = make_run_programs(config, data.load(config.data.source))
-state, length = programs.init(), config.train.evaluate_every
-
-def bare(state, chunks):
-    began = time.perf_counter()
-    for _ in range(chunks):
-        state, _ = programs.advance(state, length)
-        jax.block_until_ready(state)
-    return state, (time.perf_counter() - began) / (chunks * length)
-
-state, _ = bare(state, 1)
-state, before = bare(state, 2)
-clock = Clock()
-assert loop.train(config, Path(tempfile.mkdtemp()) / "run", clock) == 0
-whole = (clock.at[config.train.steps] - clock.at[length]) / (config.train.steps - length)
-state, after = bare(state, 2)
-print((before + after) / 2 / whole)
-"""
-
 
 def share_of_bare_scan(rounds: int) -> list[float]:
     """The default VAE's run with its logs, evaluations and checkpoints: its speed over that of the scan alone."""
     with _written() as (folder, environment):
-        code = LOOP.format(config=str(folder / "config.py"))
-        return [float(_python(environment, "-c", code).splitlines()[-1]) for _ in range(rounds)]
+        path = os.pathsep.join([str(ROOT / "scripts"), str(ROOT)])
+        arguments = ("-m", "benchmarks.bare_scan", str(folder / "config.py"))
+        outputs = [_python(environment | {"PYTHONPATH": path}, *arguments) for _ in range(rounds)]
+    return [float(output.splitlines()[-1]) for output in outputs]
 
 
 def starts(rounds: int) -> dict[str, list[float]]:
     """Seconds from the start of `train.py` to its first finished step, nothing compiled before and all of it."""
-    found: dict[str, list[float]] = {"cold": [], "warm": []}
+    seconds: dict[str, list[float]] = {"cold": [], "warm": []}
     with _written() as (folder, environment):
         for _ in range(rounds):
             cache = tempfile.mkdtemp(dir=folder)
-            for state in found:
-                found[state].append(_first_step(folder, environment | {"GENJAX_CACHE": cache}))
-    return found
+            for state in seconds:
+                seconds[state].append(_first_step(folder, environment | {"GENJAX_CACHE": cache}))
+    return seconds
 
 
 def imports(rounds: int) -> list[float]:
@@ -117,11 +82,11 @@ def sweep_against_starts() -> dict[str, list[float]]:
         commands = {"sweep": [["sweep.py", "--config", str(folder / "sweep.py")]], "starts": starts_of_sweep()}
         for several in commands.values():  # one start compiles what all of them need
             _in_a_row(several[:1], folder, environment)
-        found: dict[str, list[float]] = {what: [] for what in commands}
+        seconds: dict[str, list[float]] = {kind: [] for kind in commands}
         for _ in range(SWEPT_ROUNDS):
-            for what, several in commands.items():
-                found[what].append(_in_a_row(several, folder, environment))
-    return found | {"sweep_against_starts": [b / a for a, b in zip(found["sweep"], found["starts"], strict=True)]}
+            for kind, several in commands.items():
+                seconds[kind].append(_in_a_row(several, folder, environment))
+    return seconds | {"sweep_against_starts": [b / a for a, b in zip(seconds["sweep"], seconds["starts"], strict=True)]}
 
 
 def starts_of_sweep() -> list[list[str]]:
@@ -154,7 +119,7 @@ def _first_step(folder: Path, environment: dict[str, str]) -> float:
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("step 1/"):
+            if line.startswith("1/"):
                 seconds = time.perf_counter() - began
                 process.kill()
                 return seconds
@@ -176,7 +141,7 @@ def _environment() -> dict[str, str]:
 
 
 def _python(environment: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"a measurement failed:\n{done.stderr}")
-    return done.stdout.strip()
+    completed = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True)
+    if completed.returncode:
+        raise RuntimeError(f"a measurement failed:\n{completed.stderr}")
+    return completed.stdout.strip()

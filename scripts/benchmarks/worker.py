@@ -20,16 +20,17 @@ def _contestant(name: str):
     from benchmarks import jax_contestants as ours
     from benchmarks import measures
 
-    own = {one.__name__: one for one in (ours.genjax, ours.genjax_sweep, ours.genjax_in_a_row, ours.flax_loop)}
-    paths = (measures.log_likelihood, measures.kernel_distance, measures.prdc)
-    own |= {one.__name__: one for one in (*paths, measures.decoder_products, measures.feature_products)}
-    if name in own:
-        return own[name]
+    functions = [ours.genjax, ours.genjax_sweep, ours.genjax_in_a_row, ours.flax_loop]
+    functions += [measures.log_likelihood, measures.kernel_distance, measures.prdc]
+    functions += [measures.decoder_products, measures.feature_products]
+    by_name = {function.__name__: function for function in functions}
+    if name in by_name:
+        return by_name[name]
     from benchmarks import torch_contestants as theirs
 
-    others = (theirs.torch_eager, theirs.torch_tuned, theirs.torch_loader, theirs.torch_compile)
-    others += (theirs.pythae, theirs.pythae_nll)
-    return {other.__name__: other for other in others}[name]
+    functions = [theirs.torch_eager, theirs.torch_tuned, theirs.torch_loader, theirs.torch_compile]
+    functions += [theirs.pythae, theirs.pythae_nll]
+    return {function.__name__: function for function in functions}[name]
 
 
 def main(contestant: str, name: str) -> None:

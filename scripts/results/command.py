@@ -23,8 +23,8 @@ def main(arguments: Sequence[str], description: str) -> int:
     parsed = reproduce_parser(description).parse_args(arguments)
     if not parsed.experiments:
         for name, experiment in EXPERIMENTS.items():
-            done = sum(measured.read_row(experiment, row, parsed.runs) is not None for row in experiment.rows)
-            print(f"{name}: {done} of {len(experiment.rows)} rows; {experiment.title}")
+            finished_rows = sum(measured.read_row(experiment, row, parsed.runs) is not None for row in experiment.rows)
+            print(f"{name}: {finished_rows} of {len(experiment.rows)} rows; {experiment.title}")
         return 0
     for name in parsed.experiments:
         for row in EXPERIMENTS[name].rows:

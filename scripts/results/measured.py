@@ -25,7 +25,7 @@ def read_row(experiment: Experiment, row: Row, root: Path) -> dict[str, Any] | N
             figures[column.heading]["values"].append(float(result["value"]))
             figures[column.heading]["error"] = result["error"]
         logged = _logged_rows(root / name)
-        seconds += sum(each["seconds"] for each in logged)
+        seconds += sum(logged_row["seconds"] for logged_row in logged)
         steps = logged[-1]["step"]
     return {"figures": figures, "seconds": seconds, "steps": steps}
 
@@ -56,11 +56,11 @@ def _look_up(results: list[dict[str, Any]], column: Column, row: Row) -> dict[st
     """The first result of the column's metric with its protocol, and with the row's as far as it has such entries."""
 
     def fits(protocol: dict[str, Any]) -> bool:
-        wanted = {name: value for name, value in row.protocol.items() if name in protocol} | dict(column.protocol)
-        stated = {name: str(protocol.get(name)).partition(" (")[0] for name in wanted}  # features without their hash
-        return stated == {name: str(value) for name, value in wanted.items()}
+        expected = {name: value for name, value in row.protocol.items() if name in protocol} | dict(column.protocol)
+        stated = {name: str(protocol.get(name)).partition(" (")[0] for name in expected}  # features without their hash
+        return stated == {name: str(value) for name, value in expected.items()}
 
-    return next((each for each in results if each["metric"] == column.metric and fits(each["protocol"])), None)
+    return next((result for result in results if result["metric"] == column.metric and fits(result["protocol"])), None)
 
 
 def _logged_rows(folder: Path) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def _read_sweep(experiment: Experiment, row: Row, folder: Path) -> dict[str, Any
     if not path.exists():
         return None
     with path.open() as rows:
-        trials = [each for each in csv.DictReader(rows) if all(each[k] == v for k, v in row.where.items())]
+        trials = [trial for trial in csv.DictReader(rows) if all(trial[k] == v for k, v in row.where.items())]
     if not trials:
         return None
     figures = {

@@ -58,5 +58,5 @@ def _commands(experiment: Experiment) -> str:
         seeds = f"  # and {len(row.runs) - 1} more seeds" if len(row.runs) > 1 else ""
         lines.append(shlex.join(train_command(run, Path("runs/results") / folder)) + seeds)
         if isinstance(run, Run):
-            lines += [f"uv run scripts/evaluate.py --workdir runs/results/{folder} {each}" for each in run.evaluations]
+            lines += [f"uv run scripts/evaluate.py --workdir runs/results/{folder} {text}" for text in run.evaluations]
     return "```sh\n" + "\n".join(dict.fromkeys(lines)) + "\n```\n"
