@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from genjax import config
+from genjax.config.defaults import TRAIN
 from genjax.models import FAMILIES
 from genjax.types import InputError
 
@@ -32,7 +33,7 @@ def test_files_that_ship_can_be_run(path):
 
 def test_defaults_are_not_shared():
     config.default("vae").train.steps = 1
-    assert config.default("vae").train.steps == config.TRAIN["steps"] != 1
+    assert config.default("vae").train.steps == TRAIN["steps"] != 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,30 @@
+"""Configurations: defaults, files, overrides from a command line, and the checks that turn a mistake into one line.
+
+A configuration is an `ml_collections.ConfigDict` with `seed`, `data`, `model`, `optim` (one group per objective),
+`hparams`, `schedules` and `train`. All of it is static but `hparams`, a flat group of numbers that are traced.
+"""
+
+from genjax.config.checks import check, check_type, check_values, drop_unused, unused, with_defaults
+from genjax.config.defaults import active, default, flatten, setting_defaults
+from genjax.config.files import differences, digest, from_json, load, to_json
+from genjax.config.overrides import override, parse
+
+__all__ = [
+    "active",
+    "check",
+    "check_type",
+    "check_values",
+    "default",
+    "differences",
+    "digest",
+    "drop_unused",
+    "flatten",
+    "from_json",
+    "load",
+    "override",
+    "parse",
+    "setting_defaults",
+    "to_json",
+    "unused",
+    "with_defaults",
+]

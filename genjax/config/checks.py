@@ -1,0 +1,159 @@
+"""The checks that turn a mistake into one line, and what becomes of settings that would not act."""
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from genjax.config.defaults import active, default, flatten, setting_defaults
+from genjax.models import FAMILIES
+from genjax.system.messages import nearest_name
+from genjax.training import optimisers, schedules
+from genjax.types import Family, InputError
+
+
+def check(config: ConfigDict) -> None:
+    """Refuses a configuration that cannot be run, or that holds a setting that would not act.
+
+    Raises:
+      InputError: what is wrong, in one line.
+    """
+    check_values(config)
+    _refuse_unused(config, unused(config))
+
+
+def check_values(config: ConfigDict) -> None:
+    """Refuses a configuration that cannot be run: a setting is missing or unknown, or its value cannot be used.
+
+    Raises:
+      InputError: what is wrong, in one line.
+    """
+    values, defaults = flatten(config), setting_defaults(config)
+    for name, value in values.items():
+        check_type(name, value, defaults[nearest_name("setting", name, defaults)])
+    for name in sorted(flatten(default(values["model.family"])).keys() - values.keys()):
+        raise InputError(f"setting {name} is missing")
+    if not 0 <= config["seed"] < 2**32:
+        raise InputError(f"seed = {config['seed']} must be at least 0 and less than 2**32")
+    _check_choices(config, FAMILIES[values["model.family"]])
+    _check_hparams(config["hparams"], FAMILIES[values["model.family"]])
+    _check_train(config["train"])
+
+
+def check_type(name: str, value: Any, like: Any) -> None:
+    """Refuses a value of another type than `like`, and one that is not finite."""
+    if type(value) is not type(like):
+        raise InputError(f"{name} = {value!r} is not of type {type(like).__name__}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{name} = {value!r} is not finite")
+
+
+def check_hparam(name: str, value: float, kind: Family) -> None:
+    """Refuses a hyperparameter beyond float32, and a negative one unless its family says that it may be negative."""
+    largest = float(np.finfo(np.float32).max)
+    if name in kind.signed:
+        if not -largest <= value <= largest:
+            raise InputError(f"hparams.{name} = {value} must not be beyond float32")
+    elif not 0 <= value <= largest:
+        raise InputError(f"hparams.{name} = {value} must not be negative or beyond float32")
+
+
+def unused(config: ConfigDict) -> set[str]:
+    """The settings of `model`, `hparams` and `schedules` that differ from their defaults, and that nothing reads."""
+    family = config["model"]["family"]
+    values, defaults = flatten(config), flatten(default(family))
+    names = {f"hparams.{name}" for name in config["hparams"].keys() - active(config).keys()}
+    names |= {f"schedules.{name}" for name in config["schedules"].keys() - active(config).keys()}
+    names |= {f"model.{name}" for name in FAMILIES[family].unused_settings(config["model"])}
+    return {name for name in names if values[name] != defaults.get(name)}
+
+
+def drop_unused(config: ConfigDict, typed: Collection[str] = ()) -> tuple[ConfigDict, list[str]]:
+    """Gives the settings that do not act their defaults again, but for those that the user typed.
+
+    Args:
+      config: from a file, with the typed settings in it.
+      typed: dotted names; such a setting has to act.
+
+    Returns:
+      A configuration that `check` accepts, and one line about each setting that changed. An objective's own
+      hyperparameter, such as `hparams.generator_b1`, has no default and is removed.
+
+    Raises:
+      InputError: the configuration cannot be run, or a typed setting would not act.
+    """
+    check_values(config)
+    names = unused(config)
+    _refuse_unused(config, names.intersection(typed))
+    if not names:
+        return config, []
+    values, defaults = flatten(config), flatten(default(config["model"]["family"]))
+    notices = [
+        f"{name} = {values[name]!r} of the configuration file does not act under these settings; "
+        + ("its default is used" if name in defaults else "it is left out")
+        for name in sorted(names)
+    ]
+    return with_defaults(config, names), notices
+
+
+def with_defaults(config: ConfigDict, names: Collection[str]) -> ConfigDict:
+    """Returns a copy in which some settings have their defaults; those without a default are removed."""
+    defaults, changed = flatten(default(config["model"]["family"])), config.copy_and_resolve_references()
+    with changed.unlocked():
+        for name in names:
+            group, _, setting = name.rpartition(".")
+            if name in defaults:
+                changed[group][setting] = defaults[name]
+            else:
+                del changed[group][setting]
+    return changed
+
+
+def _refuse_unused(config: ConfigDict, names: Collection[str]) -> None:
+    for name in sorted(names):
+        value = flatten(config)[name]
+        raise InputError(f"{name} = {value!r} would not act: nothing under these settings reads it")
+
+
+def _check_choices(config: ConfigDict, kind: Family) -> None:
+    for name, names in kind.choices.items():
+        nearest_name(f"model.{name}", config["model"][name], names)
+    for name, value in config["model"].items():
+        if not isinstance(value, str | bool):
+            _check_numbers(name, value, kind)
+    for weight, name in config["schedules"].items():
+        nearest_name(f"schedules.{weight}", name, schedules.WEIGHTS)
+    for objective, settings in config["optim"].items():
+        nearest_name(f"optim.{objective}.optimiser", settings["optimiser"], optimisers.OPTIMISERS)
+        nearest_name(f"optim.{objective}.schedule", settings["schedule"], schedules.LEARNING_RATES)
+
+
+def _check_numbers(name: str, value: Any, kind: Family) -> None:
+    """Refuses a static setting that holds no numbers of its kind, or one that is less than its family allows."""
+    default_value = kind.settings[name]
+    like = default_value[0] if isinstance(default_value, tuple) and default_value else default_value
+    numeric, kind_of_numbers = (float, "numbers") if isinstance(like, float) else (int, "whole numbers")
+    least = kind.least.get(name, 1)
+    for number in value if isinstance(value, tuple) else (value,):
+        if type(number) is not numeric or number < least:
+            raise InputError(f"model.{name} = {value!r} must hold {kind_of_numbers} from {least:g} on")
+
+
+def _check_hparams(hparams: Mapping[str, float], kind: Family) -> None:
+    for name, value in hparams.items():
+        check_hparam(name, value, kind)
+
+
+def _check_train(train: Mapping[str, Any]) -> None:
+    for name in ("batch_size", "steps", "log_every", "evaluate_every", "checkpoint_every", "evaluate_batch_size"):
+        if not 1 <= train[name] < 2**31:
+            raise InputError(f"train.{name} = {train[name]} must be at least 1 and less than 2**31")
+    for name in ("evaluate_every", "checkpoint_every"):
+        if train[name] % train["log_every"]:
+            raise InputError(
+                f"train.{name} = {train[name]} must be a multiple of train.log_every = {train['log_every']}"
+            )
+    if train["devices"] < 0:
+        raise InputError(f"train.devices = {train['devices']} must be 0 (all) or a number of devices")

@@ -1,0 +1,116 @@
+"""The default of every setting, by family."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from genjax.models import FAMILIES
+from genjax.system.messages import nearest_name
+from genjax.training import optimisers, schedules
+
+TRAIN = {
+    "batch_size": 128,
+    "steps": 5000,
+    "log_every": 100,
+    "evaluate_every": 1000,
+    "checkpoint_every": 1000,
+    "evaluate_batch_size": 500,
+    "devices": 0,
+    "deterministic": False,
+}
+
+DATA = {"source": "digits", "dynamic_binarisation": False, "resident_bytes": 2**32}
+
+
+def default(family: str) -> ConfigDict:
+    """The default configuration of a family, for a config file to edit.
+
+    Settings of `train`: `log_every` steps make one compiled chunk, and `evaluate_every` and `checkpoint_every` are
+    multiples of it; `devices` is the number over which a batch is split (0: all); `deterministic` asks the GPU's
+    compiler for operations that give the same bits each time. Settings of `data`: a training split larger than
+    `resident_bytes` stays on the host and is sent chunk by chunk. `schedules` is empty: `config.schedules.beta =
+    "linear"` gives a hyperparameter one of `training.schedules.WEIGHTS`, whose numbers are hyperparameters too
+    (`hparams.beta_duration`).
+
+    Example:
+      >>> config = default("vae")
+      >>> config.model.latent, config.hparams.beta = 2, 4.0
+      >>> config.optim.elbo.optimiser
+      'adam'
+    """
+    kind = FAMILIES[nearest_name("model.family", family, FAMILIES)]
+    hparams = {**optimisers.HPARAMS, **kind.hparams}
+    shared = {
+        name
+        for name in optimisers.HPARAMS
+        if any(optimisers.resolve_name(objective, name, hparams) == name for objective in kind.objectives)
+    }
+    return ConfigDict(
+        {
+            "seed": 0,
+            "data": DATA,
+            "model": {"family": family, **kind.settings},
+            "optim": {objective: dict(optimisers.SETTINGS) for objective in kind.objectives},
+            "hparams": {
+                name: float(value)
+                for name, value in hparams.items()
+                if name not in optimisers.HPARAMS or name in shared
+            },
+            "schedules": {},
+            "train": TRAIN,
+        }
+    )
+
+
+def active(config: Mapping[str, Any]) -> dict[str, float]:
+    """The hyperparameters that act under the static settings, `{name: value}`.
+
+    Example:
+      >>> config = default("vae")
+      >>> config.schedules.beta = "linear"
+      >>> {name: value for name, value in active(config).items() if name.startswith("beta")}
+      {'beta': 1.0, 'beta_duration': 0.1, 'beta_start': 0.0}
+    """
+    kind, hparams = FAMILIES[config["model"]["family"]], config["hparams"]
+    names = set(kind.active_hparams(config["model"]))
+    for objective, settings in config["optim"].items():
+        names |= {optimisers.resolve_name(objective, name, hparams) for name in optimisers.active_hparams(settings)}
+    weights = {weight: name for weight, name in config["schedules"].items() if weight in names}
+    knobs = schedules.knob_names(weights)
+    return {name: hparams[name] if name in hparams else knobs[name] for name in sorted(names | knobs.keys())}
+
+
+def setting_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The default of every setting that a configuration of this family may hold.
+
+    An objective's own hyperparameters, the schedule of each hyperparameter and the numbers of that schedule are among
+    them.
+    """
+    values = flatten(config)
+    family = str(values.get("model.family", ""))
+    base, kind = default(family), FAMILIES[family]
+    of_objectives = {
+        optimisers.own_name(objective, name): value
+        for objective in kind.objectives
+        for name, value in optimisers.HPARAMS.items()
+    }
+    hparams = {**of_objectives, **base.hparams}
+    weights = {name: values.get(f"schedules.{name}") for name in hparams}
+    names = {name: schedule if schedule in schedules.WEIGHTS else "cyclical" for name, schedule in weights.items()}
+    knobs = schedules.knob_names(dict.fromkeys(hparams, "cyclical")) | schedules.knob_names(names)
+    return {
+        **{f"hparams.{name}": value for name, value in (knobs | hparams).items()},
+        **{f"schedules.{name}": "constant" for name in hparams},
+        **flatten(base),
+    }
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"hparams.beta": 1.0, ...}`: every setting by its dotted name."""
+    flat = {}
+    for name, value in config.items():
+        flat |= (
+            flatten(value, f"{prefix}{name}.") if isinstance(value, Mapping | ConfigDict) else {prefix + name: value}
+        )
+    return flat

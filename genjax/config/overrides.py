@@ -1,0 +1,43 @@
+"""Settings as they are typed on a command line."""
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from genjax.config.checks import check_type
+from genjax.config.defaults import flatten, setting_defaults
+from genjax.system.messages import nearest_name
+from genjax.types import InputError
+
+
+def override(config: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
+    """A copy with some settings replaced by values as they were typed: `{"hparams.beta": "4"}`.
+
+    Raises:
+      InputError: an unknown setting, with the nearest right one, or a value of another type.
+    """
+    settings = setting_defaults(config) | flatten(config)
+    values = {
+        name: parse(name, text, settings[nearest_name("setting", name, settings)]) for name, text in assignments.items()
+    }
+    changed = config.copy_and_resolve_references()
+    changed.update_from_flattened_dict(values)
+    return changed
+
+
+def parse(name: str, text: str, like: Any) -> Any:
+    """A typed value from the command line, of the type of the setting that it replaces."""
+    if isinstance(like, str):
+        return text
+    try:
+        value = ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
+    except (ValueError, SyntaxError) as error:
+        raise InputError(f"{name} = {text!r} is not of type {type(like).__name__}") from error
+    if isinstance(like, tuple) and isinstance(value, int | list):
+        value = tuple(value) if isinstance(value, list) else (value,)
+    if isinstance(like, float) and type(value) is int and abs(value) < 2**128:
+        value = float(value)
+    check_type(name, value, like)
+    return value
