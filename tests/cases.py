@@ -1,7 +1,7 @@
 """Small configurations of every family, for the tests that hold for all of them."""
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -57,8 +57,8 @@ class Case(NamedTuple):
     config: ConfigDict
     functions: Train
     hparams: dict
-    init: object
-    chunk: object
+    init: Any
+    chunk: Any
 
 
 def spec_of(config: ConfigDict) -> DataSpec:

@@ -28,7 +28,7 @@ jax.config.update("jax_disable_most_optimizations", True)
 
 # At every call of these packages the arguments and the result are compared with the signature, the shapes among them.
 # The hook must come before genjax is imported. Users do not have it.
-ABCMeta.register(Mapping, ConfigDict)  # it has all methods of a mapping, and does not say so
+ABCMeta.register(Mapping, ConfigDict)  # pyright: ignore # it has all methods of a mapping, and does not say so
 CHECKED = ["genjax.rng", "genjax.losses", "genjax.nn", "genjax.metrics", "genjax.models", "genjax.training"]
 install_import_hook(CHECKED, "beartype.beartype")
 

@@ -70,7 +70,7 @@ def compiled(family, latent, optimiser="adam", learning_rate=2e-2, batch_size=N,
 
 @pytest.fixture(scope="module")
 def autoencoder():
-    return compiled("autoencoder", latent=4, **LINEAR)
+    return compiled("autoencoder", latent=4, **LINEAR)  # pyright: ignore
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_regularised_linear_autoencoder(autoencoder, lambda_w):
 
 def test_decoupled_decay_has_another_optimum():
     """A penalty of 0.5 removes the fourth direction; AdamW's decay of 0.5 keeps it, and ties no factors."""
-    program = compiled("autoencoder", latent=4, optimiser="adamw", **LINEAR)
+    program = compiled("autoencoder", latent=4, optimiser="adamw", **LINEAR)  # pyright: ignore
     w1, w2 = kernels(program.train(lambda_w=0.0, weight_decay=0.5))
     penalised = np.maximum(0, 1 - 0.5 / VARIANCES[:4])
     assert np.min(singular_values(w2 @ w1)[:4] - penalised) > 0.05

@@ -63,8 +63,14 @@ def dirac(players, loss, steps, h, gamma=None):
 
     def make(settings, spec, hparams):
         game = gan.Gan(Point(), Slope(), 1, LOSSES[loss], "none" if gamma is None else "r1", spec.bounded, hparams)
-        init, evaluate, decode = (partial(function, game) for function in (gan.init, gan.evaluate, gan.decode))
-        return Model(init, players(game), evaluate, "generator_loss", decode=decode, latent=1)
+        return Model(
+            init=partial(gan.init, game),
+            objectives=players(game),
+            evaluate=partial(gan.evaluate, game),
+            monitor="generator_loss",
+            decode=partial(gan.decode, game),
+            latent=1,
+        )
 
     names = tuple(players(None))
     family = Family({}, {}, {}, names, lambda settings: {"r1_weight"}, make)

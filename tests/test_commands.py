@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from command import checkpoint_steps, environment, rows, run_train, start, write_config
+from present import present
 
 from genjax import config
 from genjax.commands import sweep, train
@@ -108,9 +109,9 @@ def test_a_terminal_gets_a_bar(place):
 
 def test_a_run_ends_when_nobody_reads_its_progress(place):
     process = start(place.env, place.folder, "--config", "tiny.py", "--workdir", "unread")
-    assert process.stderr.readline().startswith("discriminator: 2 updates a step")
-    assert process.stderr.readline().startswith("10/60 steps")
-    process.stderr.close()
+    assert present(process.stderr).readline().startswith("discriminator: 2 updates a step")
+    assert present(process.stderr).readline().startswith("10/60 steps")
+    present(process.stderr).close()
     process.stderr = None
     process.communicate()
     assert process.returncode == 141

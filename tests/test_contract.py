@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import BATCH, CASES, DCGAN, RICHEST, SHAPE, SMALL, N, build, case, images, small_config, spec_of, stored
+from present import present
 
 from genjax import config as configs
 from genjax.models import FAMILIES
@@ -46,13 +47,13 @@ def test_shapes(name):
     if model.decode is not None:
         chex.assert_shape(shape_of(model.decode, params, jnp.ones((5, model.latent))), (5, *SHAPE))
     if model.prior is not None:
-        chex.assert_shape(shape_of(lambda p: model.prior(p, RNG, 5), params), (5, model.latent))
+        chex.assert_shape(shape_of(lambda p: present(model.prior)(p, RNG, 5), params), (5, model.latent))
     if model.infer is not None:
         chex.assert_shape(shape_of(model.infer, params, batch, RNG), (BATCH, model.latent))
     if model.rates is not None:
         chex.assert_shape(shape_of(model.rates, params, batch, RNG), (BATCH, None))
     if model.log_weights is not None:
-        chex.assert_shape(shape_of(lambda p: model.log_weights(p, batch, RNG, 3), params), (3, BATCH))
+        chex.assert_shape(shape_of(lambda p: present(model.log_weights)(p, batch, RNG, 3), params), (3, BATCH))
         assert model.likelihood is not None
     chex.assert_shape(list(shape_of(model.evaluate, params, batch, RNG).values()), (BATCH,))
     if model.encode is not None:
@@ -60,7 +61,7 @@ def test_shapes(name):
     if model.reconstruct is not None:
         chex.assert_shape(shape_of(model.reconstruct, params, batch, RNG), (BATCH, *SHAPE))
     if model.sample is not None:
-        chex.assert_shape(shape_of(lambda p: model.sample(p, RNG, 7), params), (7, *SHAPE))
+        chex.assert_shape(shape_of(lambda p: present(model.sample)(p, RNG, 7), params), (7, *SHAPE))
     state = shape_of(c.functions.init, c.hparams, RNG)
     chex.assert_trees_all_equal_shapes_and_dtypes(state.params, params)
     evaluated = shape_of(c.functions.evaluate, state, stored(), c.hparams, RNG)
@@ -98,7 +99,7 @@ def test_sharded_is_unsharded(name):
 
     start = c.init(c.hparams, RNG)
     program = jax.jit(chunk).lower(sharding.replicate(grid, start), c.hparams, RNG).compile()
-    assert "all-reduce" in program.as_text()  # each device has gradients of its own half to add
+    assert "all-reduce" in present(program.as_text())  # each device has gradients of its own half to add
     sharded = program(sharding.replicate(grid, start), c.hparams, RNG)
     alone = c.chunk(start, c.hparams, RNG, 2)
     chex.assert_trees_all_close(jax.device_get(sharded), jax.device_get(alone), rtol=2e-4, atol=2e-5)

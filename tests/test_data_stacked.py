@@ -5,6 +5,7 @@ import os
 import chex
 import numpy as np
 import pytest
+from present import present
 
 from genjax import data
 from genjax.data import Split, stacked
@@ -31,12 +32,12 @@ def test_digits_are_stacked_within_their_split():
 
 def test_triples_never_change():
     chex.assert_trees_all_equal(data.load("stacked:digits").test, data.load("stacked:digits").test)
-    np.testing.assert_array_equal(data.load("stacked:digits").train.y[:6], [353, 71, 955, 402, 755, 915])
+    np.testing.assert_array_equal(present(data.load("stacked:digits").train.y)[:6], [353, 71, 955, 402, 755, 915])
 
 
 def test_channels_are_drawn_apart_and_evenly():
     drawn = stacked.stack("s", assemble("ramp", {"train": Split(RAMP, LABELS)})).train.x[:, 0, 0].astype(int)  # [n, 3]
-    y = data.load("stacked:digits").train.y
+    y = present(data.load("stacked:digits").train.y)
     counts = np.bincount(y, minlength=1000)
     # n picks of a thousand modes leave about 1000 exp(-n / 1000) of them out.
     assert abs((counts == 0).sum() - 1000 * np.exp(-len(y) / 1000)) < 4 * np.sqrt(1000 * 0.24 * 0.76)
@@ -96,4 +97,4 @@ def test_stacked_mnist_has_a_thousand_modes():
     triples = data.load("stacked:tfds:mnist")
     assert [len(split.x) for split in (triples.train, triples.validation, triples.test)] == [54_000, 6_000, 10_000]
     assert triples.shape == (28, 28, 3)
-    assert len(np.unique(triples.train.y)) == 1000
+    assert len(np.unique(present(triples.train.y))) == 1000

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from cases import SMALL
 from command import environment, start
+from present import present
 
 from genjax import config, data
 from genjax.commands import arguments as command_arguments
@@ -343,7 +344,7 @@ def test_ctrl_c_ends_it_quietly(runs, tmp_path):
         "100000",
         script="evaluate.py",
     )
-    assert process.stderr.readline().startswith(str(runs.vae))
+    assert present(process.stderr).readline().startswith(str(runs.vae))
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+from pathlib import Path
 
 import chex
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from command import environment, start
 from flax.traverse_util import flatten_dict, unflatten_dict
+from present import present
 from safetensors.numpy import save
 
 from genjax import data, features
@@ -117,12 +119,12 @@ def test_logits_are_linear_in_a_classifiers_features(name):
 
 
 def read_asset(name):
-    return classifier.read(classifier.assets()[name])
+    return classifier.read(Path(str(classifier.assets()[name])))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_states_what_the_files_hold(name):
-    file = classifier.assets()[name]
+    file = Path(str(classifier.assets()[name]))
     stored, page = read_asset(name), (file.parent / "README.md").read_text()
     assert len(file.read_bytes()) < 600_000
     assert hashlib.sha256(file.read_bytes()).hexdigest() == stored.sha256
@@ -141,7 +143,7 @@ def test_the_stated_accuracy_is_found_on_real_images(name):
     made = features.load(f"classifier:{name}", test.x)
     assert made.classify is not None
     logits = features.over_batches(made.classify, test.x[:2000].astype(np.float32) / 255)
-    found = np.mean(logits.argmax(axis=1) == test.y[:2000])
+    found = np.mean(logits.argmax(axis=1) == present(test.y)[:2000])
     assert abs(found - stated) < 4 * np.sqrt(stated * (1 - stated) / 2000)
 
 

@@ -37,7 +37,7 @@ def terminal(columns, rows=24):
     os.close(reader)
 
 
-def row(step, loss=1.5, **more):
+def row(step, loss: float | np.floating = 1.5, **more):
     return {"step": step, "train/loss": loss, **more}
 
 

@@ -66,7 +66,7 @@ def test_norms_leave_each_example_to_itself(norm):
     encoder = networks.encoder(settings(norm=norm), (), (8, 8, 1), 5)
     x = jax.random.normal(KEY, (3, 8, 8, 1))
     params = encoder.init(KEY, x)
-    alone = jnp.concatenate([encoder.apply(params, example[None]) for example in x])
+    alone = jnp.concatenate([jnp.asarray(encoder.apply(params, example[None])) for example in x])
     chex.assert_trees_all_close(encoder.apply(params, x), alone, rtol=1e-5, atol=1e-6)
 
 

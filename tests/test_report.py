@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import SHAPE, build, images, small_config
+from present import present
 
 from genjax import config as configs
 from genjax import data, plots
@@ -70,7 +71,9 @@ def test_snapshots_show_inputs_over_their_reconstructions():
     np.testing.assert_array_equal(tile, images()[0])
     below = grids["reconstructions"][SHAPE[0] + 1 : 2 * SHAPE[0] + 1, : SHAPE[1]]
     example = Batch(jnp.asarray(images()[:1] / np.float32(255)))
-    np.testing.assert_array_equal(below, plots.to_uint8(np.asarray(model.reconstruct(params, example, RNG)[0])))
+    np.testing.assert_array_equal(
+        below, plots.to_uint8(np.asarray(present(model.reconstruct)(params, example, RNG)[0]))
+    )
 
 
 def test_shown_examples_come_from_all_over_a_sorted_split():

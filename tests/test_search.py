@@ -166,7 +166,9 @@ def test_without_an_axis_the_seed_is_the_bases():
 
 def test_numpys_numbers_are_numbers():
     made = sweep(
-        values(BETA, *np.array([0.25, 4])), integers("seed", *np.arange(2)), uniform(RATE, *np.ones(2) / [4, 1])
+        values(BETA, *np.array([0.25, 4])),
+        integers("seed", *np.arange(2)),  # pyright: ignore
+        uniform(RATE, *np.ones(2) / [4, 1]),
     )
     assert made.axes == (values(BETA, 0.25, 4.0), integers("seed", 0, 1), uniform(RATE, 0.25, 1.0))
     assert {type(value) for axis in made.axes for value in axis.of} == {int, float}
@@ -209,8 +211,8 @@ AXES = [
     ([BETAS, None], "axes hold a NoneType"),
     ([{BETA: (1, 2)}], "axes hold a dict"),
     ([(BETA, "values", (1, 2))], "axes hold a tuple"),
-    ([Axis(3, "values", (1,))], "axes hold a Axis"),
-    ([Axis(BETA, "values", 1)], "axes hold a Axis"),
+    ([Axis(3, "values", (1,))], "axes hold a Axis"),  # pyright: ignore
+    ([Axis(BETA, "values", 1)], "axes hold a Axis"),  # pyright: ignore
     ([Axis(BETA, "normal", (0, 1))], "axis hparams.beta: no kind 'normal': there are values, choice, uniform"),
     ([values("hparams.beat", 1, 2)], "no setting 'hparams.beat': the nearest is 'hparams.beta'"),
     ([values("model.hiden", (8,))], "no setting 'model.hiden': the nearest is 'model.hidden'"),
@@ -249,13 +251,19 @@ AXES = [
     ([uniform(BETA, 0, 10**400)], "no setting is below 0 or beyond 2**53"),
     ([uniform(BETA, -1, 1)], "axis hparams.beta goes from -1 to 1: no setting is below 0"),
     ([log_uniform(BETA, 0, 1)], "axis hparams.beta begins at 0: a logarithm needs positive numbers"),
-    ([uniform(BETA, "0", 1)], "axis hparams.beta needs the least and the greatest number, and has ('0', 1)"),
+    (
+        [uniform(BETA, "0", 1)],  # pyright: ignore
+        "axis hparams.beta needs the least and the greatest number, and has ('0', 1)",
+    ),
     ([uniform(BETA, False, True)], "axis hparams.beta needs the least and the greatest number"),
     (
         [Axis(BETA, "uniform", (1, 2, 3))],
         "axis hparams.beta needs the least and the greatest number, and has (1, 2, 3)",
     ),
-    ([integers(LATENT, 2, 4.0)], "axis model.latent needs the least and the greatest whole number, and has (2, 4.0)"),
+    (
+        [integers(LATENT, 2, 4.0)],  # pyright: ignore
+        "axis model.latent needs the least and the greatest whole number, and has (2, 4.0)",
+    ),
     ([integers(LATENT, 4, 2)], "axis model.latent goes from 4 to 2: the least must come first"),
     ([integers("seed", 0, 100_000)], "the axes make 100,001 trials: more than 100,000"),
     ([integers(LATENT, 1, 2**53), integers("seed", 1, 2**53)], "trials: more than 100,000"),

@@ -24,7 +24,7 @@ WRONG = {
     "genjax.nn": lambda: convolution.conv(jnp.zeros((1, 8, 8, 2)), jnp.zeros((3, 3, 5, 4)), (1, 1), "SAME"),
     "genjax.metrics": lambda: frechet.moments(np.zeros((4, 2, 2))),
     "genjax.models": lambda: FAMILIES["vae"].make(NOTHING, NOTHING, {}),
-    "genjax.training": lambda: prepare(NOTHING, KEY, jnp.zeros((2, 3))),
+    "genjax.training": lambda: prepare(NOTHING, KEY, jnp.zeros((2, 3))),  # pyright: ignore
 }
 
 

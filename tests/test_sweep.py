@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import N, case, stored
+from present import present
 
 from genjax.training import trials
 
@@ -120,7 +121,7 @@ def test_the_data_are_there_once(over):
         def run(states, data, hparams, rngs):
             return trials.sweep(train, hparams, rngs, data, 2, states, OVERS[over])[0]
 
-        told = jax.jit(run).lower(states, DATA, *some).compile().memory_analysis()
+        told = present(jax.jit(run).lower(states, DATA, *some).compile().memory_analysis())
         size = sum(leaf.size * 4 for leaf in jax.tree.leaves((states, some[0]))) + 8 * len(some[1])
         return told.argument_size_in_bytes - size / (GRID.size if "sharded" in over else 1)
 
