@@ -41,12 +41,9 @@ def write_config(path, hidden=(16,), batch_size=32, steps=60, log_every=10, eval
     return path
 
 
-def environment(cache):
-    """The environment of a run: XLA keeps its programs where the tests do, Python in `cache` if nowhere else."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    if env.pop("PYTHONDONTWRITEBYTECODE", ""):
-        env["PYTHONPYCACHEPREFIX"] = str(cache / "python")
-    return env
+def environment():
+    """The environment of a command, which shares the compiled programs of the session."""
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def start(env, folder, *arguments, script="train.py", **streams):

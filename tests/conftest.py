@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from abc import ABCMeta
 from collections.abc import Mapping
@@ -10,12 +11,22 @@ from collections.abc import Mapping
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # what is shared between two devices is two CPU devices
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # JAX 0.10.0 writes a line of each program that the cache holds
 
-# The first process of a session makes this folder, and the workers and the commands that tests start inherit it:
-# what one of them has compiled, no other compiles again.
+
+def _make_session_folder(name: str) -> str:
+    """A folder that the first process makes, and that the workers and the commands that tests start inherit."""
+    folder = tempfile.mkdtemp(prefix=f"genjax-{name}-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+# What one process of the session has compiled, no other compiles again: XLA's programs, and Python's bytecode where it
+# may not lie beside the modules. A command imports some two thousand of them.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="genjax-programs-")
-    atexit.register(shutil.rmtree, os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _make_session_folder("programs")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = _make_session_folder("bytecode")
+    sys.dont_write_bytecode = False
 
 import jax
 import pytest
@@ -31,6 +42,23 @@ jax.config.update("jax_disable_most_optimizations", True)
 ABCMeta.register(Mapping, ConfigDict)  # pyright: ignore # it has all methods of a mapping, and does not say so
 CHECKED = ["genjax.rng", "genjax.losses", "genjax.nn", "genjax.metrics", "genjax.models", "genjax.training"]
 install_import_hook(CHECKED, "beartype.beartype")
+
+
+# The modules that take longest come first: no worker is left with a long one when the others have finished.
+LONGEST = (
+    "test_resume",
+    "test_sweep_resume",
+    "test_sweep_command",
+    "test_hosts",
+    "test_sweep_loop",
+    "test_training_trials",
+    "test_evaluation",
+)
+
+
+def pytest_collection_modifyitems(items):
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.module.__name__, len(LONGEST)))
 
 
 @pytest.fixture(scope="module", autouse=True)

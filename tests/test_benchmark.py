@@ -69,6 +69,7 @@ def test_the_trials_of_a_case_differ_in_learning_rate_and_seed_alone():
         assert len({seed for seed, _ in seen}) == len({rate for _, rate in seen}) == case.trials
 
 
+@pytest.mark.slow
 def test_a_sweep_and_single_runs_in_a_row_train_the_same_trials():
     from benchmarks.cases import CASES
     from benchmarks.jax_contestants import genjax_in_a_row, genjax_sweep
@@ -142,6 +143,7 @@ def test_a_sweep_and_its_starts_take_turns(monkeypatch, capsys):
     assert "| the starts' time over the sweep's | 2.5 [2.5 to 2.5] |" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"), [(["--rounds", "4"], "5 rounds at least"), (["--only", "nothing"], "invalid choice")]
 )

@@ -13,7 +13,8 @@ from genjax.system import compiler
 pytestmark = pytest.mark.optimised
 RNG = jax.random.key(0)
 every_family = pytest.mark.parametrize("name", RICHEST.values())
-every_family_and_convolutions = pytest.mark.parametrize("name", [*RICHEST.values(), "gan_dcgan"])
+convolutions = pytest.param("gan_dcgan", marks=pytest.mark.slow)
+every_family_and_convolutions = pytest.mark.parametrize("name", [*RICHEST.values(), convolutions])
 
 
 @every_family_and_convolutions

@@ -30,7 +30,7 @@ def place(tmp_path_factory):
     """A folder with a space in its name, a config file in it, and an environment to run in."""
     folder = tmp_path_factory.mktemp("a place")
     write_config(folder / "tiny.py")
-    return SimpleNamespace(folder=folder, env=environment(tmp_path_factory.getbasetemp()))
+    return SimpleNamespace(folder=folder, env=environment())
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +88,7 @@ def test_run_again_it_is_finished_and_nothing_changes(place, finished):
     assert contents(place.folder) == before
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_bar(place):
     reader, writer = pty.openpty()
     termios.tcsetwinsize(writer, (24, 120))
@@ -107,6 +108,7 @@ def test_a_terminal_gets_a_bar(place):
     assert drawn[-2].strip() == "pictures and evaluation.json are in terminal"
 
 
+@pytest.mark.slow
 def test_a_run_ends_when_nobody_reads_its_progress(place):
     process = start(place.env, place.folder, "--config", "tiny.py", "--workdir", "unread")
     assert present(process.stderr).readline().startswith("discriminator: 2 updates a step")

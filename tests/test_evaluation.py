@@ -277,6 +277,7 @@ def test_the_best_checkpoint_is_the_best(runs, silent):
         assert found["linear_probe"].protocol["step"] == step
 
 
+@pytest.mark.slow
 def test_training_goes_on_beside_an_evaluation(runs, tmp_path, silent):
     """An evaluation leaves a finished run finished, and an unfinished one unfinished."""
     shutil.copytree(runs.vae, tmp_path / "vae")
@@ -314,8 +315,9 @@ def test_the_table_says_once_what_all_share():
     )
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_refuses_in_one_line(runs, tmp_path):
-    env = environment(tmp_path)
+    env = environment()
     arguments = ["--workdir", str(runs.vae), "--metrics", "latent"]
     process = start(env, tmp_path, *arguments, script="evaluate.py")
     out, err = process.communicate(timeout=180)
@@ -334,9 +336,10 @@ def test_wrong_arguments_are_one_line(arguments, capsys):
     assert capsys.readouterr().err.startswith("error: ")
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_quietly(runs, tmp_path):
     process = start(
-        environment(tmp_path),
+        environment(),
         tmp_path,
         "--workdir",
         str(runs.vae),

@@ -228,6 +228,7 @@ def write_npz(path, **changes):
     return f"npz:{path}"
 
 
+@pytest.mark.slow
 def test_the_command_trains_and_states_what_the_file_does(tmp_path, capsys):
     y = np.arange(300) % 2
     x = np.zeros((300, 28, 28), np.uint8)
@@ -265,8 +266,9 @@ def test_the_command_refuses_what_it_cannot_use(tmp_path, arguments, changes, me
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_script_says_it_in_one_line(tmp_path):
-    process = start(environment(tmp_path), tmp_path, "--source", "digit", script="train_features.py")
+    process = start(environment(), tmp_path, "--source", "digit", script="train_features.py")
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (2, "")
     assert re.fullmatch("error: no data source 'digit': the nearest is 'digits'.*\n", err)

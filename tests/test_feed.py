@@ -52,6 +52,7 @@ def test_chunks_of_any_length_are_the_same_run(resident, expected):
     assert trained(resident, 170) == expected
 
 
+@pytest.mark.slow
 def test_streamed_examples_are_the_resident_ones(expected):
     assert trained(programs(0), 90, 80) == expected
 

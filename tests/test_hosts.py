@@ -50,7 +50,7 @@ def ends(processes):
 def stories(tmp_path_factory):
     """A run on two processes, the same on one, one that is stopped and resumed, one that does not fit its folder."""
     folder = tmp_path_factory.mktemp("hosts")
-    env = environment(tmp_path_factory.getbasetemp())
+    env = environment()
     (folder / "tiny.py").write_text(CONFIG)
 
     def both(name, *arguments):
@@ -76,6 +76,7 @@ def stories(tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does(stories):
     """Up to the order in which gloo and a single process add up gradients."""
     assert [code for code, _ in stories.whole] == [0, 0], stories.whole
@@ -87,6 +88,7 @@ def test_two_processes_train_as_one_does(stories):
         np.testing.assert_allclose(list(a.values()), list(b.values()), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_first_process_alone_writes(stories):
     (_, told), (_, silent) = stories.whole
     assert told.endswith("pictures and evaluation.json are in whole0\n")
@@ -96,12 +98,14 @@ def test_the_first_process_alone_writes(stories):
     assert (stories.folder / "whole0" / "latent_plane.png").exists()
 
 
+@pytest.mark.slow
 def test_a_signal_to_one_process_stops_all_after_the_same_chunk(stories):
     (first, told), (second, silent) = stories.stopped
     assert (first, second, silent) == (4, 4, ""), stories.stopped
     assert told.endswith(f"stopped by a signal to another process after step {stories.kept[-1]}; run again to go on\n")
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_with_the_same_bits(stories):
     assert [code for code, _ in stories.resumed] == [0, 0], stories.resumed
     assert f"stopped0 goes on from step {stories.kept[-1]}\n" in stories.resumed[0][1]
@@ -110,6 +114,7 @@ def test_a_resumed_run_ends_with_the_same_bits(stories):
     assert json.loads((resumed / "evaluation.json").read_text()) == json.loads((whole / "evaluation.json").read_text())
 
 
+@pytest.mark.slow
 def test_what_the_first_process_refuses_ends_all(stories):
     line = "error: whole0 belongs to another configuration; it has seed: 0, not 1\n"
     assert stories.foreign == [(2, line), (2, line)]
@@ -135,12 +140,13 @@ def test_wrong_flags_are_told_in_one_line(tmp_path, capsys, flags, message):
     assert told.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
 def test_processes_that_do_not_meet_in_time_end(tmp_path, number):
     join = f"processes.start('127.0.0.1:{free_port()}', 2, {number})"
     code = f"from genjax.system import processes; processes.JOIN_SECONDS = 1; {join}"
     ended = subprocess.run(
-        [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True, timeout=SECONDS
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=SECONDS
     )
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: not all processes have met at 127.0.0.1:")

@@ -80,9 +80,10 @@ def diverged(run):
 
 
 @pytest.fixture(scope="module")
-def stories(tmp_path_factory):
+def stories(request, tmp_path_factory):
+    """`(story) -> its outcome`; those that are read by slow tests alone are told where slow tests are selected."""
     folder = tmp_path_factory.mktemp("resume")
-    env = environment(tmp_path_factory.getbasetemp())
+    env = environment()
     write_config(folder / "far.py", **FAR)
 
     def run(workdir, *arguments):
@@ -90,9 +91,12 @@ def stories(tmp_path_factory):
 
     run.folder = folder
     run.start = lambda workdir, *arguments: start(env, folder, "--config", "far.py", "--workdir", workdir, *arguments)
+    selected = [item for item in request.session.items if item.module is request.module]
+    slow = any(item.get_closest_marker("slow") for item in selected)
     with ThreadPoolExecutor(2) as pool:
-        told = {story: pool.submit(story, run) for story in (uninterrupted, diverged, killed, stopped, stopped_at_once)}
-    return lambda story: told[story].result()
+        chosen = (uninterrupted, diverged, killed, stopped, stopped_at_once) if slow else (uninterrupted, killed)
+        outcomes = {story: pool.submit(story, run) for story in chosen}
+    return lambda story: outcomes[story].result()
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +114,7 @@ def final_state():
     return read
 
 
-@pytest.mark.parametrize("story", [killed, stopped])
+@pytest.mark.parametrize("story", [killed, pytest.param(stopped, marks=pytest.mark.slow)])
 def test_a_resumed_run_ends_with_the_same_bits(stories, final_state, story):
     whole, resumed = stories(uninterrupted), stories(story)
     for each in (whole, resumed):
@@ -130,6 +134,7 @@ def test_the_killed_run_was_killed_while_it_trained(stories):
     assert re.match(r"b goes on from step (2[4-9]|3\d)\d\n", story.ended[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("which", "name"), [(0, "SIGTERM"), (1, "SIGINT")])
 def test_a_signal_ends_the_chunk_and_saves(stories, which, name):
     story = stories(stopped)
@@ -140,6 +145,7 @@ def test_a_signal_ends_the_chunk_and_saves(stories, which, name):
     assert said.endswith(f"stopped by {name} after step {saved}; run again to go on\n")
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_reported_and_passed_over(stories):
     story = stories(stopped)
     (_, _), (damaged, _) = story.kept
@@ -149,17 +155,20 @@ def test_a_damaged_checkpoint_is_reported_and_passed_over(stories):
     assert int(present(re.fullmatch(r"c goes on from step (\d+)", second))[1]) < damaged
 
 
+@pytest.mark.slow
 def test_two_processes_cannot_share_a_folder(stories):
     code, out, err = stories(stopped_at_once).second
     assert (code, out, err) == (2, "", "error: d is in use by another process\n")
 
 
+@pytest.mark.slow
 def test_a_second_signal_stops_at_once(stories):
     story = stories(stopped_at_once)
     assert story.first == "SIGINT: finishing the chunk and saving; once more to stop at once\n"
     assert (story.rest, story.code) == ("", 130)
 
 
+@pytest.mark.slow
 def test_divergence_is_told_each_time_and_keeps_the_last_good_checkpoint(stories):
     story = stories(diverged)
     assert [code for code, _, _ in story.ends] == [3, 3], story.ends

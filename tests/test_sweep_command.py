@@ -11,7 +11,7 @@ from sweeping import begin, ran, table, written
 @pytest.fixture(scope="module")
 def env(tmp_path_factory):
     cache = tmp_path_factory.mktemp("cache")
-    return environment(cache) | {"GENJAX_CACHE": str(cache / "genjax")}
+    return environment() | {"GENJAX_CACHE": str(cache / "genjax")}
 
 
 def test_wrong_input_is_one_line_and_exit_code_2(env, tmp_path):
@@ -29,6 +29,7 @@ def test_wrong_input_is_one_line_and_exit_code_2(env, tmp_path):
     assert not (folder / "s" / "trials.csv").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_table_of_one(env, tmp_path):
     folder = written(tmp_path, steps=40)
     alone = env | {"JAX_NUM_CPU_DEVICES": "4"}
@@ -47,6 +48,7 @@ def test_two_processes_give_the_table_of_one(env, tmp_path):
     assert not (folder / "two1").exists()  # the first process writes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("storage", ["journal:study.log", "sqlite:///study.db"])
 def test_two_workers_share_a_study(env, tmp_path, storage):
     optuna = pytest.importorskip("optuna")

@@ -13,7 +13,7 @@ from sweeping import DRAWN, RATES, begin, ran, table, written
 @pytest.fixture(scope="module")
 def env(tmp_path_factory):
     cache = tmp_path_factory.mktemp("cache")
-    return environment(cache) | {"GENJAX_CACHE": str(cache / "genjax")}
+    return environment() | {"GENJAX_CACHE": str(cache / "genjax")}
 
 
 def killed(env, folder, times):
@@ -33,6 +33,7 @@ def killed(env, folder, times):
     return ran(env, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("axis", "more"),
     [

@@ -154,7 +154,7 @@ class FileLog:
 
 
 def describe_row(row: Mapping[str, Any]) -> str:
-    """`loss 123.4  kl 12.3 | validation loss 125 | 9,000 examples/s`."""
+    """`loss 123.4  kl 12.3 | validation loss 125 | 9,000 examples/s`; the pace is that of training alone."""
     groups = []
     for prefix, title in (("train/", ""), ("validation/", "validation ")):
         values = [f"{k.removeprefix(prefix)} {short(float(v))}" for k, v in row.items() if k.startswith(prefix)]
@@ -181,5 +181,5 @@ def open_log(workdir: str | os.PathLike[str], step: int, total_steps: int, strea
     tensorboard = SummaryWriter(
         os.fspath(workdir), purge_step=step + 1 if step else 0, flush_secs=10, filename_suffix=suffix
     )
-    progress = open_progress(sys.stderr if stream is None else stream)
+    progress = open_progress(sys.stderr if stream is None else stream, pace=False)
     return FileLog(metrics, tensorboard, progress, step or -1, total_steps)  # a new run may have a row for step 0

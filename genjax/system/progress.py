@@ -20,14 +20,15 @@ class Progress(NamedTuple):
     close: Callable[[], None]
 
 
-def open_progress(stream: TextIO, seconds_between_lines: float = 0.0) -> Progress:
+def open_progress(stream: TextIO, seconds_between_lines: float = 0.0, pace: bool = True) -> Progress:
     """A bar where the stream can draw one, plain lines where it cannot.
 
     Args:
       stream: such as `sys.stderr`.
       seconds_between_lines: plain lines that come sooner after another are left out, but for the last one.
+      pace: whether plain lines tell steps per second of the clock; not where the text beside them has a pace.
     """
-    return bar(stream) if can_draw(stream) else lines(stream, seconds_between_lines)
+    return bar(stream) if can_draw(stream) else lines(stream, seconds_between_lines, pace)
 
 
 def can_draw(stream: TextIO) -> bool:
@@ -72,7 +73,7 @@ def _draw(stream: TextIO, done: int, total: int):
     )
 
 
-def lines(stream: TextIO, seconds_between_lines: float = 0.0) -> Progress:
+def lines(stream: TextIO, seconds_between_lines: float = 0.0, pace: bool = True) -> Progress:
     """Plain lines: steps, text, and from the second one on the pace and the time that is left."""
     from tqdm import tqdm
 
@@ -87,8 +88,9 @@ def lines(stream: TextIO, seconds_between_lines: float = 0.0) -> Progress:
             return
         latest, parts = now, [f"{done:,}/{total:,} steps", text]
         if done > first[1] and now > first[0]:
-            pace = (done - first[1]) / (now - first[0])
-            parts += [f"{short(pace)} steps/s", f"{tqdm.format_interval((total - done) / pace)} left"]
+            per_second = (done - first[1]) / (now - first[0])
+            parts += [f"{short(per_second)} steps/s"] if pace else []
+            parts.append(f"{tqdm.format_interval((total - done) / per_second)} left")
         say("  ".join(part for part in parts if part))
 
     def say(message: str) -> None:

@@ -20,7 +20,8 @@ OVERS = {
     "map_sharded": trials.sharded(GRID, trials.sequential),
     "vmap_sharded": trials.sharded(GRID, trials.vectorised),
 }
-CASES = [*((name, over) for name in ("vae", "gan_critic") for over in OVERS), ("gan_dcgan", "map_sharded")]
+SLOW = [*(("gan_critic", over) for over in OVERS), ("gan_dcgan", "map_sharded")]
+CASES = [*(("vae", over) for over in OVERS), *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
 DATA = stored()
 
 

@@ -111,6 +111,7 @@ def test_the_same_numbers_as_a_single_run(base, tmp_path):
         np.testing.assert_allclose(float(trial[name]), alone[name], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_exported_trial_is_a_run(base, tmp_path):
     rows, _ = ran(swept(base, (RATES,), objective__metric="recon"), tmp_path / "s", best=5)
     folders = sorted((tmp_path / "s" / "best").iterdir())
@@ -126,6 +127,7 @@ def test_an_exported_trial_is_a_run(base, tmp_path):
     assert json.loads((folders[0] / "evaluation.json").read_text())["step"] == 60
 
 
+@pytest.mark.slow
 def test_halving_drops_work(base, tmp_path, counts):
     axes = (log_uniform("hparams.learning_rate", 1e-4, 1e-1), values("seed", 0, 1))
     halving = {"stopping": "halving", "halving__first": 10, "halving__eta": 2}
@@ -144,6 +146,7 @@ def test_halving_drops_work(base, tmp_path, counts):
     assert sorted(survivors) == sorted(np.argsort(at_ten)[:2])
 
 
+@pytest.mark.slow
 def test_a_rung_is_judged_by_what_was_known_there(base, tmp_path):
     axes = (log_uniform("hparams.learning_rate", 1e-4, 1e-1), values("model.latent", 2, 3))
     halving = {"stopping": "halving", "halving__first": 10, "halving__eta": 2}
@@ -184,6 +187,7 @@ def test_a_population_copies_the_best(base, tmp_path):
     assert exported["hparams.learning_rate"] in before.tolist()
 
 
+@pytest.mark.slow
 def test_what_memory_does_not_hold_runs_in_slices(base, tmp_path):
     axes = (RATES, values("seed", 0, 1, 2))
     whole, _ = ran(swept(base, axes), tmp_path / "w")
@@ -210,11 +214,12 @@ def test_a_second_run_says_that_it_is_finished(base, tmp_path):
     again, said = ran(config, tmp_path / "s", best=1)
     assert again == rows
     assert "is finished" in said
-    assert "best/1-trial-1: go on with scripts/train.py" in said
+    assert "best/1-trial-1: go on with uv run scripts/train.py" in said
     touched = {path for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp}
     assert {path.name for path in touched} <= {".lock"}
 
 
+@pytest.mark.slow
 def test_auto_measures_and_says_so(base, tmp_path):
     config = swept(base, (RATES, values("seed", 0, 1)))
     config.execution = "auto"
