@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from ml_collections import ConfigDict
 
 from genjax import config as configs
@@ -49,6 +50,11 @@ CASES = {
     "gan_log_difference": ("gan", {"model.loss": "log_difference", "optim.generator.schedule": "exponential"}),
 }
 RICHEST = {"autoencoder": "autoencoder", "vae": "vae_binarised", "gan": "gan_critic"}  # one case a family
+
+
+def slow(*values):
+    """A case of a table that runs with the slow tests alone."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 class Case(NamedTuple):

@@ -6,15 +6,14 @@ import chex
 import jax
 import jax.numpy as jnp
 import pytest
-from cases import RICHEST, N, case, stored
+from cases import RICHEST, N, case, slow, stored
 
 from genjax.system import compiler
 
 pytestmark = pytest.mark.optimised
 RNG = jax.random.key(0)
 every_family = pytest.mark.parametrize("name", RICHEST.values())
-convolutions = pytest.param("gan_dcgan", marks=pytest.mark.slow)
-every_family_and_convolutions = pytest.mark.parametrize("name", [*RICHEST.values(), convolutions])
+every_family_and_convolutions = pytest.mark.parametrize("name", [*RICHEST.values(), slow("gan_dcgan")])
 
 
 @every_family_and_convolutions
@@ -33,6 +32,7 @@ def test_scan_is_single_steps_to_the_bit(name):
     assert int(whole.diverged_at) == -1
 
 
+@pytest.mark.slow
 @every_family_and_convolutions
 def test_the_options_change_no_bits(name):
     c = case(name)
@@ -60,7 +60,13 @@ def rates(c, values):
     return stacked | {key: jnp.array(values) for key in stacked if key.endswith("learning_rate")}
 
 
-@every_family_and_convolutions
+@pytest.mark.parametrize(
+    "name",
+    [
+        "vae_binarised",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("autoencoder", "gan_critic", "gan_dcgan")),
+    ],
+)
 def test_vmap_over_hyperparameters_is_a_loop(name):
     c = case(name)
     many = rates(c, [1e-3, 1e-2])

@@ -7,7 +7,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import BATCH, CASES, DCGAN, RICHEST, SHAPE, SMALL, N, build, case, images, small_config, spec_of, stored
+from cases import (
+    BATCH,
+    CASES,
+    DCGAN,
+    RICHEST,
+    SHAPE,
+    SMALL,
+    N,
+    build,
+    case,
+    images,
+    slow,
+    small_config,
+    spec_of,
+    stored,
+)
 from present import present
 
 from genjax import config as configs
@@ -18,7 +33,8 @@ from genjax.training.scan import make_train
 from genjax.types import Batch
 
 RNG = jax.random.key(0)
-every_case = pytest.mark.parametrize("name", CASES)
+CONVOLUTIONS = ("autoencoder_resnet", "vae_resnet", "gan_dcgan")
+every_case = pytest.mark.parametrize("name", [slow(name) if name in CONVOLUTIONS else name for name in CASES])
 every_family = pytest.mark.parametrize("name", RICHEST.values())
 
 

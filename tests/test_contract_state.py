@@ -1,5 +1,7 @@
 """What the contract carries beside parameters: state without gradients, labels, several batches and schedules."""
 
+from functools import cache
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -37,12 +39,19 @@ def training(family, steps=20, **schedules):
     return make_train(config, SPEC, family), {key: jnp.float32(value) for key, value in hparams.items()}
 
 
-def run(name, length, state=None, hparams=None):
-    train, defaults = training(FAMILIES[name])
-    hparams = defaults if hparams is None else hparams
+@cache
+def compiled(name, length):
+    """`hparams -> first state`, `(state, hparams) -> (state, metrics)` after so many steps, and default hparams."""
+    train, hparams = training(FAMILIES[name])
     examples = data(FAMILIES[name].labelled({}))
-    step = jax.jit(lambda state, hparams: advance(train, state, examples, hparams, RNG, length))
-    return step(train.init(hparams, RNG) if state is None else state, hparams)
+    start = jax.jit(lambda hparams: train.init(hparams, RNG))
+    return start, jax.jit(lambda state, hparams: advance(train, state, examples, hparams, RNG, length)), hparams
+
+
+def run(name, length, state=None, hparams=None):
+    start, steps, defaults = compiled(name, length)
+    hparams = defaults if hparams is None else hparams
+    return steps(start(hparams) if state is None else state, hparams)
 
 
 @every_family

@@ -91,6 +91,7 @@ def test_conv_transpose_is_xlas(case):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=ids)
 def test_layers_have_flax_parameters(case):
     _, _, _, window, o, strides, padding, dilation = case

@@ -96,6 +96,7 @@ def test_every_metric_that_applies_is_measured(runs, silent, name):
     assert kept == {key: value for key, value in before.items() if key != "results"}  # what training wrote stays
 
 
+@pytest.mark.slow
 def test_the_same_numbers_again(runs, silent):
     once, again = (evaluator.evaluate(runs.vae, FAST, silent) for _ in range(2))
     assert once == again
@@ -122,6 +123,7 @@ def test_binary_images_have_a_likelihood(runs, silent):
     assert found["log_likelihood"].unit == "nats"
 
 
+@pytest.mark.slow
 def test_bits_of_a_density_are_of_stored_values(tmp_path, silent):
     """A Gaussian decoder's density of x = s v is, as one of v, s times as great: -log2 s bits more for each pixel."""
     workdir = trained(tmp_path / "vae", "vae", **{"model.likelihood": "gaussian_shared"})

@@ -48,6 +48,7 @@ def expected(resident):
     return trained(resident, 90, 80)
 
 
+@pytest.mark.slow
 def test_chunks_of_any_length_are_the_same_run(resident, expected):
     assert trained(resident, 170) == expected
 

@@ -111,6 +111,7 @@ def test_prdc_agrees_with_brute_force(n, m, d, k):
     assert found == pytest.approx(by_hand(x, y, k), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_prdc_gives_the_published_reference():
     """Naeem et al. 2020: two sets of 10,000 from N(0, I) in 1,000 dimensions, k = 5: .4772, .4705, 1.0555, .9735.
 

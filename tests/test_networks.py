@@ -70,6 +70,7 @@ def test_norms_leave_each_example_to_itself(norm):
     chex.assert_trees_all_close(encoder.apply(params, x), alone, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", networks.NETWORKS)
 def test_bfloat16_is_close_and_keeps_float32_around_it(network):
     shape, x = (16, 16, 1), jax.random.uniform(KEY, (4, 16, 16, 1))

@@ -98,6 +98,7 @@ def test_groups_and_a_diverging_trial(base, tmp_path):
     assert pictures == {"axes.png", "heat.png", "parallel.png", "curves.png", "samples.png"}
 
 
+@pytest.mark.slow
 def test_the_same_numbers_as_a_single_run(base, tmp_path):
     rows, _ = ran(swept(base, (RATES, values("seed", 3, 4))), tmp_path / "s", best=1)
     best = json.loads((next((tmp_path / "s" / "best").iterdir()) / "config.json").read_text())
@@ -207,6 +208,7 @@ def whole_config(base, axes):
     return swept(base, axes).base
 
 
+@pytest.mark.slow
 def test_a_second_run_says_that_it_is_finished(base, tmp_path):
     config = swept(base, (RATES,))
     rows, _ = ran(config, tmp_path / "s")
@@ -231,6 +233,7 @@ def test_auto_measures_and_says_so(base, tmp_path):
     assert len(rows) == 6
 
 
+@pytest.mark.slow
 def test_a_damaged_file_starts_its_trials_again(base, tmp_path):
     config = swept(base, (RATES,))
     rows, _ = ran(config, tmp_path / "s")

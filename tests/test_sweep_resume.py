@@ -53,6 +53,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(env, tmp_path, axis, mo
         np.testing.assert_array_equal(mine[name], theirs[name])
 
 
+@pytest.mark.slow
 def test_a_signal_saves_and_a_second_start_goes_on(env, tmp_path):
     folder = written(tmp_path, steps=1500)
     process = begin(env, folder)

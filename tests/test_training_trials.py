@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import N, case, stored
+from cases import N, case, slow, stored
 from present import present
 
 from genjax.training import trials
@@ -20,8 +20,15 @@ OVERS = {
     "map_sharded": trials.sharded(GRID, trials.sequential),
     "vmap_sharded": trials.sharded(GRID, trials.vectorised),
 }
-SLOW = [*(("gan_critic", over) for over in OVERS), ("gan_dcgan", "map_sharded")]
-CASES = [*(("vae", over) for over in OVERS), *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
+CASES = [
+    ("vae", "map"),
+    ("vae", "vmap_sharded"),
+    slow("vae", "vmap"),
+    slow("vae", "map_sharded"),
+    *(slow("gan_critic", over) for over in OVERS),
+    slow("gan_dcgan", "map_sharded"),
+]
+every_over = pytest.mark.parametrize("over", ["map", "vmap_sharded", slow("vmap"), slow("map_sharded")])
 DATA = stored()
 
 
@@ -76,7 +83,7 @@ def test_trials_are_single_runs(name, over):
         jax.tree.map(close, mine, single)
 
 
-@pytest.mark.parametrize("over", OVERS)
+@every_over
 def test_trials_are_measured_as_single_runs(over):
     train, (hparams, rngs) = case("vae").functions, four_trials("vae")
     states = start("vae")(hparams, rngs)
@@ -87,7 +94,7 @@ def test_trials_are_measured_as_single_runs(over):
         np.testing.assert_allclose(measured[name][2], value, rtol=1e-5)
 
 
-@pytest.mark.parametrize("over", OVERS)
+@every_over
 def test_a_trial_that_diverges_leaves_the_others_bits_alone(over):
     hparams, rngs = four_trials("vae", rates=(1e-3, 1e38, 1e-2, 3e-3))
     states, metrics = swept("vae", over, hparams, rngs)
@@ -100,6 +107,7 @@ def test_a_trial_that_diverges_leaves_the_others_bits_alone(over):
     assert (alone[0].diverged_at == -1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over", ["vmap", "map_sharded"])
 def test_a_sweep_goes_on_from_its_states(over):
     hparams, rngs = four_trials("vae")
@@ -110,6 +118,7 @@ def test_a_sweep_goes_on_from_its_states(over):
     assert same(whole[1], jax.tree.map(lambda a, b: jnp.concatenate([a, b], axis=1), half[1], rest[1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over", ["map_sharded"])
 def test_the_data_are_there_once(over):
     hparams, rngs = four_trials("vae")
