@@ -57,6 +57,11 @@ def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
+def few_quick(cases, count):
+    """A table of single values, of which all but the first so many run with the slow tests alone."""
+    return [*cases[:count], *map(slow, cases[count:])]
+
+
 class Case(NamedTuple):
     """A configuration with its training functions, compiled once for all tests."""
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import few_quick
 from present import present
 
 from genjax import config
@@ -117,7 +118,9 @@ def damage(path, how):
 # What tensorstore was still reading when a read failed is reported to an event loop that has closed.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("how", ["truncated", "flipped", "deleted"])
-@pytest.mark.parametrize("part", ["arrays/d/*", "arrays/_METADATA", "arrays/manifest.ocdbt", "digest/metadata"])
+@pytest.mark.parametrize(
+    "part", few_quick(["arrays/d/*", "arrays/_METADATA", "arrays/manifest.ocdbt", "digest/metadata"], 1)
+)
 def test_a_damaged_newest_is_reported_and_moved_aside(tmp_path, part, how):
     with open_checkpoints(tmp_path) as checkpoints:
         for step in (10, 20):

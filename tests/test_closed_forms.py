@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import slow
 
 from genjax import config as configs
 from genjax.training.scan import make_train
@@ -178,7 +179,7 @@ def test_bound_is_tight_iff_the_posterior_is_diagonal(shared_vae, angle):
     np.testing.assert_allclose(program.evaluate(placed)["elbo"], LOG_LIKELIHOOD - gap, atol=0.02)
 
 
-@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("beta", [0.5, slow(1.0), 2.0])
 def test_beta_vae_collapses_where_beta_times_the_noise_exceeds_the_variance(beta_vae, beta):
     """Decoder singular values sqrt(max(0, zeta_i^2 - beta eta^2)), latent variances min(1, beta eta^2 / zeta_i^2)."""
     hparams = {"beta": beta, "decoder_variance": ETA2}

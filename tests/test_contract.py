@@ -34,7 +34,8 @@ from genjax.types import Batch
 
 RNG = jax.random.key(0)
 CONVOLUTIONS = ("autoencoder_resnet", "vae_resnet", "gan_dcgan")
-every_case = pytest.mark.parametrize("name", [slow(name) if name in CONVOLUTIONS else name for name in CASES])
+SLOW = {*CONVOLUTIONS, "autoencoder_gaussian", "vae_shared", "gan_minimax", "gan_log_difference"}
+every_case = pytest.mark.parametrize("name", [slow(name) if name in SLOW else name for name in CASES])
 every_family = pytest.mark.parametrize("name", RICHEST.values())
 
 
@@ -102,6 +103,7 @@ def test_losses_are_pure_and_their_gradients_finite(name):
             assert max(float(jnp.max(jnp.abs(leaf))) for leaf in jax.tree.leaves(grads[part])) > 0
 
 
+@pytest.mark.slow
 @every_family
 def test_sharded_is_unsharded(name):
     c = case(name)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import few_quick
 from examples import FAMILIES, STATE
 
 from genjax.runs.checkpoints import open_checkpoints
@@ -18,6 +19,7 @@ N, D, CLASSES = 48, 4, 3
 SPEC = DataSpec((D,), False, 1.0, np.zeros(D, np.float32), classes=CLASSES)
 RNG = jax.random.key(0)
 every_family = pytest.mark.parametrize("name", FAMILIES)
+one_family_quick = pytest.mark.parametrize("name", few_quick(list(FAMILIES), 1))
 
 
 def data(labelled):
@@ -73,7 +75,7 @@ def test_it_learns_and_its_state_moves(name):
     chex.assert_tree_all_finite(measured)
 
 
-@every_family
+@one_family_quick
 def test_it_resumes_to_the_bit_from_a_checkpoint(name, tmp_path):
     whole, _ = run(name, 6)
     half, _ = run(name, 3)
@@ -84,7 +86,7 @@ def test_it_resumes_to_the_bit_from_a_checkpoint(name, tmp_path):
     chex.assert_trees_all_equal(run(name, 3, restored)[0], whole)
 
 
-@every_family
+@one_family_quick
 def test_a_sweep_is_a_loop(name):
     train, hparams = training(FAMILIES[name])
     examples = data(FAMILIES[name].labelled({}))
@@ -100,7 +102,7 @@ def test_a_sweep_is_a_loop(name):
     assert int(states.diverged_at[2]) >= 0
 
 
-@every_family
+@one_family_quick
 def test_a_step_without_finite_state_or_gradients_changes_nothing(name):
     good, _ = run(name, 2)
     part = STATE[name] or "decoder"

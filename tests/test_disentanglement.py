@@ -112,6 +112,7 @@ def test_the_order_of_examples_and_dimensions_does_not_matter(score):
     assert score(codes[:, dimensions], TABLE[:, ::-1]) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_order_of_examples_and_dimensions_is_noise_to_dci():
     """A forest's draws follow the order; what they change lies within what another seed changes."""
     codes, rng = blurred(TABLE), np.random.default_rng(4)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import SMALL
+from cases import SMALL, slow
 from command import environment, start
 from present import present
 
@@ -143,7 +143,7 @@ def test_the_log_likelihood_of_an_example_is_its_own(runs, silent, monkeypatch):
     assert once.value == pytest.approx(again.value, rel=1e-6)
 
 
-@pytest.mark.parametrize("sampler", ["gaussian", "mixture:3", "reconstruction"])
+@pytest.mark.parametrize("sampler", ["mixture:3", slow("gaussian"), slow("reconstruction")])
 def test_an_autoencoder_draws_from_what_is_fitted(runs, silent, sampler):
     chosen = FAST._replace(metrics=("fidelity",), sampler=sampler)
     found = by_name(evaluator.evaluate(runs.autoencoder, chosen, silent))

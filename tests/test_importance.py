@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import SHAPE, images, small_config, spec_of
+from cases import SHAPE, few_quick, images, slow, small_config, spec_of
 
 from genjax.metrics.importance import importance
 from genjax.models import FAMILIES
@@ -106,7 +106,7 @@ def test_agrees_with_float64_by_hand():
 
 
 @pytest.mark.parametrize("scale", [1.0, 300.0, 1e-3])
-@pytest.mark.parametrize(("k", "block"), [(7, 3), (8, 4), (5, 50), (1, 1), (12, 5)])
+@pytest.mark.parametrize(("k", "block"), [(7, 3), slow(8, 4), slow(5, 50), slow(1, 1), slow(12, 5)])
 def test_streams_as_one_sum(scale, k, block):
     """Any number of samples, blocks that do not divide it, and weights beyond what an exponential holds."""
     drawn = []
@@ -123,7 +123,7 @@ def test_streams_as_one_sum(scale, k, block):
     np.testing.assert_allclose(found.elbo, log_w.mean(0), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["bernoulli", "gaussian_pixel", "gaussian_shared", "gaussian_fixed"])
+@pytest.mark.parametrize("name", few_quick(["bernoulli", "gaussian_pixel", "gaussian_shared", "gaussian_fixed"], 1))
 def test_the_bound_is_the_training_objective(name):
     """The mean log-weight is an estimate of the elbo that training reports: recon and kl, whatever the decoder."""
     config = small_config("vae", {"model.likelihood": name})

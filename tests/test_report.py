@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import SHAPE, build, images, small_config
+from cases import SHAPE, build, images, slow, small_config
 from present import present
 
 from genjax import config as configs
@@ -35,10 +35,10 @@ def untrained(family, **changes):
 @pytest.mark.parametrize(
     ("family", "latent", "expected"),
     [
-        ("vae", 3, {"curves", "samples", "reconstructions", "traversal"}),
+        slow("vae", 3, {"curves", "samples", "reconstructions", "traversal"}),
         ("vae", 2, {"curves", "samples", "reconstructions", "latent_plane", "latent_grid"}),
         ("autoencoder", 3, {"curves", "reconstructions", "traversal"}),
-        ("gan", 3, {"curves", "samples", "traversal"}),
+        slow("gan", 3, {"curves", "samples", "traversal"}),
     ],
 )
 def test_pictures_of_images(tmp_path, family, latent, expected):

@@ -5,13 +5,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import slow
 
 from genjax.rng import batch_indices, permute, stream
 
 KEY = jax.random.key(0)
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 7, 16, 100, 1797, 60_000])
+@pytest.mark.parametrize("n", [1, 2, 7, 1797, slow(3), slow(16), slow(100), slow(60_000)])
 def test_each_epoch_is_a_permutation(n):
     position = jnp.arange(n, dtype=jnp.uint32)
     for epoch in (0, 1, 2**31):
@@ -48,7 +49,7 @@ def test_the_order_looks_random():
     assert np.sum((off - expected) ** 2 / expected) < 200  # 131 degrees of freedom: p about 1e-4
 
 
-@pytest.mark.parametrize(("n", "batch"), [(10, 4), (10, 10), (7, 20), (1797, 128)])
+@pytest.mark.parametrize(("n", "batch"), [(10, 4), (7, 20), slow(10, 10), slow(1797, 128)])
 def test_a_stream_of_batches_sees_every_example_once_an_epoch(n, batch):
     steps = 3 * n  # a whole number of epochs
     seen = np.asarray(batch_indices(KEY, jnp.arange(steps), batch, n)).reshape(-1, n)

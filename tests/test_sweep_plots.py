@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from cases import few_quick
 from figures import drawn_figures
 from PIL import Image
 
@@ -99,7 +100,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("picture", PICTURES)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", few_quick(list(CASES), 3))
 def test_every_sweep_can_be_drawn(tmp_path, case, picture):
     drawn = PICTURES[picture](tmp_path / "a.png", CASES[case])
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"] * (drawn is not False)
@@ -110,6 +111,7 @@ def test_every_sweep_can_be_drawn(tmp_path, case, picture):
         assert (tmp_path / "a.png").stat().st_size < LARGEST
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("picture", PICTURES)
 def test_the_same_bytes_whatever_the_users_settings(tmp_path, picture):
     import matplotlib

@@ -83,7 +83,8 @@ def test_trials_are_single_runs(name, over):
         jax.tree.map(close, mine, single)
 
 
-@every_over
+@pytest.mark.slow
+@pytest.mark.parametrize("over", OVERS)
 def test_trials_are_measured_as_single_runs(over):
     train, (hparams, rngs) = case("vae").functions, four_trials("vae")
     states = start("vae")(hparams, rngs)
