@@ -61,6 +61,7 @@ def rates(c, values):
     return stacked | {key: jnp.array(values) for key in stacked if key.endswith("learning_rate")}
 
 
+@pytest.mark.slow
 @every_family_and_convolutions
 def test_vmap_over_hyperparameters_is_a_loop(name):
     c = case(name)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from genjax import config
+from genjax.commands import train
 from genjax.commands.arguments import assignments, config_parser
 from genjax.commands.evaluate import evaluation_parser
 from genjax.commands.sweep import sweep_parser
@@ -83,6 +84,26 @@ def test_a_printed_command_can_be_pasted(path, text, monkeypatch):
     script, *words = shlex.split(text)
     assert (ROOT / script).exists()
     parse(Path(script).name, words)
+
+
+def quick_commands():
+    """The single runs of configs/ whose data come with the package, and need no preparation."""
+    for path, text in every_command():
+        script, *words = shlex.split(text)
+        is_run = script == "scripts/train.py" and path.startswith("configs/")
+        if is_run and config.load(ROOT / words[1]).data.source in ("digits", "ring8"):
+            yield pytest.param(words, id=path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", list(quick_commands()))
+def test_a_quick_command_runs(words, tmp_path, monkeypatch, capsys):
+    """With fewer steps: from its data to its pictures."""
+    monkeypatch.chdir(ROOT)
+    few = {"steps": 4, "log_every": 2, "evaluate_every": 4, "checkpoint_every": 4, "devices": 1}
+    settings = [f"--config.train.{name}={value}" for name, value in few.items()]
+    assert train.main([*words, *settings, "--workdir", str(tmp_path / "run")], "") == 0, capsys.readouterr().err
+    assert (tmp_path / "run" / "evaluation.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ def digits():
     return data.load("digits")
 
 
+@pytest.mark.slow
 def test_one_device_and_two_train_alike(digits):
     """The same run with its batches whole on one device and split over both: equal up to the order of sums."""
     ends = {}

@@ -14,6 +14,7 @@ def env(tmp_path_factory):
     return environment() | {"GENJAX_CACHE": str(cache / "genjax")}
 
 
+@pytest.mark.slow
 def test_wrong_input_is_one_line_and_exit_code_2(env, tmp_path):
     folder = written(tmp_path, steps=20)
     for arguments, told in (

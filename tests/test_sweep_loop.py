@@ -160,6 +160,7 @@ def test_a_rung_is_judged_by_what_was_known_there(base, tmp_path):
     assert len({row["steps"] for row in rows}) == 3
 
 
+@pytest.mark.slow
 def test_a_population_copies_the_best(base, tmp_path):
     population = {
         "stopping": "population",

@@ -31,13 +31,13 @@ METRICS = {
 }
 
 
-def evaluate(workdir: Path, options: Options, stream: TextIO = sys.stderr) -> dict[str, list[Result]]:
+def evaluate(workdir: Path, options: Options, stream: TextIO | None = None) -> dict[str, list[Result]]:
     """Measures a run and adds what it found to its `evaluation.json`, with pictures.
 
     Args:
       workdir: of the run.
       options: checked ones.
-      stream: for progress.
+      stream: for progress; standard error by default.
 
     Returns:
       `{group of metrics: results}`.
@@ -45,9 +45,10 @@ def evaluate(workdir: Path, options: Options, stream: TextIO = sys.stderr) -> di
     Raises:
       InputError: the folder or the checkpoint cannot be used, or a metric that was asked for does not apply.
     """
+    out = stream or sys.stderr
 
     def say(line: str) -> None:
-        print(line, file=stream, flush=True)
+        print(line, file=out, flush=True)
 
     config = read_config(workdir)
     compiler.ask_for_determinism(config.train.deterministic)
@@ -60,7 +61,7 @@ def evaluate(workdir: Path, options: Options, stream: TextIO = sys.stderr) -> di
         results_of: dict[str, list[Result]] = {}
         for name in names:
             try:
-                results_of[name] = METRICS[name].measure(loaded, options, _progress(stream))
+                results_of[name] = METRICS[name].measure(loaded, options, _progress(out))
             except InputError as error:
                 if name in options.metrics:
                     raise

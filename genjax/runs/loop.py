@@ -32,7 +32,7 @@ from genjax.types import TrainState
 FINISHED, DIVERGED, STOPPED = 0, 3, 4  # exit codes; 2 is for input that cannot be used
 
 
-def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int:
+def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> int:
     """Trains, evaluates and draws, going on from the newest checkpoint where there is one.
 
     Nothing is written before the configuration, the folder, the data, the devices and the model fit one another.
@@ -40,7 +40,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int
     Args:
       config: of the run.
       workdir: where everything about the run is kept; made if it does not exist.
-      stream: for progress.
+      stream: for progress; standard error by default.
 
     Returns:
       The exit code: 0 finished, 3 gradients stopped being finite, 4 stopped by a signal after saving.
@@ -48,10 +48,11 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int
     Raises:
       InputError: the configuration, the data or the folder cannot be used.
     """
+    out = stream or sys.stderr
 
     def say(line: str) -> None:
         if processes.is_primary():
-            print(line, file=stream, flush=True)
+            print(line, file=out, flush=True)
 
     configs.check(config)
     compiler.ask_for_determinism(config.train.deterministic)
@@ -70,7 +71,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO = sys.stderr) -> int
             if restored is not None:
                 say(f"{workdir} goes on from step {int(restored.step):,}")
                 state = programs.replicate(restored)
-            with _open_log(workdir, int(state.step), config.train.steps, stream) as log:
+            with _open_log(workdir, int(state.step), config.train.steps, out) as log:
                 code, state = _train_chunks(config, programs, state, checkpoints, log, signals)
         if code == DIVERGED and processes.is_primary():
             write_json(workdir / "diverged.json", {"diverged_at": int(state.diverged_at)})

@@ -23,7 +23,7 @@ SAVING_SHARE = 1 / 20  # of the time, which saving may take
 SECONDS_BETWEEN_LINES = 5.0  # of progress, in a pipe
 
 
-def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO = sys.stderr) -> int:
+def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | None = None) -> int:
     """Trains every trial, ranks them and draws, going on from where it was stopped.
 
     Nothing is written before the configuration, the folder, the data, the devices and the models fit one another.
@@ -32,7 +32,7 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO = sys
       config: of the sweep.
       workdir: where everything about it is kept; made if it does not exist.
       best: how many of the best trials to write as folders of single runs.
-      stream: for progress.
+      stream: for progress; standard error by default.
 
     Returns:
       The exit code: 0 finished, 4 stopped by a signal after saving.
@@ -47,7 +47,7 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO = sys
     compiler.ask_for_determinism(config.base.train.deterministic)
     compiler.keep_programs()
     check_folder(workdir, config)
-    progress = open_progress(stream, SECONDS_BETWEEN_LINES) if processes.is_primary() else silent()
+    progress = open_progress(stream or sys.stderr, SECONDS_BETWEEN_LINES) if processes.is_primary() else silent()
     finished = processes.any_of(processes.is_primary() and (workdir / results.TABLE).exists())
     make_programs = batches.program_maker()
     if finished:
