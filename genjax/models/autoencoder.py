@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from genjax.losses import likelihoods
 from genjax.losses.regularisers import kernel_norm
@@ -19,7 +20,6 @@ from genjax.nn import networks
 from genjax.nn.layers import ACTIVATIONS
 from genjax.nn.networks import forward, initial, logit, start_at
 from genjax.types import (
-    Array,
     Aux,
     Batch,
     DataSpec,
@@ -94,26 +94,26 @@ def init(auto: Autoencoder, rng: Key, batch: Batch) -> Params:
     }
 
 
-def encode(auto: Autoencoder, params: Params, batch: Batch) -> Array:
-    """z = phi(W1 x + b1), `[b, latent]`."""
+def encode(auto: Autoencoder, params: Params, batch: Batch) -> Float[Array, "batch latent"]:
+    """Computes z = phi(W1 x + b1)."""
     return ACTIVATIONS[auto.phi](forward(auto.encoder, params["encoder"], batch.x))
 
 
-def decode(auto: Autoencoder, params: Params, z: Array) -> Array:
-    """x^ = psi(W2 z + b2), `[b, *shape]`."""
+def decode(auto: Autoencoder, params: Params, z: Float[Array, "n latent"]) -> Float[Array, "n *shape"]:
+    """Computes x^ = psi(W2 z + b2)."""
     return ACTIVATIONS[auto.psi](forward(auto.decoder, params["decoder"], z))
 
 
-def recon(auto: Autoencoder, params: Params, batch: Batch) -> Array:
-    """L(x, x^) per example, `[b]`: the cross-entropy in nats, from the output's logits, or the squared error."""
+def recon(auto: Autoencoder, params: Params, batch: Batch) -> Float[Array, " batch"]:
+    """Computes L(x, x^) per example: the cross-entropy in nats, from the output's logits, or the squared error."""
     z = encode(auto, params, batch)
     if auto.likelihood == "bernoulli":
         return -likelihoods.bernoulli_log_prob(forward(auto.decoder, params["decoder"], z), batch.x)
     return likelihoods.squared_error(decode(auto, params, z), batch.x)
 
 
-def loss(auto: Autoencoder, params: Params, batch: Batch, rng: Key) -> tuple[Array, Aux]:
-    """E_x[L(x, x^)] + lambda ||w||^2."""
+def loss(auto: Autoencoder, params: Params, batch: Batch, rng: Key) -> tuple[Float[Array, ""], Aux]:
+    """Computes E_x[L(x, x^)] + lambda ||w||^2."""
     del rng  # nothing here is random
     error, norm = jnp.mean(recon(auto, params, batch)), kernel_norm({part: params[part] for part in TRAINED})
     total = error + auto.hparams["lambda_w"] * norm

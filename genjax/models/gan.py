@@ -10,12 +10,13 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from genjax.losses.adversarial import LOSSES, AdversarialLoss
 from genjax.losses.penalties import r1_penalty
 from genjax.nn import networks
 from genjax.nn.networks import forward, initial
-from genjax.types import Array, Aux, Batch, DataSpec, Family, Hparams, Key, Model, Objective, Params, Settings
+from genjax.types import Aux, Batch, DataSpec, Family, Hparams, Key, Model, Objective, Params, Settings
 
 DISCRIMINATOR, GENERATOR = "discriminator", "generator"
 
@@ -78,36 +79,38 @@ def init(gan: Gan, rng: Key, batch: Batch) -> Params:
     }
 
 
-def decode(gan: Gan, params: Params, z: Array) -> Array:
-    """G(z), `[b, *shape]`: in [0, 1] for images, anywhere for points."""
+def decode(gan: Gan, params: Params, z: Float[Array, "n latent"]) -> Float[Array, "n *shape"]:
+    """Computes G(z): in [0, 1] for images, anywhere for points."""
     x = forward(gan.generator, params["generator"], z)
     return jax.nn.sigmoid(x) if gan.bounded else x
 
 
-def sample(gan: Gan, params: Params, rng: Key, n: int) -> Array:
-    """G(h) at h ~ N(0, I), `[n, *shape]`."""
+def sample(gan: Gan, params: Params, rng: Key, n: int) -> Float[Array, "{n} *shape"]:
+    """Computes G(h) at h ~ N(0, I)."""
     return decode(gan, params, prior(gan, params, rng, n))
 
 
-def prior(gan: Gan, params: Params, rng: Key, n: int) -> Array:
-    """h ~ N(0, I), `[n, latent]`."""
+def prior(gan: Gan, params: Params, rng: Key, n: int) -> Float[Array, "{n} latent"]:
+    """Draws h ~ N(0, I)."""
     return jax.random.normal(rng, (n, gan.latent))
 
 
-def logits(gan: Gan, params: Params, x: Array) -> Array:
-    """D(x), `[b]`, whose sigmoid is the probability that x is real. Images are moved to [-1, 1] first."""
+def logits(gan: Gan, params: Params, x: Float[Array, "batch *shape"]) -> Float[Array, " batch"]:
+    """Computes D(x), whose sigmoid is the probability that x is real. Images are moved to [-1, 1] first."""
     centred = 2 * x - 1 if gan.bounded else x
     return forward(gan.discriminator, params["discriminator"], centred)[:, 0]
 
 
-def discriminator_logits(gan: Gan, params: Params, batch: Batch, rng: Key) -> tuple[Array, Array]:
-    """Logits of a batch and of as many samples, `[b]` each."""
+def discriminator_logits(
+    gan: Gan, params: Params, batch: Batch, rng: Key
+) -> tuple[Float[Array, " batch"], Float[Array, " batch"]]:
+    """Computes the logits of a batch and of as many samples."""
     # Two passes: convolutions of half as many images fit a CPU's caches (docs/performance.md).
     return logits(gan, params, batch.x), logits(gan, params, sample(gan, params, rng, batch.x.shape[0]))
 
 
-def discriminator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tuple[Array, Aux]:
-    """The discriminator's side of the game, plus gamma/2 E||grad_x D(x)||^2 with the penalty 'r1'."""
+def discriminator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tuple[Float[Array, ""], Aux]:
+    """Computes the discriminator's loss, plus gamma/2 E||grad_x D(x)||^2 with the penalty 'r1'."""
     real, fake = discriminator_logits(gan, params, batch, rng)
     loss = jnp.mean(gan.adversarial_loss.discriminator(real, fake))
     metrics = {"discriminator_loss": loss, "real_logit": jnp.mean(real), "fake_logit": jnp.mean(fake)}
@@ -117,15 +120,15 @@ def discriminator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tupl
     return loss + gan.hparams["r1_weight"] * r1, Aux(metrics | {"r1": r1})
 
 
-def generator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tuple[Array, Aux]:
-    """The generator's side of the game, on as many samples as the batch has examples."""
+def generator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tuple[Float[Array, ""], Aux]:
+    """Computes the generator's loss, on as many samples as the batch has examples."""
     fake = logits(gan, params, sample(gan, params, rng, batch.x.shape[0]))
     loss = jnp.mean(gan.adversarial_loss.generator(fake))
     return loss, Aux({"generator_loss": loss})
 
 
-def evaluate(gan: Gan, params: Params, batch: Batch, rng: Key) -> dict[str, Array]:
-    """Both players' losses and logits per pair of a real example and a sample: `[b]` each."""
+def evaluate(gan: Gan, params: Params, batch: Batch, rng: Key) -> dict[str, Float[Array, " batch"]]:
+    """Computes both players' losses and logits per pair of a real example and a sample."""
     real, fake = discriminator_logits(gan, params, batch, rng)
     return {
         "discriminator_loss": gan.adversarial_loss.discriminator(real, fake),

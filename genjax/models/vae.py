@@ -18,13 +18,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from genjax.losses import likelihoods
 from genjax.losses.divergences import standard_normal_kl
 from genjax.nn import networks
 from genjax.nn.networks import forward, initial, logit, start_at
 from genjax.types import (
-    Array,
     Aux,
     Batch,
     DataSpec,
@@ -49,6 +49,9 @@ VARIANCE_START = 0.1
 
 
 OBJECTIVE = "elbo"
+
+Codes = Float[Array, "batch latent"]
+PerExample = Float[Array, " batch"]
 
 
 class Vae(NamedTuple):
@@ -121,14 +124,14 @@ def init(vae: Vae, rng: Key, batch: Batch) -> Params:
     }
 
 
-def posterior(vae: Vae, params: Params, batch: Batch) -> tuple[Array, Array]:
-    """mu(x) and log sigma^2(x) of q(z|x), `[b, latent]` each."""
+def posterior(vae: Vae, params: Params, batch: Batch) -> tuple[Codes, Codes]:
+    """Computes mu(x) and log sigma^2(x) of q(z|x)."""
     mean, log_var = jnp.split(forward(vae.encoder, params["encoder"], batch.x), 2, axis=-1)
     return mean, log_var
 
 
-def likelihood(vae: Vae, params: Params, z: Array) -> tuple[Array, Array]:
-    """The mean of p(x|z), `[b, *shape]` (a Bernoulli's logits), and the log-variance, which broadcasts to it."""
+def likelihood(vae: Vae, params: Params, z: Codes) -> tuple[Float[Array, "batch *shape"], Float[Array, "..."]]:
+    """Computes the mean of p(x|z), of a Bernoulli its logits, and the log-variance, which broadcasts to it."""
     out = forward(vae.decoder, params["decoder"], z)
     if vae.likelihood == "gaussian_pixel":
         return out[..., 0], _bounded_below(out[..., 1], vae.log_var_floor)
@@ -142,31 +145,31 @@ def likelihood(vae: Vae, params: Params, z: Array) -> tuple[Array, Array]:
 def log_prob(
     vae: Vae,
     params: Params,
-    z: Array,
-    x: Array,
+    z: Codes,
+    x: Float[Array, "batch *shape"],
     bernoulli: Callable[[Array, Array], Array] = likelihoods.bernoulli_log_prob,
-) -> Array:
-    """log p(x|z), `[b]`, nats; `bernoulli` of logits and x."""
+) -> PerExample:
+    """Computes log p(x|z) in nats; `bernoulli` is the function of logits and x to use."""
     mean, log_var = likelihood(vae, params, z)
     if vae.likelihood == "bernoulli":
         return bernoulli(mean, x)
     return likelihoods.gaussian_log_prob(mean, log_var, x)
 
 
-def draw(mean: Array, log_var: Array, rng: Key) -> Array:
-    """z = mu + sigma * eps with eps ~ N(0, I), `[b, latent]`: a draw whose gradient passes to mu and sigma."""
+def draw(mean: Codes, log_var: Codes, rng: Key) -> Codes:
+    """Draws z = mu + sigma * eps with eps ~ N(0, I), whose gradient passes to mu and sigma."""
     return mean + jnp.exp(0.5 * log_var) * jax.random.normal(rng, mean.shape)
 
 
-def terms(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Array, Array]:
-    """recon = -log p(x|z) at one z = mu + sigma * eps, and KL(q(z|x) || p(z)); `[b]` each, nats."""
+def terms(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[PerExample, PerExample]:
+    """Computes recon = -log p(x|z) at one z = mu + sigma * eps, and KL(q(z|x) || p(z)), in nats."""
     mean, log_var = posterior(vae, params, batch)
     z = draw(mean, log_var, rng)
     return -log_prob(vae, params, z, batch.x), jnp.sum(standard_normal_kl(mean, log_var), axis=-1)
 
 
-def log_weights(vae: Vae, params: Params, batch: Batch, rng: Key, k: int) -> Array:
-    """log w = log p(x|z) + log p(z) - log q(z|x) at k draws z = mu + sigma eps for each example, `[k, b]`, nats.
+def log_weights(vae: Vae, params: Params, batch: Batch, rng: Key, k: int) -> Float[Array, "{k} batch"]:
+    """Computes log w = log p(x|z) + log p(z) - log q(z|x) at k draws z = mu + sigma eps for each example, in nats.
 
     With them log p(x) >= E log 1/k sum w, for every k (Burda et al. 2016, equation 8). Of both normal densities, with
     eps = (z - mu) / sigma, there remains log p(z) - log q(z|x) = 1/2 sum_j [eps_j^2 + log sigma_j^2 - z_j^2].
@@ -180,42 +183,42 @@ def log_weights(vae: Vae, params: Params, batch: Batch, rng: Key, k: int) -> Arr
     return of_rows.reshape(log_ratio.shape) + log_ratio
 
 
-def loss(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Array, Aux]:
-    """recon + beta kl; a schedule of beta is the configuration's (`schedules.beta`)."""
+def loss(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Float[Array, ""], Aux]:
+    """Computes recon + beta kl; a schedule of beta is the configuration's (`schedules.beta`)."""
     recon, kl = (jnp.mean(term) for term in terms(vae, params, batch, rng))
     total = recon + vae.hparams["beta"] * kl
     return total, Aux({"loss": total, "recon": recon, "kl": kl, "elbo": -(recon + kl)})
 
 
-def evaluate(vae: Vae, params: Params, batch: Batch, rng: Key) -> dict[str, Array]:
-    """The loss and its parts per example: `[b]` each, nats."""
+def evaluate(vae: Vae, params: Params, batch: Batch, rng: Key) -> dict[str, PerExample]:
+    """Computes the loss and its parts per example, in nats."""
     recon, kl = terms(vae, params, batch, rng)
     return {"loss": recon + vae.hparams["beta"] * kl, "recon": recon, "kl": kl, "elbo": -(recon + kl)}
 
 
-def infer(vae: Vae, params: Params, batch: Batch, rng: Key) -> Array:
-    """A draw from q(z|x), `[b, latent]`."""
+def infer(vae: Vae, params: Params, batch: Batch, rng: Key) -> Codes:
+    """Draws z from q(z|x)."""
     return draw(*posterior(vae, params, batch), rng)
 
 
-def prior(vae: Vae, params: Params, rng: Key, n: int) -> Array:
-    """z ~ N(0, I), `[n, latent]`."""
+def prior(vae: Vae, params: Params, rng: Key, n: int) -> Float[Array, "{n} latent"]:
+    """Draws z ~ N(0, I)."""
     return jax.random.normal(rng, (n, vae.latent))
 
 
-def encode(vae: Vae, params: Params, batch: Batch) -> Array:
-    """The posterior's mean, `[b, latent]`."""
+def encode(vae: Vae, params: Params, batch: Batch) -> Codes:
+    """Computes the mean of q(z|x)."""
     return posterior(vae, params, batch)[0]
 
 
-def decode(vae: Vae, params: Params, z: Array) -> Array:
-    """The mean of p(x|z), `[b, *shape]`."""
+def decode(vae: Vae, params: Params, z: Codes) -> Float[Array, "batch *shape"]:
+    """Computes the mean of p(x|z)."""
     mean, _ = likelihood(vae, params, z)
     return jax.nn.sigmoid(mean) if vae.likelihood == "bernoulli" else mean
 
 
-def sample(vae: Vae, params: Params, rng: Key, n: int) -> Array:
-    """At draws z from the prior: for images the mean of p(x|z), as the field shows them; for points a draw from it."""
+def sample(vae: Vae, params: Params, rng: Key, n: int) -> Float[Array, "{n} *shape"]:
+    """Draws z from the prior, and computes the mean of p(x|z) for images, as the field shows them; draws x for points."""
     z_key, x_key = jax.random.split(rng)
     z = prior(vae, params, z_key, n)
     if vae.bounded:
@@ -250,7 +253,7 @@ def _log_var_start(spec: DataSpec) -> float:
     return max(floor, math.log(VARIANCE_START * spec.variance)) if spec.variance > 0 else floor
 
 
-def _bounded_below(log_var: Array, floor: float) -> Array:
+def _bounded_below(log_var: Float[Array, "*shape"], floor: float) -> Float[Array, "*shape"]:
     return floor + jax.nn.softplus(log_var - floor)
 
 
