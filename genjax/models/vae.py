@@ -218,7 +218,7 @@ def decode(vae: Vae, params: Params, z: Codes) -> Float[Array, "batch *shape"]:
 
 
 def sample(vae: Vae, params: Params, rng: Key, n: int) -> Float[Array, "{n} *shape"]:
-    """Draws z from the prior, and computes the mean of p(x|z) for images, as the field shows them; draws x for points."""
+    """Draws z from the prior; for images computes the mean of p(x|z), as the field shows them; for points draws x."""
     z_key, x_key = jax.random.split(rng)
     z = prior(vae, params, z_key, n)
     if vae.bounded:
