@@ -91,7 +91,7 @@ def default_workdir(path: Path, digest: str) -> Path:
 def print_notices(notices: Sequence[str]) -> None:
     """Prints each notice on a line of standard error; of many processes only the first one does.
 
-    Many processes ask JAX for their devices here: what has to be said to XLA before that is said before.
+    With many processes this asks JAX for its devices, so XLA's flags must be set before.
     """
     from genjax.system import processes
 

@@ -19,7 +19,8 @@ EXECUTIONS = ("auto", "vmap", "map")
 STOPPINGS = ("none", "halving", "population")
 LARGEST = 100_000  # trials
 
-# Settings that belong to a whole sweep: a trial's results do not depend on them, or another would be another model.
+# Settings that all trials of a sweep share. No result depends on them, but for the family, which decides what the
+# other settings are.
 FIXED = (
     "model.family",
     "data.resident_bytes",

@@ -1,4 +1,7 @@
-"""Processes on many hosts as one: how they join, agree and leave. With one process every function is free."""
+"""Processes on many hosts that work as one: they join, share data and errors, and leave.
+
+With one process these functions do nothing.
+"""
 
 import importlib.util
 import os
