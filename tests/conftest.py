@@ -44,7 +44,8 @@ CHECKED = ["genjax.rng", "genjax.losses", "genjax.nn", "genjax.metrics", "genjax
 install_import_hook(CHECKED, "beartype.beartype")
 
 
-# The modules that take longest come first: no worker is left with a long one when the others have finished.
+# The modules that take longest come first, in the order of which pytest-xdist gives them out: no worker is left with a
+# long one when the others have finished.
 LONGEST = (
     "test_resume",
     "test_sweep_resume",
@@ -53,6 +54,10 @@ LONGEST = (
     "test_sweep_loop",
     "test_training_trials",
     "test_evaluation",
+    "test_documents",
+    "test_bits",
+    "test_feed",
+    "test_contract",
 )
 
 
