@@ -212,6 +212,7 @@ def test_distances_are_pure_functions_of_rows():
     rows = [neighbours.neighbourhoods(x[i : i + 1], narrow[i : i + 1], y, wide) for i in range(6)]
     np.testing.assert_allclose(whole.inside, jnp.concatenate([row.inside for row in rows]))
     np.testing.assert_array_equal(whole.covered, jnp.stack([row.covered for row in rows]).any(axis=0))
-    np.testing.assert_allclose(whole.least, jnp.stack([row.least for row in rows]).min(axis=0), rtol=1e-4)
+    nearest = jnp.stack([row.nearest_squared for row in rows]).min(axis=0)
+    np.testing.assert_allclose(whole.nearest_squared, nearest, rtol=1e-4)
     assert 0 < whole.covered.sum() < 9
     assert 0 < whole.inside.sum() < 54

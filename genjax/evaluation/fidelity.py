@@ -129,14 +129,13 @@ def prdc(x: np.ndarray, y: np.ndarray, k: int, protocol: dict[str, Any]) -> list
     x, y = x - centre, y - centre
     radii, neighbourhoods = over_rows(_radii(k), BLOCK), over_rows(_neighbourhoods, BLOCK)
     reach_x, reach_y = radii(x, x), radii(y, y)
-    counts = neighbourhoods(
-        (y, reach_y), (x, reach_x)
-    )  # of the examples one row for each block of samples, [blocks, n]
+    # `covered` and `nearest_squared` have one row for each block of samples: [blocks, n]
+    counts = neighbourhoods((y, reach_y), (x, reach_x))
     per_row = {
         "precision": counts.inside > 0,
         "recall": counts.covered.any(axis=0),
         "density": counts.inside / k,
-        "coverage": counts.least.min(axis=0) < reach_x,
+        "coverage": counts.nearest_squared.min(axis=0) < reach_x,
     }
     return [averaged(name, values, "", {**protocol, "neighbours": k}) for name, values in per_row.items()]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh, PartitionSpec
+from jax.sharding import Mesh, PartitionSpec
 
 from genjax.system.compiler import compiled
-from genjax.training import sharding as meshes
+from genjax.training import sharding
 
 ROWS = "rows"
 Rows = Callable[[Any, Any], Any]
@@ -18,25 +18,25 @@ Rows = Callable[[Any, Any], Any]
 def over_rows(
     function: Callable[[Any, Any], Any], block: int, tick: Callable[[int], None] = lambda count: None
 ) -> Rows:
-    """Returns `(rows, whole) -> results` for any number of rows, in the memory of one block; results are on the host.
+    """Returns `(rows, shared) -> results` for any number of rows, in the memory of one block; results are on the host.
 
     Args:
-      function: `(rows: tree of [b, ...], whole) -> tree of [b, ...]`, pure. Its result for a row may depend on no other
-        row, because the devices decide which rows are in one block. It may return one row for a whole block,
+      function: `(rows: tree of [b, ...], shared) -> tree of [b, ...]`, pure. Its result for a row may depend on no
+        other row, because the devices decide which rows are in one block. It may return one row for a whole block,
         `[1, ...]`, if the result stays the same when the last row is repeated: the last block is filled so.
       block: rows at a time on each device.
       tick: is called with the number of rows that were finished since its last call.
     """
     devices, grid, program = jax.devices(), *_make_program(function)
 
-    def apply(rows: Any, whole: Any) -> Any:
+    def apply(rows: Any, shared: Any) -> Any:
         n = len(jax.tree.leaves(rows)[0])
         step = len(devices) * min(block, -(-n // len(devices)))
-        whole_on_devices, running, results = meshes.replicate(grid, whole), [], []
+        shared_on_devices, running, results = sharding.replicate(grid, shared), [], []
         for start in range(0, n, step):
             index = np.minimum(np.arange(start, start + step), n - 1)  # the last block is filled with the last row
             part = jax.tree.map(lambda leaf, index=index: leaf[index], rows)
-            running.append(program(part, whole_on_devices))
+            running.append(program(part, shared_on_devices))
             if len(running) > 1:  # a block is fetched while the next is computed
                 results.append(_fetch(running.pop(0)))
                 tick(step)
@@ -54,6 +54,6 @@ def _fetch(results: Any) -> Any:
 @functools.lru_cache(maxsize=8)
 def _make_program(function: Callable[[Any, Any], Any]) -> tuple[Mesh, Callable[[Any, Any], Any]]:
     """The program for all devices; the same function is compiled once."""
-    grid = Mesh(jax.devices(), (ROWS,), axis_types=(AxisType.Auto,))
-    share, whole = PartitionSpec(ROWS), PartitionSpec()
-    return grid, compiled(jax.shard_map(function, mesh=grid, in_specs=(share, whole), out_specs=share, check_vma=False))
+    mesh, divided, shared = sharding.device_mesh(jax.devices(), ROWS), PartitionSpec(ROWS), PartitionSpec()
+    mapped = jax.shard_map(function, mesh=mesh, in_specs=(divided, shared), out_specs=divided, check_vma=False)
+    return mesh, compiled(mapped)

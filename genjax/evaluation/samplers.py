@@ -55,14 +55,14 @@ def samples(subject: LoadedRun, options: Options, n: int, use: str) -> np.ndarra
     """
     if options.sampler == "reconstruction":
         return _reconstructions(subject, options, n)
-    draw, whole = _draw(subject, options)
+    draw, shared = _draw(subject, options)
     keys = np.arange(-(-n // AT_ONCE))
     root = key_of(options, f"samples for {use}")
 
-    def draw_block(numbers: Array, whole: Any) -> Array:
-        return jax.vmap(lambda key: draw(whole, key))(row_keys(root, numbers))  # [b, AT_ONCE, *shape]
+    def draw_block(numbers: Array, shared: Any) -> Array:
+        return jax.vmap(lambda key: draw(shared, key))(row_keys(root, numbers))  # [b, AT_ONCE, *shape]
 
-    values = over_rows(draw_block, BLOCK)(keys, whole)
+    values = over_rows(draw_block, BLOCK)(keys, shared)
     values = values.reshape(-1, *subject.spec.shape)[:n]
     return _clip_images(subject, values)
 
@@ -74,7 +74,7 @@ def _clip_images(subject: LoadedRun, values: np.ndarray) -> np.ndarray:
 
 
 def _draw(subject: LoadedRun, options: Options) -> tuple[Callable[[Any, Key], Array], Any]:
-    """A pure `(whole, key) -> [AT_ONCE, *shape]`, and what it needs whole."""
+    """A pure `(shared, key) -> [AT_ONCE, *shape]`, and the shared arrays, of which every device has all."""
     model = subject.model
     if options.sampler == "prior":
         if model.sample is None:
@@ -85,7 +85,7 @@ def _draw(subject: LoadedRun, options: Options) -> tuple[Callable[[Any, Key], Ar
     if decode is None:
         raise InputError(f"the sampler {options.sampler!r} draws codes, and the model has no decoder of codes")
     mixture = fit_or_read(subject, options)
-    return lambda whole, key: decode(whole[0], draw_codes(whole[1], key, AT_ONCE)), (subject.params, mixture)
+    return lambda shared, key: decode(shared[0], draw_codes(shared[1], key, AT_ONCE)), (subject.params, mixture)
 
 
 def draw_codes(mixture: Mixture, rng: Key, n: int) -> Array:

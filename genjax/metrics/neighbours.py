@@ -20,12 +20,12 @@ class Neighbourhoods(NamedTuple):
     Attributes:
       inside: for each row, the number of columns in whose ball it lies.
       covered: for each column, whether it lies in the ball of a row.
-      least: for each column, the squared distance to the nearest row.
+      nearest_squared: for each column, the squared distance to the nearest row.
     """
 
     inside: Float[Array, " rows"]
     covered: Bool[Array, "1 columns"]
-    least: Float[Array, "1 columns"]
+    nearest_squared: Float[Array, "1 columns"]
 
 
 def squared_distances(rows: Rows, columns: Columns) -> Float[Array, "rows columns"]:
@@ -74,7 +74,7 @@ def neighbourhoods(
 
     Example:
       >>> result = neighbourhoods(jnp.zeros((1, 1)), jnp.full(1, 4.0), jnp.array([[1.0], [5.0]]), jnp.full(2, 9.0))
-      >>> print(result.inside, result.covered, result.least)
+      >>> print(result.inside, result.covered, result.nearest_squared)
       [1.] [[ True False]] [[ 1. 25.]]
     """
     squared = squared_distances(rows, columns)  # [n, m]

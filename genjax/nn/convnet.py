@@ -109,9 +109,9 @@ class Decoder(nn.Module):
     @nn.compact
     def __call__(self, z: Float[Array, "batch latent"]) -> Float[Array, "batch side side ..."]:
         norm_activation, up = _norm_activation(self.activation, self.norm, self.dtype), UPSAMPLINGS[self.upsampling]
-        *larger, least = sizes(self.shape[0])  # for example [28, 14], 7
+        *larger, smallest = sizes(self.shape[0])  # for example [28, 14], 7
         width = self.channels * 2 ** (len(larger) - 1)
-        x = nn.Dense(least * least * width, dtype=self.dtype)(z).reshape(-1, least, least, width)
+        x = nn.Dense(smallest * smallest * width, dtype=self.dtype)(z).reshape(-1, smallest, smallest, width)
         for level, size in reversed(list(enumerate(larger))):
             x = norm_activation(x)
             for _ in range(self.blocks):

@@ -88,8 +88,8 @@ def view(values: np.ndarray) -> View:
     values = values[np.isfinite(values)]
     low, high = limits(values)
     if log := bool(len(values) and values.min() > 0 and high > 10**1.5 * low):
-        least, greatest = limits(np.log10(values), slack=1.5)
-        inside = values[(np.log10(values) >= least) & (np.log10(values) <= greatest)]
+        lowest, highest = limits(np.log10(values), slack=1.5)
+        inside = values[(np.log10(values) >= lowest) & (np.log10(values) <= highest)]
         low, high = float(inside.min()), float(inside.max())
     if low == high:
         low, high = low - (abs(low) or 1) / 20, high + (abs(high) or 1) / 20
@@ -140,17 +140,17 @@ def spans_decades(numbers: np.ndarray) -> bool:
     return bool(positive[0] > 0 and positive[-1] >= 30 * positive[0] and small)
 
 
-def round_numbers(least: float, greatest: float, log: bool) -> np.ndarray:
+def round_numbers(lowest: float, highest: float, log: bool) -> np.ndarray:
     """The powers of ten between two positive numbers, or a few round numbers between any two."""
     from matplotlib.ticker import MaxNLocator
 
     if log:
-        steps = (1,) if greatest > 300 * least else (1, 2, 5)
-        decades = range(math.floor(math.log10(least)), math.ceil(math.log10(greatest)) + 1)
+        steps = (1,) if highest > 300 * lowest else (1, 2, 5)
+        decades = range(math.floor(math.log10(lowest)), math.ceil(math.log10(highest)) + 1)
         marks = np.array([float(f"{s}e{d}") for d in decades for s in steps])
     else:
-        marks = np.asarray(MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(least, greatest))
-    return marks[(marks >= least) & (marks <= greatest)]
+        marks = np.asarray(MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(lowest, highest))
+    return marks[(marks >= lowest) & (marks <= highest)]
 
 
 def thinned(places: np.ndarray, gap: float) -> list[int]:

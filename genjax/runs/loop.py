@@ -133,8 +133,10 @@ def _train_chunks(
 
 
 def _describe_divergence(diverged_at: int, latest_step: int | None) -> str:
-    kept = "before the first checkpoint" if latest_step is None else f"the checkpoint of step {latest_step:,} is kept"
-    return f"step {diverged_at:,}: gradients are not finite; stopped ({kept})"
+    remains = (
+        "before the first checkpoint" if latest_step is None else f"the checkpoint of step {latest_step:,} is kept"
+    )
+    return f"step {diverged_at:,}: gradients are not finite; stopped ({remains})"
 
 
 def _evaluate_chunk(programs: RunPrograms, state: TrainState, chunk: Chunk, log: Log) -> dict[str, float]:

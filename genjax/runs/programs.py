@@ -127,13 +127,13 @@ def select_devices(by_process: list[list[Any]], count_wanted: int, batch: int) -
     Raises:
       InputError: the devices cannot be selected so.
     """
-    count, least = len(by_process), min(map(len, by_process))
+    count, fewest = len(by_process), min(map(len, by_process))
     owners = "this machine has" if count == 1 else f"{count} processes have"
-    if count_wanted > count * least:
-        raise InputError(f"train.devices = {count_wanted}, but {owners} {count * least}")
+    if count_wanted > count * fewest:
+        raise InputError(f"train.devices = {count_wanted}, but {owners} {count * fewest}")
     if count_wanted % count:
         raise InputError(f"train.devices = {count_wanted} cannot be shared out among {count} processes")
     if batch % (count_wanted or count):
         raise InputError(f"train.batch_size = {batch} cannot be split over {count_wanted or count} devices")
-    per_process = count_wanted // count or max(n for n in range(1, least + 1) if batch % (n * count) == 0)
+    per_process = count_wanted // count or max(n for n in range(1, fewest + 1) if batch % (n * count) == 0)
     return [device for devices in by_process for device in devices[:per_process]]

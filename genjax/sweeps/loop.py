@@ -54,9 +54,10 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
         progress.say(f"{workdir} is finished")
         if not best:
             return FINISHED
-    with processes.raise_together():
-        batches.check_fit(config, trials, make_programs)
-    study = fixed_study([]) if finished else make_study(config)
+    else:
+        with processes.raise_together():
+            batches.check_fit(config, trials, make_programs)
+    study = fixed_study([]) if finished else make_study(config, points)
     with claim(workdir, config), collect_stop_signals(progress.say) as signals:
         memory = programs.available_memory(config.memory_bytes)
         context = SweepContext(config, workdir, make_programs, signals, progress, memory)
@@ -136,14 +137,14 @@ def _train_to_rung(
     path, steps = _path(batch, cohort), cohort.config.train.steps
     end = ranking.rungs(context.config, steps)[rung]
     alive = np.flatnonzero(np.isin([trial.point for trial in cohort.trials], surviving))
-    made = context.programs(cohort.config, max(1, len(alive)), batches.execution_mode(context))
-    state = cohorts.load(path, made.like, context.progress.say)
+    compiled = context.programs(cohort.config, max(1, len(alive)), batches.execution_mode(context))
+    state = cohorts.load(path, compiled.like, context.progress.say)
     if state is not None and _is_done(state, alive, end, steps):
         return state._replace(states=None)
-    state = start = cohorts.begin(cohort, made) if state is None else cohorts.keep_trials(made, state, alive)
+    state = start = cohorts.begin(cohort, compiled) if state is None else cohorts.keep_trials(compiled, state, alive)
     move_every = context.config.population.every if context.config.stopping == "population" else 0
     saved_at, seconds_to_save = time.monotonic(), 0.0
-    for state in cohorts.train_chunks(made, cohort, start, end, move_every, _make_move(context, cohort)):
+    for state in cohorts.train_chunks(compiled, cohort, start, end, move_every, _make_move(context, cohort)):
         stop = processes.any_of(bool(context.signals)) and state.step < end
         _show_progress(context, batch, cohort, state, earlier)
         if stop or processes.any_of((time.monotonic() - saved_at) * SAVING_SHARE > seconds_to_save):
@@ -153,7 +154,7 @@ def _train_to_rung(
         if stop:
             context.progress.say(f"stopped by {_sender(context)} after step {state.step:,}; run again to go on")
             return None
-    state = cohorts.evaluate_test(made, cohort, state) if end == steps else state
+    state = cohorts.evaluate_test(compiled, cohort, state) if end == steps else state
     cohorts.save(path, state)
     return state._replace(states=None)
 

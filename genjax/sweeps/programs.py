@@ -233,10 +233,10 @@ def fit_memory(
     """Programs of as many of `count` trials as stay within `limit` bytes a device, at least one on each device."""
     while True:
         programs = make(count)
-        needed, least = bytes_needed(programs), programs.devices
-        if needed <= limit or count <= least:
+        needed, smallest = bytes_needed(programs), programs.devices
+        if needed <= limit or count <= smallest:
             return programs
-        count = max(least, min(count - 1, int(count * limit / needed)))
+        count = max(smallest, min(count - 1, int(count * limit / needed)))
 
 
 def fastest_mode(make: Callable[[int, str], CohortPrograms], group: list[Trial], limit: int) -> tuple[str, str]:

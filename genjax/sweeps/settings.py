@@ -218,15 +218,15 @@ def _check_combination(sweep: ConfigDict) -> None:
 
 
 def _check_numbers(sweep: ConfigDict, values: Mapping[str, Any]) -> None:
-    for name, least in {
+    for name, minimum in {
         "draw_seed": 0,
         "memory_bytes": 0,
         "halving.first": 1,
         "halving.eta": 2,
         "optuna.batch": 1,
     }.items():
-        if values[name] < least:
-            raise InputError(f"{name} = {values[name]} must be at least {least}")
+        if values[name] < minimum:
+            raise InputError(f"{name} = {values[name]} must be at least {minimum}")
     if sweep.strategy in DRAWN and sweep.points < 1:
         raise InputError(f"strategy {sweep.strategy!r} needs points: how many to draw")
     if sweep.strategy == "optuna" and not (sweep.optuna.storage and sweep.optuna.study):

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from genjax.sweeps import plan
 from genjax.sweeps.axes import Axis
 from genjax.sweeps.plan import Point
 from genjax.system import processes
@@ -39,14 +38,18 @@ def fixed_study(points: list[Point]) -> Study:
     return Study(lambda number: ([] if number else points, []), lambda number, value, stopped_at: None)
 
 
-def make_study(sweep: ConfigDict) -> Study:
+def make_study(sweep: ConfigDict, points: list[Point]) -> Study:
     """Returns the study of a sweep's strategy; on many hosts the first process asks and tells for all.
+
+    Args:
+      sweep: its configuration.
+      points: what is tried where the strategy is not Optuna's.
 
     Raises:
       InputError: Optuna is not installed, or the storage or the study cannot be used.
     """
     if sweep.strategy != "optuna":
-        return fixed_study(plan.make_points(sweep))
+        return fixed_study(points)
     study = None
     with processes.raise_together():
         if processes.is_primary():

@@ -44,28 +44,30 @@ def bar(stream: TextIO) -> Progress:
     """One bar that redraws itself; it appears when there is something to show."""
     from tqdm import tqdm
 
-    drawn: list[tqdm] = []
+    current: tqdm | None = None
 
     def show(done: int, total: int, text: str) -> None:
-        if not drawn:
-            drawn.append(_draw(stream, done, total))
-        drawn[0].total = total
-        drawn[0].n = max(done, drawn[0].n)
-        drawn[0].set_description_str(text)
+        nonlocal current
+        if current is None:
+            current = _make_bar(stream, done, total, text)
+            return
+        current.total, current.n = total, max(done, current.n)
+        current.set_description_str(text)
 
     def say(message: str) -> None:
         tqdm.write(message, file=stream)
 
-    return Progress(show, say, lambda: drawn[0].close() if drawn else None)
+    return Progress(show, say, lambda: None if current is None else current.close())
 
 
-def _draw(stream: TextIO, done: int, total: int):
+def _make_bar(stream: TextIO, done: int, total: int, text: str):
     """A bar whose pace counts from here: what was done before the first call includes compilation."""
     from tqdm import tqdm
 
     return tqdm(
         initial=done,
         total=total,
+        desc=text,
         file=stream,
         unit=" steps",
         dynamic_ncols=True,
@@ -82,13 +84,13 @@ def lines(stream: TextIO, seconds_between_lines: float = 0.0, pace: bool = True)
 
     def show(done: int, total: int, text: str) -> None:
         nonlocal first, latest
-        now = time.monotonic()
-        first = first or (now, done)
-        if now - latest < seconds_between_lines and done < total:
+        seconds = time.monotonic()
+        first = first or (seconds, done)
+        if seconds - latest < seconds_between_lines and done < total:
             return
-        latest, parts = now, [f"{done:,}/{total:,} steps", text]
-        if done > first[1] and now > first[0]:
-            per_second = (done - first[1]) / (now - first[0])
+        latest, parts = seconds, [f"{done:,}/{total:,} steps", text]
+        if done > first[1] and seconds > first[0]:
+            per_second = (done - first[1]) / (seconds - first[0])
             parts += [f"{short(per_second)} steps/s"] if pace else []
             parts.append(f"{tqdm.format_interval((total - done) / per_second)} left")
         say("  ".join(part for part in parts if part))

@@ -16,9 +16,14 @@ def by_process(devices: Sequence[Any]) -> list[list[Any]]:
     return [[device for device in devices if device.process_index == owner] for owner in owners]
 
 
+def device_mesh(devices: Sequence[Any], axis: str) -> Mesh:
+    """A mesh of one axis over the devices, along which the compiler divides the work."""
+    return Mesh(devices, (axis,), axis_types=(AxisType.Auto,))
+
+
 def batch_mesh(devices: Sequence[Any]) -> Mesh:
-    """A mesh of one axis, `batch`, over the devices."""
-    return Mesh(devices, ("batch",), axis_types=(AxisType.Auto,))
+    """A mesh along which the examples of a batch are divided."""
+    return device_mesh(devices, "batch")
 
 
 def shard_batches(mesh: Mesh) -> Callable[[Batch], Batch]:

@@ -11,9 +11,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from genjax.training.scan import Train, advance
+from genjax.training.sharding import device_mesh
 from genjax.types import Array, Batch, Hparams, Key, TrainState
 
 TRIALS = "trials"
@@ -62,7 +63,7 @@ def sharded(mesh: Mesh, over: Over) -> Over:
 
 def trial_mesh(devices: Any) -> Mesh:
     """A mesh of one axis, the trials', over the devices."""
-    return Mesh(devices, (TRIALS,), axis_types=(AxisType.Auto,))
+    return device_mesh(devices, TRIALS)
 
 
 def placed(mesh: Mesh, tree: Any) -> Any:
