@@ -1,6 +1,6 @@
 """Processes on many hosts that work as one: they join, share data and errors, and leave.
 
-With one process these functions do nothing.
+With one process nothing is exchanged, and nobody is waited for.
 """
 
 import importlib.util

@@ -47,7 +47,7 @@ def duel(name: str, contestants: tuple[str, ...], rounds: int, say: Callable[[st
 
 
 def ratio(first: Times, second: Times) -> list[float]:
-    """How many times our step theirs takes, round by round: what changes between rounds cancels."""
+    """The second one's time over the first one's, round by round: what changes between rounds cancels."""
     return [b / a for a, b in zip(first.seconds, second.seconds, strict=True)]
 
 

@@ -137,8 +137,8 @@ def draw_batches(x: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
 def load_batches(x: torch.Tensor, batch: int) -> Iterator[torch.Tensor]:
     loader = DataLoader(TensorDataset(x), batch, shuffle=True, drop_last=True)
     while True:
-        for (batch,) in loader:
-            yield batch
+        for (examples,) in loader:
+            yield examples
 
 
 def run(config, batches: Iterator[torch.Tensor], competing: list[Player], fused: bool = False) -> Steps:
