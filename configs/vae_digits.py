@@ -13,6 +13,7 @@ from genjax.config import default
 def get_config() -> ConfigDict:
     config = default("vae")
     config.data.source = "digits"
+    config.model.likelihood = "bernoulli"
     config.model.hidden = (256, 256)
     config.model.latent = 8
     config.train.steps = 5000

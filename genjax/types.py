@@ -44,6 +44,7 @@ class DataSpec(NamedTuple):
       variance: the training split's, averaged over the dimensions.
       binary: whether every stored value is 0 or 1.
       classes: how many classes the labels have; 0 where there are no labels, or several for each example.
+      examples: how many the training split has; 0 where that is not known.
       dynamic_binarisation: whether a batch's pixels are drawn anew, as Bernoulli variables, each time they are seen.
       modes: the mixture that points were drawn from, where it is known; evaluation alone uses it.
       sample_metrics: names in `metrics.samples.SAMPLE_METRICS` that suit these data, measured at every evaluation.
@@ -63,6 +64,7 @@ class DataSpec(NamedTuple):
     binary: bool = False
     classes: int = 0
     sample_metrics: tuple[str, ...] = ()
+    examples: int = 0
 
 
 class Batch(NamedTuple):
@@ -153,12 +155,31 @@ class Likelihood(NamedTuple):
     density: bool
 
 
+class Watch(NamedTuple):
+    """A state of training that a person should hear of, once.
+
+    Attributes:
+      name: such as `collapsed posterior`; a table of a sweep shows it.
+      holds: `({metric: value}) -> bool` of the validation metrics of one evaluation, by their names in
+        `Model.evaluate`.
+      advice: a sentence with the cause and the remedy.
+
+    Example:
+      >>> watch = Watch("collapsed posterior", lambda metrics: metrics["kl"] < 0.05, "Lower hparams.beta.")
+      >>> watch.holds({"kl": 0.0001})
+      True
+    """
+
+    name: str
+    holds: Callable[[Mapping[str, float]], bool]
+    advice: str
+
+
 class Model(NamedTuple):
     """A family bound to its data and hyperparameters, made by `Family.make(settings, spec, hparams)`.
 
     Everything after `monitor` is optional: None says that the family has no such thing. Whoever measures or draws a
-      model asks
-    for the functions that it needs, never for the name of a family.
+    model asks for the functions that it needs, never for the name of a family.
 
     Attributes:
       init: `(rng, batch) -> params`.
@@ -178,6 +199,12 @@ class Model(NamedTuple):
       rates: `(params, batch, rng) -> [b, groups]`, the KL of each group of latent variables, in nats; their sum is the
         rate.
       likelihood: what the decoder's log p(x|z) is.
+      sample_class: `(params, rng, label) -> [n, *shape]`, draws of the classes `label: [n]` from a conditional model.
+      simulate: `(params, rng, n) -> (Batch, z)`, n exact draws of x and of all latent variables `z: [n, d]` together;
+        x is drawn, and is not the mean of p(x|z).
+      log_densities: `(params, batch, z) -> (log p(z), log p(x|z))`, each `[b]` in nats, at `z: [b, d]` as `simulate`
+        draws it. It is differentiable by z.
+      watches: what a person should hear of while the model trains.
       averaged: the parts of params whose exponential moving average evaluation and sampling use.
       sample_metrics: names in `metrics.samples.SAMPLE_METRICS`, measured at every evaluation beside those of the data.
 
@@ -210,6 +237,10 @@ class Model(NamedTuple):
     log_weights: Callable[[Params, Batch, Key, int], Array] | None = None
     rates: Callable[[Params, Batch, Key], Array] | None = None
     likelihood: Likelihood | None = None
+    sample_class: Callable[[Params, Key, Array], Array] | None = None
+    simulate: Callable[[Params, Key, int], tuple[Batch, Array]] | None = None
+    log_densities: Callable[[Params, Batch, Array], tuple[Array, Array]] | None = None
+    watches: tuple[Watch, ...] = ()
     averaged: tuple[str, ...] = ()
     sample_metrics: tuple[str, ...] = ()
 
@@ -221,11 +252,14 @@ class Family(NamedTuple):
       settings: the static settings and their defaults.
       choices: `{setting: names it may take}`, for the settings that are a choice by name.
       hparams: the traced hyperparameters and their defaults.
-      objectives: the names of the objectives, in the order of update.
+      objectives: the names of all objectives, in the order of update; each has its group of settings in `optim`.
       active_hparams: `(settings) -> names of the hyperparameters that act` under these settings.
       make: `(settings, spec, hparams) -> Model`; raises InputError where the settings do not fit the data. Its hparams
         hold two more scalars: `step`, the number of steps done, and `progress`, their share of the run, in [0, 1).
       unused_settings: `(settings) -> names of the settings that nothing reads` under these; they cannot be changed.
+      active_objectives: `(settings) -> names of the objectives that a model has` under these settings; all if None.
+      resolve: `(settings, spec) -> settings`, in which a value that says `auto` is replaced by what suits the data.
+        Everything but `choices`, `least` and this function sees resolved settings.
       labelled: `(settings) -> whether the losses read labels` under these; a source without labels is then refused.
       least: `{setting: the least number it may be}`, for settings that are numbers or tuples of them; 1 for the others.
       signed: the hyperparameters that may be negative.
@@ -245,6 +279,8 @@ class Family(NamedTuple):
     active_hparams: Callable[[Settings], set[str]]
     make: Callable[[Settings, DataSpec, Hparams], Model]
     unused_settings: Callable[[Settings], set[str]] = lambda settings: set()
+    active_objectives: Callable[[Settings], Collection[str]] | None = None
+    resolve: Callable[[Settings, DataSpec], Settings] = lambda settings, spec: settings
     labelled: Callable[[Settings], bool] = lambda settings: False
     least: Mapping[str, float] = {}
     signed: Collection[str] = ()

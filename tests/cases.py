@@ -10,18 +10,48 @@ import pytest
 from ml_collections import ConfigDict
 
 from genjax import config as configs
+from genjax.models import FAMILIES
 from genjax.training.scan import Train, make_train
 from genjax.types import Batch, DataSpec, Family
 
-SHAPE, N, BATCH = (8, 8, 1), 24, 8
+SHAPE, N, BATCH, CLASSES = (8, 8, 1), 24, 8, 3
 
 SMALL = {
     "autoencoder": {"model.hidden": (6,), "model.latent": 3},
-    "vae": {"model.hidden": (6,), "model.latent": 3},
+    "vae": {"model.hidden": (6,), "model.latent": 3, "model.likelihood": "bernoulli"},
     "gan": {"model.generator_hidden": (6,), "model.discriminator_hidden": (6,), "model.latent": 3},
 }
 DCGAN = {"model.network": "dcgan", "model.channels": 4, "model.latent": 3}
 RESNET = {"model.network": "resnet", "model.channels": 4, "model.latent": 3, "model.norm": "group"}
+
+# Each factor of a VAE, with what it needs of the others.
+SAMPLES, COMPONENTS, LABEL = {"model.samples": 3}, {"model.components": 3}, {"model.condition": "label"}
+VAE_FACTORS = (
+    ({"bound": "iwae"}, SAMPLES),
+    ({"bound": "dreg"}, SAMPLES),
+    ({"bound": "stl"}, {}),
+    ({"bound": "miwae"}, {**SAMPLES, "model.groups": 2}),
+    ({"bound": "piwae"}, {**SAMPLES, "model.groups": 2}),
+    ({"bound": "ciwae"}, SAMPLES),
+    ({"bound": "renyi"}, SAMPLES),
+    ({"prior": "mixture"}, COMPONENTS),
+    ({"prior": "vamp"}, COMPONENTS),
+    ({"prior": "class"}, LABEL),
+    ({"likelihood": "continuous_bernoulli"}, {}),
+    ({"likelihood": "logistic"}, {}),
+    ({"likelihood": "logistic_mixture"}, {"model.logistics": 2}),
+    ({"likelihood": "categorical"}, {}),
+    ({"posterior": "gumbel"}, {"model.categories": 4}),
+    ({"regulariser": "capacity"}, {}),
+    ({"regulariser": "free_bits"}, {"hparams.free_bits": 0.01}),
+    ({"regulariser": "tc"}, {}),
+    ({"regulariser": "tc", "tc_estimator": "stratified"}, {}),
+    ({"regulariser": "factor"}, {"model.discriminator_hidden": (5,)}),
+    ({"regulariser": "dip"}, {}),
+    ({"regulariser": "mmd"}, {}),
+    ({"condition": "label"}, {}),
+    ({"bound": "iwae", "prior": "mixture"}, {**SAMPLES, **COMPONENTS, "model.layers": 2, **LABEL}),
+)
 
 CASES = {
     "autoencoder": ("autoencoder", {}),
@@ -32,7 +62,18 @@ CASES = {
     ),
     "autoencoder_resnet": ("autoencoder", {**RESNET, "model.upsampling": "subpixel"}),
     "vae": ("vae", {}),
-    "vae_binarised": ("vae", {"data.dynamic_binarisation": True, "optim.elbo.schedule": "burda"}),
+    "vae_auto": ("vae", {"model.likelihood": "auto"}),
+    "vae_binarised": (
+        "vae",
+        {"data.dynamic_binarisation": True, "model.likelihood": "auto", "optim.elbo.schedule": "burda"},
+    ),
+    **{
+        f"vae_{'_'.join(changes.values())}": (
+            "vae",
+            {f"model.{name}": value for name, value in changes.items()} | sizes,
+        )
+        for changes, sizes in VAE_FACTORS
+    },
     "vae_pixel": ("vae", {"model.likelihood": "gaussian_pixel", "optim.elbo.clip": True}),
     "vae_shared": ("vae", {"model.likelihood": "gaussian_shared", "optim.elbo.schedule": "exponential"}),
     "vae_fixed": (
@@ -74,8 +115,8 @@ class Case(NamedTuple):
 
 def spec_of(config: ConfigDict) -> DataSpec:
     """Of `images()`."""
-    mean = images().mean(axis=0) / 255
-    return DataSpec(SHAPE, True, 1 / 255, mean.astype(np.float32), 0.1, config.data.dynamic_binarisation)
+    mean, binarised = (images().mean(axis=0) / 255).astype(np.float32), config.data.dynamic_binarisation
+    return DataSpec(SHAPE, True, 1 / 255, mean, 0.1, dynamic_binarisation=binarised, classes=CLASSES, examples=N)
 
 
 @cache
@@ -84,9 +125,10 @@ def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (N, *SHAPE)).astype(np.uint8)
 
 
-def stored() -> Batch:
-    """`images()` as data on the device."""
-    return Batch(jnp.asarray(images()))
+def stored(config: ConfigDict | None = None) -> Batch:
+    """`images()` as data on the device, with labels where a configuration's losses read them."""
+    labelled = config is not None and FAMILIES[config.model.family].labelled(config.model)
+    return Batch(jnp.asarray(images()), jnp.arange(N, dtype=jnp.int32) % CLASSES if labelled else None)
 
 
 def small_config(family: str, changes: dict) -> ConfigDict:
@@ -106,7 +148,7 @@ def build(config: ConfigDict, family: Family | None = None) -> Case:
 
     def chunk(state, hparams, rng, length):
         indices = functions.indices(hparams, rng, state.step, length, N)
-        return functions.chunk(state, stored(), indices, hparams, rng)
+        return functions.chunk(state, stored(config), indices, hparams, rng)
 
     return Case(config, functions, hparams, jax.jit(functions.init), jax.jit(chunk, static_argnames="length"))
 

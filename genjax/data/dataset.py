@@ -62,6 +62,7 @@ def describe(dataset: Dataset, dynamic_binarisation: bool = False) -> DataSpec:
         binary=x.dtype == np.uint8 and dataset.scale == 1,
         classes=class_count(dataset),
         sample_metrics=() if dataset.modes is None else ("modes",),
+        examples=len(x),
     )
 
 

@@ -1,0 +1,265 @@
+"""The settings of a VAE, which of them act together, and the model that they make."""
+
+import math
+from collections.abc import Iterator
+from functools import partial
+
+from genjax.losses.bounds import BOUNDS
+from genjax.losses.discrepancies import KERNELS
+from genjax.models.vae import model
+from genjax.models.vae.model import Vae
+from genjax.models.vae.outputs import OUTPUTS, log_var_floor, make_output, resolve
+from genjax.models.vae.posteriors import POSTERIORS
+from genjax.models.vae.priors import PRIORS, make_prior
+from genjax.models.vae.regularisers import REGULARISERS, TC_ESTIMATORS
+from genjax.nn import networks
+from genjax.nn.networks import start_at
+from genjax.types import DataSpec, Family, Hparams, InputError, Model, Objective, Settings, Watch
+
+OBJECTIVE, DISCRIMINATOR = "elbo", "discriminator"
+COLLAPSED = 0.05  # nats of all latent variables together, below which a code says nothing of its example
+
+
+def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
+    """Binds the VAE to its data and hyperparameters.
+
+    Args:
+      settings: of the family; `docs/models.md` has what each does.
+      spec: of the data.
+      hparams: of the family.
+
+    Raises:
+      InputError: settings that have no meaning together or that do not fit the data.
+    """
+    settings = resolve(settings, spec)
+    check(settings, spec)
+    vae = build(settings, spec, hparams)
+    continuous = settings["posterior"] == "gaussian"
+    unconditional = not vae.conditional
+    noise = ("noise",) if vae.output.shared else ()
+    trains = ("encoder", "decoder", *noise, *vae.prior.parts)
+    objectives = {OBJECTIVE: Objective(trains, partial(model.loss, vae))}
+    if vae.regulariser.adversarial:
+        objectives[DISCRIMINATOR] = Objective((DISCRIMINATOR,), partial(model.discriminate, vae), batches=2)
+    return Model(
+        init=partial(model.init, vae),
+        objectives=objectives,
+        evaluate=partial(model.evaluate, vae),
+        monitor="loss",
+        sample=partial(model.sample, vae),
+        encode=partial(model.encode, vae),
+        decode=partial(model.decode, vae) if unconditional else None,
+        latent=vae.posterior.latent,
+        reconstruct=lambda params, batch, rng: model.decode(vae, params, model.encode(vae, params, batch), batch.label),
+        prior=partial(model.prior, vae),
+        infer=partial(model.infer, vae),
+        log_weights=partial(model.log_weights, vae),
+        rates=partial(model.rates, vae),
+        likelihood=vae.output.likelihood,
+        sample_class=None
+        if unconditional
+        else lambda params, rng, label: model.sample_class(vae, params, rng, label, len(label)),
+        simulate=partial(model.simulate, vae) if continuous else None,
+        log_densities=partial(model.log_densities, vae) if continuous else None,
+        watches=_watches(vae),
+        sample_metrics=("sliced_wasserstein",),
+    )
+
+
+def build(settings: Settings, spec: DataSpec, hparams: Hparams) -> Vae:
+    """Makes the networks and the three distributions of checked settings."""
+    conditional = settings["condition"] == "label"
+    posterior = POSTERIORS[settings["posterior"]](settings, hparams)
+    output = make_output(settings, spec, hparams)
+    encoder = networks.encoder(settings, settings["hidden"], _encoder_shape(settings, spec), posterior.features)
+    decoder = networks.decoder(settings, settings["hidden"][::-1], output.start.shape, start_at(output.start))
+    bound, regulariser = BOUNDS[settings["bound"]], REGULARISERS[settings["regulariser"]]
+    return Vae(
+        encoder=encoder,
+        decoder=decoder,
+        discriminator=networks.encoder(
+            {**settings, "network": "mlp"}, settings["discriminator_hidden"], (posterior.latent,), 1
+        ),
+        posterior=posterior,
+        prior=make_prior(settings, spec, encoder),
+        output=output,
+        bound=bound,
+        regulariser=regulariser,
+        draws=(settings["groups"] if bound.grouped else 1, settings["samples"]),
+        beta=1.0 if regulariser.of_rate else hparams["beta"],
+        conditional=conditional,
+        settings=settings,
+        spec=spec,
+        hparams=hparams,
+    )
+
+
+def check(settings: Settings, spec: DataSpec) -> None:
+    """Refuses settings that have no meaning together, and those that do not fit the data.
+
+    Raises:
+      InputError: why, in one line.
+    """
+    for problem in (*_contradictions(settings), *_misfits(settings, spec)):
+        raise InputError(problem)
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """Names what has no meaning together."""
+    bound, prior, regulariser, layers = (settings[name] for name in ("bound", "prior", "regulariser", "layers"))
+    factor, conditional = REGULARISERS[regulariser], settings["condition"] == "label"
+    if layers > 2:
+        yield f"model.layers = {layers}: there are models of one and of two stochastic layers"
+    if settings["posterior"] == "gumbel":
+        if layers > 1:
+            yield "model.posterior 'gumbel' has one layer: set model.layers to 1"
+        if bound != "elbo":
+            yield f"model.bound {bound!r} needs a density, and relaxed codes of 'gumbel' have none: use 'elbo'"
+        if factor.moments:
+            yield f"model.regulariser {regulariser!r} needs the posterior 'gaussian'"
+    if bound == "dreg" and layers > 1:
+        yield "model.bound 'dreg' is unbiased for one layer only: use 'iwae' or 'stl'"
+    if prior == "vamp" and layers > 1:
+        yield "model.prior 'vamp' needs the encoder of the only layer: set model.layers to 1"
+    if prior == "vamp" and conditional:
+        yield "model.prior 'vamp' has pseudo-inputs without a class: use the prior 'class'"
+    if prior == "class" and not conditional:
+        yield "model.prior 'class' needs model.condition 'label'"
+    if factor.of_rate and bound != "elbo":
+        yield f"model.regulariser {regulariser!r} changes the rate of the bound 'elbo'; {bound!r} has no such part"
+    if factor.of_dimensions and (prior not in ("normal", "class") or layers > 1):
+        yield f"model.regulariser {regulariser!r} needs the rate of each dimension: set one layer, prior 'normal'"
+    if regulariser == "tc" and prior == "class":
+        yield "model.regulariser 'tc' needs the prior 'normal'"
+
+
+def _misfits(settings: Settings, spec: DataSpec) -> Iterator[str]:
+    """Names what does not fit the data or the sizes."""
+    if settings["condition"] == "label" and not spec.classes:
+        yield "model.condition 'label' needs data with one label for each example"
+    if settings["regulariser"] == "tc" and not spec.examples:
+        yield "model.regulariser 'tc' needs to know how many examples the training split has (DataSpec.examples)"
+    group, latent = settings["free_bits_group"], settings["latent"]
+    if settings["regulariser"] == "free_bits" and latent % group:
+        yield f"model.free_bits_group = {group} does not divide model.latent = {latent}"
+
+
+def _encoder_shape(settings: Settings, spec: DataSpec) -> tuple[int, ...]:
+    """What the encoder sees: the examples, with the class beside or behind them in a conditional model."""
+    classes = spec.classes if settings["condition"] == "label" else 0
+    if settings["network"] == "mlp":
+        return (math.prod(spec.shape) + classes,)
+    return (*spec.shape[:-1], spec.shape[-1] + classes)
+
+
+def _watches(vae: Vae) -> tuple[Watch, ...]:
+    floor = math.exp(log_var_floor(vae.spec) + 0.1)
+    return (
+        Watch(
+            "collapsed posterior",
+            lambda metrics: metrics["kl"] < COLLAPSED,
+            "the codes say nothing of the examples (kl below 0.05 nats): lower hparams.beta or give it a schedule "
+            "(config.schedules.beta = 'linear'), or use another model.likelihood",
+        ),
+        Watch(
+            "variance at its floor",
+            lambda metrics: metrics.get("variance", math.inf) < floor,
+            "the decoder's variance has fallen to the rounding of grey levels: the density grows by it alone; use "
+            "model.likelihood 'gaussian_fixed' or one of grey levels",
+        ),
+    )
+
+
+def _active_hparams(settings: Settings) -> set[str]:
+    regulariser = REGULARISERS[settings["regulariser"]]
+    return {
+        *(() if regulariser.of_rate else ("beta",)),
+        *regulariser.hparams,
+        *BOUNDS[settings["bound"]].hparams,
+        *(("decoder_variance",) if settings["likelihood"] == "gaussian_fixed" else ()),
+        *(("temperature",) if settings["posterior"] == "gumbel" else ()),
+    }
+
+
+def _unused_settings(settings: Settings) -> set[str]:
+    gumbel = settings["posterior"] == "gumbel"
+    read = REGULARISERS[settings["regulariser"]].settings
+    conditions = {
+        "groups": BOUNDS[settings["bound"]].grouped,
+        "prior": not gumbel,
+        "components": settings["prior"] in ("mixture", "vamp") and not gumbel,
+        "categories": gumbel,
+        "logistics": settings["likelihood"] == "logistic_mixture",
+        "upper_hidden": settings["layers"] > 1,
+        "upper_latent": settings["layers"] > 1,
+        **{name: name in read for regulariser in REGULARISERS.values() for name in regulariser.settings},
+    }
+    unused = networks.unused_settings(settings, "hidden")
+    if settings["layers"] > 1 or REGULARISERS[settings["regulariser"]].adversarial:
+        unused -= {"activation"}
+    return unused | {name for name, acts in conditions.items() if not acts}
+
+
+FAMILY = Family(
+    settings={
+        **networks.SETTINGS,
+        "hidden": (512,),
+        "latent": 20,
+        "bound": "elbo",
+        "samples": 1,
+        "groups": 1,
+        "prior": "normal",
+        "components": 10,
+        "posterior": "gaussian",
+        "categories": 10,
+        "likelihood": "auto",
+        "logistics": 5,
+        "regulariser": "none",
+        "tc_estimator": "weighted",
+        "discriminator_hidden": (256, 256),
+        "dip": "ii",
+        "mmd_kernel": "imq",
+        "free_bits_group": 1,
+        "layers": 1,
+        "upper_hidden": (100, 100),
+        "upper_latent": 50,
+        "condition": "none",
+    },
+    choices={
+        **networks.CHOICES,
+        "bound": BOUNDS,
+        "prior": PRIORS,
+        "posterior": POSTERIORS,
+        "likelihood": ("auto", *OUTPUTS),
+        "regulariser": REGULARISERS,
+        "tc_estimator": TC_ESTIMATORS,
+        "dip": ("i", "ii"),
+        "mmd_kernel": KERNELS,
+        "condition": ("none", "label"),
+    },
+    hparams={
+        "beta": 1.0,
+        "decoder_variance": 0.1,
+        "temperature": 1.0,
+        "elbo_share": 0.05,
+        "renyi_alpha": 0.5,
+        "capacity": 25.0,
+        "capacity_weight": 100.0,
+        "free_bits": 0.1,
+        "information_weight": 1.0,
+        "tc_weight": 6.0,
+        "dimension_weight": 1.0,
+        "dip_off_diagonal": 10.0,
+        "dip_diagonal": 10.0,
+        "mmd_weight": 10.0,
+    },
+    objectives=(OBJECTIVE, DISCRIMINATOR),
+    active_objectives=lambda settings: (
+        (OBJECTIVE, DISCRIMINATOR) if REGULARISERS[settings["regulariser"]].adversarial else (OBJECTIVE,)
+    ),
+    active_hparams=_active_hparams,
+    make=make,
+    unused_settings=_unused_settings,
+    resolve=resolve,
+    labelled=lambda settings: settings["condition"] == "label",
+)

@@ -1,0 +1,243 @@
+"""Kinds of prior p(z): what z is drawn from, and its density.
+
+A prior with an upper stochastic layer is p(z) = E_{z2 ~ p(z2)} p(z|z2), a VAE of its own whose data are z. Its density
+has no closed form. log p(z, z2) - log q(z2|z) at a draw of z2 ~ q(z2|z) takes the density's place in every bound, and
+the bounds stay bounds, because the mean of its exponential is p(z).
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from genjax.losses.divergences import mixture_log_prob, normal_kl, normal_log_prob, standard_normal_kl
+from genjax.models.vae.posteriors import Codes, Draws, Output, draw_gaussian, log_shares, moments
+from genjax.nn import networks
+from genjax.nn.networks import forward, initial, logit
+from genjax.types import DataSpec, Key, Params, Settings
+
+Label = Int[Array, "..."] | None
+
+
+class Given(NamedTuple):
+    """What an estimate of log p(z) depends on beside z.
+
+    Attributes:
+      model: the parameters of the generative model.
+      posterior: the parameters of the posterior.
+      label: `[b]`, of a conditional model.
+      rng: of the draws of upper layers.
+      path: whether posterior densities are evaluated at constant parameters (`bounds.Bound.path`).
+    """
+
+    model: Params
+    posterior: Params
+    label: Label
+    rng: Key
+    path: bool = False
+
+
+class Prior(NamedTuple):
+    """A kind of p(z), or of p(z|y) in a conditional model.
+
+    Attributes:
+      parts: the names of its parts of params, of which `upper_encoder` belongs to the posterior.
+      init: `(rng) -> {part: parameters}`.
+      sample: `(params, rng, n, label) -> [n, d]`, draws of all latent variables; the first `latent` are the code z.
+      log_prob: `(params, z, label) -> [...]`, the log-density of all latent variables `z: [..., d]`, in nats.
+      estimate: `(given, z) -> [k, b]`, of codes `z: [k, b, latent]`: their log-density, or its unbiased estimate.
+      kl: `(params, out, label) -> [b, groups]`, KL(q(z|x) || p(z)) in closed form from the encoder's output.
+    """
+
+    parts: tuple[str, ...]
+    init: Callable[[Key], Params]
+    sample: Callable[[Params, Key, int, Label], Codes]
+    log_prob: Callable[[Params, Array, Label], Array]
+    estimate: Callable[[Given, Draws], Float[Array, "draws batch"]]
+    kl: Callable[[Params, Output, Label], Float[Array, "batch groups"]] | None = None
+
+
+def make_prior(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
+    """Makes the prior that the settings ask for; `encoder` is that of the posterior.
+
+    With two layers it is the prior of the upper layer, and the code's is built on top of it.
+    """
+    if settings["posterior"] == "gumbel":
+        return uniform(settings["latent"], settings["categories"])
+    if settings["layers"] == 1:
+        return PRIORS[settings["prior"]](settings, spec, encoder)
+    upper_settings = {**settings, "latent": settings["upper_latent"]}
+    return upper_layer(settings, PRIORS[settings["prior"]](upper_settings, spec, encoder))
+
+
+def standard_normal(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
+    """Makes N(0, I), which has no parameters."""
+    del spec, encoder
+    latent = settings["latent"]
+    return _with_density(
+        parts=(),
+        init=lambda rng: {},
+        sample=lambda params, rng, n, label: jax.random.normal(rng, (n, latent)),
+        log_prob=lambda params, z, label: normal_log_prob(z, jnp.zeros_like(z), jnp.zeros_like(z)),
+        kl=lambda params, out, label: standard_normal_kl(*moments(out)),
+    )
+
+
+def of_class(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
+    """Makes p(z|y) = N(mu_y, diag sigma_y^2) with the parameters of each class learned."""
+    del encoder
+    latent, classes = settings["latent"], spec.classes
+
+    def moments_of(params: Params, label: Label) -> tuple[Array, Array]:
+        return params["prior"]["mean"][label], params["prior"]["log_var"][label]
+
+    def sample(params: Params, rng: Key, n: int, label: Label) -> Codes:
+        mean, log_var = moments_of(params, label)
+        return mean + jnp.exp(0.5 * log_var) * jax.random.normal(rng, (n, latent))
+
+    return _with_density(
+        parts=("prior",),
+        init=lambda rng: {"prior": _components(rng, classes, latent)},
+        sample=sample,
+        log_prob=lambda params, z, label: normal_log_prob(z, *moments_of(params, label)),
+        kl=lambda params, out, label: normal_kl(*moments(out), *moments_of(params, label)),
+    )
+
+
+def mixture(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
+    """Makes a mixture of `components` Gaussians with learned weights, means and variances."""
+    del spec, encoder
+    latent, components = settings["latent"], settings["components"]
+
+    def init(rng: Key) -> Params:
+        return {"prior": {**_components(rng, components, latent), "logits": jnp.zeros(components)}}
+
+    def sample(params: Params, rng: Key, n: int, label: Label) -> Codes:
+        prior, (which, noise) = params["prior"], jax.random.split(rng)
+        chosen = jax.random.categorical(which, prior["logits"], shape=(n,))
+        std = jnp.exp(0.5 * prior["log_var"][chosen])
+        return prior["mean"][chosen] + std * jax.random.normal(noise, (n, latent))
+
+    def log_prob(params: Params, z: Array, label: Label) -> Array:
+        prior = params["prior"]
+        return mixture_log_prob(z, jax.nn.log_softmax(prior["logits"]), prior["mean"], prior["log_var"])
+
+    return _with_density(("prior",), init, sample, log_prob)
+
+
+def vamp(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
+    """Makes the mixture of the posteriors of `components` learned pseudo-inputs (Tomczak & Welling 2018, equation 9).
+
+    A pseudo-input of images is a sigmoid of its parameters. It starts at the training mean plus noise.
+    """
+    components = settings["components"]
+
+    def init(rng: Key) -> Params:
+        start = logit(spec.mean) if spec.bounded else spec.mean
+        scale = 1.0 if spec.bounded else math.sqrt(spec.variance)
+        return {"prior": {"inputs": start[None] + scale * jax.random.normal(rng, (components, *spec.shape))}}
+
+    def posteriors(params: Params) -> tuple[Codes, Codes]:
+        inputs = params["prior"]["inputs"]
+        inputs = jax.nn.sigmoid(inputs) if spec.bounded else inputs
+        return moments(forward(encoder, params["encoder"], inputs))
+
+    def sample(params: Params, rng: Key, n: int, label: Label) -> Codes:
+        which, noise = jax.random.split(rng)
+        chosen = jax.random.randint(which, (n,), 0, components)
+        mean, log_var = (values[chosen] for values in posteriors(params))
+        return mean + jnp.exp(0.5 * log_var) * jax.random.normal(noise, mean.shape)
+
+    def log_prob(params: Params, z: Array, label: Label) -> Array:
+        return mixture_log_prob(z, jnp.full(components, -math.log(components)), *posteriors(params))
+
+    return _with_density(("prior",), init, sample, log_prob)
+
+
+def uniform(variables: int, categories: int) -> Prior:
+    """Makes the uniform distribution of one-hot vectors, the prior of categorical variables."""
+
+    def sample(params: Params, rng: Key, n: int, label: Label) -> Codes:
+        return jax.nn.one_hot(jax.random.randint(rng, (n, variables), 0, categories), categories).reshape(n, -1)
+
+    def kl(params: Params, out: Output, label: Label) -> Float[Array, "batch groups"]:
+        log_q = log_shares(out, categories)  # [b, variables, categories]
+        return jnp.sum(jnp.exp(log_q) * (log_q + math.log(categories)), axis=-1)
+
+    def log_prob(params: Params, z: Array, label: Label) -> Array:
+        return jnp.full(z.shape[:-1], -variables * math.log(categories))
+
+    return _with_density((), lambda rng: {}, sample, log_prob, kl)
+
+
+def upper_layer(settings: Settings, top: Prior) -> Prior:
+    """Makes p(z) = E_{z2 ~ p(z2)} p(z|z2) with Gaussians p(z|z2) and q(z2|z) (Burda et al. 2016, section 5).
+
+    Args:
+      settings: `upper_hidden`, the widths of the networks between both layers, beginning at z, `upper_latent`, the
+        dimensions of z2, and those of the activation and the precision.
+      top: p(z2).
+    """
+    latent, upper, hidden = settings["latent"], settings["upper_latent"], settings["upper_hidden"]
+    of_vectors = {**settings, "network": "mlp"}
+    encoder = networks.encoder(of_vectors, hidden, (latent,), 2 * upper)
+    decoder = networks.decoder(of_vectors, hidden[::-1], (2 * latent,))
+
+    def lower_log_prob(params: Params, z: Array, z2: Array) -> Array:
+        rows = forward(decoder, params["upper_decoder"], z2.reshape(-1, upper))
+        return normal_log_prob(z, *moments(rows.reshape(*z2.shape[:-1], 2 * latent)))
+
+    def init(rng: Key) -> Params:
+        keys = jax.random.split(rng, 3)
+        return {
+            **top.init(keys[0]),
+            "upper_encoder": initial(encoder, keys[1], jnp.zeros((1, latent))),
+            "upper_decoder": initial(decoder, keys[2], jnp.zeros((1, upper))),
+        }
+
+    def sample(params: Params, rng: Key, n: int, label: Label) -> Codes:
+        upper_key, key = jax.random.split(rng)
+        z2 = top.sample(params, upper_key, n, label)
+        z = draw_gaussian(forward(decoder, params["upper_decoder"], z2), key, 1)[0]
+        return jnp.concatenate([z, z2], axis=-1)
+
+    def log_prob(params: Params, z: Array, label: Label) -> Array:
+        return lower_log_prob(params, z[..., :latent], z[..., latent:]) + top.log_prob(params, z[..., latent:], label)
+
+    def estimate(given: Given, z: Draws) -> Float[Array, "draws batch"]:
+        out = forward(encoder, given.posterior["upper_encoder"], z.reshape(-1, latent))  # [k b, 2 upper]
+        z2 = draw_gaussian(out, given.rng, 1)[0]
+        constant = jax.lax.stop_gradient(out) if given.path else out
+        log_q = normal_log_prob(z2, *moments(constant)).reshape(z.shape[:-1])
+        z2 = z2.reshape(*z.shape[:-1], upper)
+        return lower_log_prob(given.model, z, z2) + top.log_prob(given.model, z2, given.label) - log_q
+
+    return Prior((*top.parts, "upper_encoder", "upper_decoder"), init, sample, log_prob, estimate)
+
+
+def _with_density(
+    parts: tuple[str, ...],
+    init: Callable[[Key], Params],
+    sample: Callable[[Params, Key, int, Label], Codes],
+    log_prob: Callable[[Params, Array, Label], Array],
+    kl: Callable[[Params, Output, Label], Float[Array, "batch groups"]] | None = None,
+) -> Prior:
+    """A prior whose density is known, so that no estimate is needed."""
+    return Prior(parts, init, sample, log_prob, lambda given, z: log_prob(given.model, z, given.label), kl)
+
+
+def _components(rng: Key, count: int, latent: int) -> dict[str, Array]:
+    """Gaussians of variance one whose means are drawn from N(0, I): together they begin near N(0, 2 I)."""
+    return {"mean": jax.random.normal(rng, (count, latent)), "log_var": jnp.zeros((count, latent))}
+
+
+PRIORS: dict[str, Callable[[Settings, DataSpec, nn.Module], Prior]] = {
+    "normal": standard_normal,
+    "class": of_class,
+    "mixture": mixture,
+    "vamp": vamp,
+}
