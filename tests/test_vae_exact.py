@@ -27,7 +27,7 @@ LABEL = jnp.array([0, 1, 2])
 
 
 def vae(**changes):
-    """A linear Gaussian VAE: `(model, params)`, whose x = W z + b + noise, from random networks without hidden layers."""
+    """A linear Gaussian VAE, `(model, params)`: x = W z + b + noise, from random networks without hidden layers."""
     family = FAMILIES["vae"]
     hparams = {**family.hparams, "decoder_variance": VARIANCE, "step": 0, "progress": 0.0}
     hparams |= {name: changes.pop(name) for name in list(changes) if name in family.hparams}
@@ -165,7 +165,7 @@ def test_stl_is_unbiased_and_without_variance_at_the_posterior():
 
 
 def exact_posterior(params):
-    """The same decoder, with the encoder that is its posterior; its covariance is made diagonal by orthogonal columns."""
+    """A decoder with orthogonal columns, whose posterior has a diagonal covariance, and the encoder that is it."""
     weights, bias = dense(params["decoder"])
     weights = np.linalg.qr(weights)[0] * np.array([1.0, 0.5])  # [D, LATENT]
     precision = 1 + (weights**2).sum(axis=0) / VARIANCE
