@@ -16,7 +16,9 @@ from genjax.runs.load import LoadedRun
 from genjax.training.step import prepare
 from genjax.types import Array, Batch, Key, Params
 
-ROWS, DRAWS = 10, 25  # images and samples of each at a time on each device: what fits a core's cache
+# Images at a time on each device, and samples of each: on a CPU what fits a core's cache, elsewhere what fills a device.
+ROWS = {"cpu": 10}
+ROWS_ELSEWHERE, DRAWS = 500, 25
 ACTIVE = 0.01  # the variance of the posterior's mean above which a dimension is active (Burda et al. 2016)
 
 
@@ -30,7 +32,7 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
     batch = batch_of(subject, split_of(subject, options))
     x = batch.x
     with progress("likelihood", len(x)) as tick:
-        measure_rows = over_rows(per_example(subject, options), ROWS, tick)
+        measure_rows = over_rows(per_example(subject, options), ROWS.get(jax.default_backend(), ROWS_ELSEWHERE), tick)
         values = measure_rows((batch, np.arange(len(x))), subject.params)
     protocol = {
         "split": options.split,
