@@ -7,6 +7,7 @@ from genjax.data.sprites import FACTORS
 from genjax.metrics.disentanglement import (
     beta_vae_score,
     dci,
+    factor_vae_score,
     mutual_information_gap,
     pairs,
     separated_attribute_predictability,
@@ -203,12 +204,56 @@ def test_beta_vae_score_ignores_order_of_dimensions_and_repeats_under_its_seed()
     assert beta_vae_score(codes[order], TABLE[order], seed=0, votes=1000) == pytest.approx(score, abs=0.08)
 
 
+def rotated(factors):
+    """Each dimension is a mixture of all factors."""
+    turn = np.linalg.qr(np.random.default_rng(7).normal(size=(5, 5)))[0]
+    standardised = (factors - factors.mean(axis=0)) / factors.std(axis=0)
+    return standardised @ turn
+
+
+def test_factor_vae_score_of_perfect_rotated_and_noisy_codes():
+    assert factor_vae_score(perfect(TABLE), TABLE, seed=0, votes=1000) == 1
+    assert 0.3 < factor_vae_score(rotated(TABLE), TABLE, seed=0, votes=1000) < 0.9
+    assert factor_vae_score(noise(TABLE), TABLE, seed=0, votes=2000) == pytest.approx(1 / 5, abs=0.06)
+
+
+def test_factor_vae_score_by_hand():
+    """The first factor has a dimension: its votes are right, and of the votes of the second factor one half."""
+    factors = np.stack(np.meshgrid(np.arange(4), np.arange(4), indexing="ij"), axis=-1).reshape(-1, 2)
+    factors = np.tile(factors, (100, 1))
+    alone = np.random.default_rng(0).normal(size=(1600, 1))
+    first = np.c_[factors[:, :1], alone]
+    assert factor_vae_score(first, factors, seed=0, votes=2000) == pytest.approx(3 / 4, abs=0.05)
+    assert factor_vae_score(factors.astype(float), factors, seed=0, votes=2000) == 1
+    assert factor_vae_score(factors[:, ::-1] * [5.0, 0.1], factors, seed=0, votes=2000) == 1
+
+
+def test_factor_vae_score_leaves_out_collapsed_dimensions():
+    """A dimension of tiny variance that follows one factor exactly says nothing; a greater one says all."""
+    noisy = noise(TABLE)
+    collapsed, active = (np.c_[noisy, TABLE[:, :1] * scale] for scale in (1e-3, 1.0))
+    chance = factor_vae_score(noisy, TABLE, seed=0, votes=2000)
+    assert factor_vae_score(collapsed, TABLE, seed=0, votes=2000) == chance
+    assert factor_vae_score(active, TABLE, seed=0, votes=2000) > chance + 0.1
+
+
+def test_factor_vae_score_repeats_under_its_seed_and_ignores_the_order_of_dimensions():
+    codes = blurred(TABLE)[:, 3:]  # three factors are not in the codes
+    score = factor_vae_score(codes, TABLE, seed=0, votes=1000)
+    assert 0.3 < score < 0.9
+    assert factor_vae_score(codes, TABLE, seed=0, votes=1000) == score
+    assert factor_vae_score(codes, TABLE, seed=1, votes=1000) != score
+    assert factor_vae_score(codes[:, ::-1], TABLE, seed=0, votes=1000) == score
+    assert factor_vae_score(codes, 10 * TABLE - 7, seed=0, votes=1000) == score
+
+
 def test_constant_codes_score_nothing():
     codes = np.full((len(TABLE), 3), 0.1)
     assert mutual_information_gap(codes, TABLE) == pytest.approx(0, abs=1e-12)
     assert SAP(codes, TABLE) == 0
     assert dci(codes[TRAIN], TABLE[TRAIN], codes[TEST], TABLE[TEST], seed=0)[:2] == (0, 0)
     assert beta_vae_score(codes, TABLE, seed=0, votes=400) < 0.35
+    assert factor_vae_score(codes, TABLE, seed=0, votes=2000) == pytest.approx(1 / 5, abs=0.06)
 
 
 CODES = np.arange(600.0).reshape(200, 3)
@@ -219,6 +264,7 @@ SCORES = {
     "sap": lambda c, f: separated_attribute_predictability(c, f, c, f),
     "dci": lambda c, f: dci(c, f, c, f, seed=0),
     "beta": lambda c, f: beta_vae_score(c, f, seed=0),
+    "factor": lambda c, f: factor_vae_score(c, f, seed=0),
 }
 
 
@@ -252,6 +298,9 @@ def test_what_cannot_be_scored_is_one_clear_line(score, codes, factors, message)
         (lambda: separated_attribute_predictability(CODES, FACTOR, WITH_NAN, FACTOR), "test codes are not all finite"),
         (lambda: beta_vae_score(CODES, FACTOR[:, :1], seed=0), "two factors"),
         (lambda: beta_vae_score(CODES, FACTOR, seed=0, votes=1), "two votes"),
+        (lambda: factor_vae_score(CODES, FACTOR[:, :1], seed=0), "two factors"),
+        (lambda: factor_vae_score(CODES, FACTOR, seed=0, votes=1), "two votes of two examples at least, not 1 of 64"),
+        (lambda: factor_vae_score(CODES, FACTOR, seed=0, batch=1), "two votes of two examples"),
     ],
 )
 def test_each_score_names_what_it_lacks(call, message):

@@ -74,7 +74,8 @@ LIKELIHOOD = {"log_likelihood", "bits_per_dimension", "elbo", "rate", "distortio
 PRDC = {"precision", "recall", "density", "coverage"}
 NEAREST = {"nearest_to_samples", "nearest_to_examples"}
 FIDELITY = {"frechet_distance", "kernel_distance", "sliced_wasserstein"} | PRDC | NEAREST
-DISENTANGLEMENT = {"mig", "sap", "beta_vae_score", "dci_disentanglement", "dci_completeness", "dci_informativeness"}
+VOTES = {"beta_vae_score", "factor_vae_score"}
+DISENTANGLEMENT = VOTES | {"mig", "sap", "dci_disentanglement", "dci_completeness", "dci_informativeness"}
 EXPECTED = {
     "vae": LIKELIHOOD | FIDELITY | {"linear_probe", "nearest_neighbour_accuracy"},
     "autoencoder": FIDELITY | {"linear_probe", "nearest_neighbour_accuracy"},
@@ -121,6 +122,14 @@ def test_the_bound_and_its_parts_belong_together(runs, silent):
 def test_binary_images_have_a_likelihood(runs, silent):
     found = by_name(evaluator.evaluate(runs.factors, FAST._replace(metrics=("likelihood",)), silent))
     assert found["log_likelihood"].unit == "nats"
+
+
+def test_bounds_are_measured_on_request(runs, silent):
+    chosen = FAST._replace(metrics=("bounds",), annealing_steps=10, chains=2)
+    found = by_name(evaluator.evaluate(runs.vae, chosen, silent))
+    assert found["simulated_lower_bound"].value < found["simulated_upper_bound"].value
+    assert found["lower_bound"].protocol["split"] == "test"
+    assert {result.unit for result in found.values()} == {"nats", "nats (cross-entropy)"}
 
 
 @pytest.mark.slow
@@ -194,6 +203,7 @@ def test_a_code_that_never_varies_can_be_fitted():
 SAMPLES = {"metrics": ("fidelity",)}
 REFUSED = {
     "likelihood of a GAN": ("gan", {"metrics": ("likelihood",)}, "needs a model with a likelihood"),
+    "bounds of a GAN": ("gan", {"metrics": ("bounds",)}, "needs a model that simulates examples"),
     "modes of digits": ("vae", {"metrics": ("modes",)}, "needs data whose modes are known"),
     "latent of a GAN": ("gan", {"metrics": ("latent",)}, "needs a model with an encoder"),
     "prior of an autoencoder": (

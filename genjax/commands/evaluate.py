@@ -43,7 +43,7 @@ def evaluation_parser(description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--workdir", required=True, type=Path, metavar="FOLDER", help="of the run")
     add = functools.partial(_add_option, parser, Options())
-    add("metrics", f"{', '.join(METRICS)}; all that apply by default")
+    add("metrics", f"{', '.join(METRICS)}; all that apply by default, except bounds, which take long")
     add("checkpoint", " or ".join(CHECKPOINTS))
     add("split", ", ".join(SPLITS))
     add("importance_samples", "k of log p(x)")
@@ -51,6 +51,8 @@ def evaluation_parser(description: str) -> argparse.ArgumentParser:
     add("features", "pixels, pca:<components>, classifier:<name>; what suits the data by default")
     add("sampler", "prior, gaussian, mixture:<components>, reconstruction; the prior by default, if there is one")
     add("neighbours", "k of precision, recall, density and coverage, and of the codes' classification")
+    add("annealing_steps", "from the prior to the posterior, of the bounds of log p(x)")
+    add("chains", "for each example, of the bounds of log p(x)")
     add("seed", "of every draw")
     parser.error = refuse
     return parser

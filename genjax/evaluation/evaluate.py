@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from genjax.evaluation import fidelity, latent, likelihood, modes, pictures, samplers
+from genjax.evaluation import bounds, fidelity, latent, likelihood, modes, pictures, samplers
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result, merged
 from genjax.runs.folder import claim, write_json
@@ -17,10 +17,17 @@ from genjax.types import InputError
 
 
 class Metrics(NamedTuple):
-    """A group of metrics: what a subject lacks for it, if anything, and how it is measured."""
+    """A group of metrics.
+
+    Attributes:
+      applies: names what a subject lacks for it, or nothing.
+      measure: measures it.
+      on_request: whether it is measured only where it is asked for by name, because it takes long.
+    """
 
     applies: Callable[[LoadedRun], str]
     measure: Callable[[LoadedRun, Options, Any], list[Result]]
+    on_request: bool = False
 
 
 METRICS = {
@@ -28,6 +35,7 @@ METRICS = {
     "fidelity": Metrics(fidelity.applies, fidelity.measure),
     "modes": Metrics(modes.applies, modes.measure),
     "latent": Metrics(latent.applies, latent.measure),
+    "bounds": Metrics(bounds.applies, bounds.measure, on_request=True),
 }
 
 
@@ -73,11 +81,13 @@ def evaluate(workdir: Path, options: Options, stream: TextIO | None = None) -> d
 
 
 def _applicable(loaded: LoadedRun, names_asked_for: Sequence[str]) -> list[str]:
-    """The groups that were asked for, each of which must apply, or else those that do."""
+    """The groups that were asked for, each of which must apply, or else those that do and need no request."""
     for name in names_asked_for:
         if lacks := METRICS[name].applies(loaded):
             raise InputError(f"{name} needs {lacks}; {loaded.workdir} has none")
-    return list(dict.fromkeys(names_asked_for)) or [name for name in METRICS if not METRICS[name].applies(loaded)]
+    return list(dict.fromkeys(names_asked_for)) or [
+        name for name, group in METRICS.items() if not group.on_request and not group.applies(loaded)
+    ]
 
 
 def _add_results(path: Path, results: Sequence[Result]) -> None:

@@ -24,7 +24,7 @@ def applies(subject: LoadedRun) -> str:
 
 
 def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]:
-    """Accuracies where the data have labels; MIG, DCI, SAP and the beta-VAE score where they have factors."""
+    """Accuracies where the data have labels; MIG, DCI, SAP and the scores of votes where they have factors."""
     if options.split == "train":
         raise InputError("latent trains on codes of the training split: measure it on test or validation")
     train = chosen_examples(subject.dataset.train, TRAINED_ON)
@@ -65,12 +65,16 @@ def _measure_codes(
             averaged("nearest_neighbour_accuracy", accuracy, "", {**protocol, "neighbours": k}),
         ]
     dci = disentanglement.dci(*data, options.seed)
+    votes = {
+        "beta_vae_score": disentanglement.beta_vae_score,
+        "factor_vae_score": disentanglement.factor_vae_score,
+    }
     of_test = {name: value for name, value in protocol.items() if name != "train_examples"}
     return [
         _information_gap(test, test_targets, options.seed, of_test),
         Result("sap", disentanglement.separated_attribute_predictability(*data), None, "", protocol),
         *(Result(f"dci_{name}", value, None, "", protocol) for name, value in dci._asdict().items()),
-        Result("beta_vae_score", disentanglement.beta_vae_score(test, test_targets, options.seed), None, "", of_test),
+        *(Result(name, score(test, test_targets, options.seed), None, "", of_test) for name, score in votes.items()),
     ]
 
 

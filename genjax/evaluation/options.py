@@ -6,7 +6,7 @@ from typing import NamedTuple
 from genjax.system.messages import nearest_name
 from genjax.types import InputError
 
-METRICS = ("likelihood", "fidelity", "modes", "latent")
+METRICS = ("likelihood", "fidelity", "modes", "latent", "bounds")
 CHECKPOINTS = ("newest", "best")
 SPLITS = ("test", "validation", "train")
 SAMPLERS = ("prior", "gaussian", "mixture:<components>", "reconstruction")
@@ -16,7 +16,7 @@ class Options(NamedTuple):
     """Settings of an evaluation.
 
     Attributes:
-      metrics: names of `METRICS`; empty for all that apply.
+      metrics: names of `METRICS`; empty for all that apply, except those that are measured on request only.
       checkpoint: one of `CHECKPOINTS`.
       split: one of `SPLITS`.
       importance_samples: k of the log-likelihood.
@@ -24,6 +24,8 @@ class Options(NamedTuple):
       features: names for `features.load`; empty for those that suit the data.
       sampler: one of `SAMPLERS`; empty for the prior, or a mixture of ten where there is no prior.
       neighbours: k of precision, recall, density and coverage, and of the classification of codes.
+      annealing_steps: of the path from the prior to the posterior.
+      chains: along that path, for each example.
       seed: of every draw.
     """
 
@@ -35,6 +37,8 @@ class Options(NamedTuple):
     features: tuple[str, ...] = ()
     sampler: str = ""
     neighbours: int = 5
+    annealing_steps: int = 1000
+    chains: int = 16
     seed: int = 0
 
 
@@ -51,7 +55,7 @@ def check(options: Options) -> None:
     plain = options.sampler in ("", *SAMPLERS) and "<" not in options.sampler
     if not plain and not re.fullmatch(r"mixture:[1-9]\d{0,3}", options.sampler):
         raise InputError(f"no sampler {options.sampler!r}: there are {', '.join(SAMPLERS)}")
-    for name in ("importance_samples", "samples", "neighbours"):
+    for name in ("importance_samples", "samples", "neighbours", "annealing_steps", "chains"):
         if not 1 <= getattr(options, name) < 2**31:
             raise InputError(f"--{name.replace('_', '-')} must be at least 1 and less than 2**31")
     if not 0 <= options.seed < 2**32:

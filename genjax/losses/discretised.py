@@ -40,6 +40,8 @@ def logistic_log_prob(
 def logistic_mean(mean: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Clips the mean of the logistic distribution to [0, 1], where the levels are.
 
+    It is not exactly the mean level: the open bins cut the tails, and not both of them equally.
+
     Example:
       >>> print(logistic_mean(jnp.array([-0.5, 0.5])))
       [0.  0.5]

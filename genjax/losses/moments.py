@@ -15,7 +15,7 @@ def dip_penalty_parts(
     """Computes the parts of the penalty of DIP-VAE (Kumar et al. 2018, equations 6 and 7).
 
     C is the covariance over the batch of mu, for kind 'i'; for kind 'ii' the mean of diag sigma^2 is added, which makes
-    it the covariance of z.
+    it the covariance of z. Both parts are statistics of the batch.
 
     Args:
       mean: mu of each example's posterior.
@@ -33,7 +33,7 @@ def dip_penalty_parts(
     centred = mean - jnp.mean(mean, axis=0, keepdims=True)
     covariance = jnp.matmul(centred.T, centred, precision="highest") / len(mean)  # [latent, latent]
     diagonal = jnp.diagonal(covariance)
-    off_diagonal = jnp.sum(jnp.square(covariance)) - jnp.sum(jnp.square(diagonal))
+    off_diagonal = jnp.sum(jnp.square(covariance - jnp.diag(diagonal)))
     if kind == "ii":
         diagonal = diagonal + jnp.mean(jnp.exp(log_var), axis=0)
     return off_diagonal, jnp.sum(jnp.square(diagonal - 1))

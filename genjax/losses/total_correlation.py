@@ -45,11 +45,14 @@ def log_pairwise(
 
 
 def minibatch_weighted(pairwise: Pairwise, examples: float) -> tuple[PerExample, PerExample]:
-    """Estimates log q(z) and log prod_d q(z_d) by minibatch-weighted sampling (Chen et al. 2018, equation 5).
+    """Estimates log q(z) and log prod_d q(z_d) by minibatch-weighted sampling (Chen et al. 2018, section 3.1).
 
-    Both take log(N B) off a logarithm of a sum over the batch of B: q(z) once, the product once in each dimension. The
-    estimate is biased, because it treats the other examples of the batch as if each stood for N / B examples while
-    the draw's own example stands there too.
+    Both take log(N B) off a logarithm of a sum over the batch of B: q(z) once, the product once in each dimension.
+
+    The estimate is biased: every example of the batch has the weight 1 / (N B), but without bias the draw's own example
+    has 1/N and each of the others about 1/B. Where many posteriors cover a draw, log q(z) is therefore too small by
+    log N, the logarithm of the product by log N in each dimension, and the total correlation is too large by
+    (latent - 1) log N. Such a constant has no gradient. `minibatch_stratified` has no such bias.
 
     Args:
       pairwise: from `log_pairwise`.

@@ -13,6 +13,7 @@ from jaxtyping import Float, Integer, Num
 from genjax.metrics.probes import check, check_splits, linear_probe
 
 AXES = ("examples", "factors")
+COLLAPSED = 0.05  # the standard deviation of a code below which it says nothing
 
 
 class Dci(NamedTuple):
@@ -172,17 +173,7 @@ def pairs(
     """
     labels = rng.choice(_varying(factors), votes)  # [votes]
     first = rng.integers(len(factors), size=(votes, batch))
-    second = np.empty_like(first)
-    for factor in np.unique(labels):
-        values = _indices(factors[:, [factor]])[:, 0]  # [N]
-        order, counts = (
-            np.argsort(values, kind="stable"),
-            np.bincount(values),
-        )  # the examples of one value are neighbours
-        of_factor = labels == factor
-        value = values[first[of_factor]]  # [votes of this factor, batch]
-        second[of_factor] = order[(np.cumsum(counts) - counts)[value] + rng.integers(counts[value])]
-    return np.stack([first, second], axis=1), labels
+    return np.stack([first, _partners(factors, first, labels, rng)], axis=1), labels
 
 
 def beta_vae_score(codes: np.ndarray, factors: np.ndarray, seed: int, votes: int = 10_000, batch: int = 64) -> float:
@@ -211,6 +202,60 @@ def beta_vae_score(codes: np.ndarray, factors: np.ndarray, seed: int, votes: int
     differences = np.stack([np.mean(np.abs(codes[a] - codes[b]), axis=0) for a, b in indices])  # [votes, K]
     half = votes // 2
     return float(np.mean(linear_probe(differences[:half], labels[:half], differences[half:], labels[half:])))
+
+
+def factor_vae_score(codes: np.ndarray, factors: np.ndarray, seed: int, votes: int = 10_000, batch: int = 64) -> float:
+    """Computes how often the dimension that varies least names the factor that is fixed (Kim & Mnih 2018, section 4).
+
+    A vote is a batch of examples that share the value of one factor. Its feature is the dimension whose variance over
+    the batch, as a share of its variance over all codes, is the least. The classifier takes for each dimension the
+    factor of most of its votes: half of the votes train it and the other half tests it. Dimensions that have collapsed
+    to the prior are left out, those whose standard deviation is below 0.05 (Locatello et al. 2019); if all have, the
+    feature is the same in every vote. An accuracy of one over the number of factors that vary is that of chance.
+
+    Args:
+      codes: `[N, K]`, finite, of a model whose prior has the scale 1.
+      factors: `[N, F]`.
+      seed: of the votes; the same seed gives the same bits.
+      votes: number of batches for training and testing together.
+      batch: number of examples in a batch, at least 2.
+
+    Raises:
+      ValueError: codes or factors cannot be used, fewer than two factors vary, or votes or examples are too few.
+    """
+    codes, factors = check(codes, factors, AXES)
+    varying = _varying(factors)
+    if len(varying) < 2:
+        raise ValueError("the FactorVAE score needs two factors that vary")
+    if min(votes, batch) < 2:
+        raise ValueError(f"the FactorVAE score needs two votes of two examples at least, not {votes} of {batch}")
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(varying, votes)
+    examples = np.repeat(rng.integers(len(factors), size=(votes, 1)), batch, axis=1)
+    indices = _partners(factors, examples, labels, rng)  # [votes, batch]
+    active = codes[:, codes.std(axis=0) >= COLLAPSED]
+    normalised = active / active.std(axis=0) if active.size else np.zeros((len(codes), 1))
+    features = np.array([np.argmin(np.var(normalised[index], axis=0)) for index in indices])  # [votes]
+    half, counts = votes // 2, np.zeros((normalised.shape[1], factors.shape[1]))
+    np.add.at(counts, (features[:half], labels[:half]), 1)
+    return float(np.mean(np.argmax(counts, axis=1)[features[half:]] == labels[half:]))
+
+
+def _partners(
+    factors: Integer[np.ndarray, "examples factors"],
+    examples: Integer[np.ndarray, "votes batch"],
+    labels: Integer[np.ndarray, " votes"],
+    rng: np.random.Generator,
+) -> Integer[np.ndarray, "votes batch"]:
+    """Draws for each example any example with the same value of its vote's factor; it may be the example itself."""
+    partners = np.empty_like(examples)
+    for factor in np.unique(labels):
+        values = _indices(factors[:, [factor]])[:, 0]  # [N]
+        order, counts = np.argsort(values, kind="stable"), np.bincount(values)  # examples of one value are neighbours
+        of_factor = labels == factor
+        value = values[examples[of_factor]]  # [votes of this factor, batch]
+        partners[of_factor] = order[(np.cumsum(counts) - counts)[value] + rng.integers(counts[value])]
+    return partners
 
 
 def _varying(factors: Num[np.ndarray, "examples factors"]) -> Integer[np.ndarray, " varying"]:
