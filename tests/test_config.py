@@ -17,7 +17,7 @@ CONFIGS = sorted(Path(__file__).parents[1].joinpath("configs").glob("*.py"))
 def test_defaults_can_be_run(family):
     settings = config.default(family)
     config.check(settings)
-    assert list(settings.optim) == list(FAMILIES[family].objectives)
+    assert sorted(settings.optim) == sorted(FAMILIES[family].objectives)
     assert settings.hparams.to_dict().keys() >= config.active(settings).keys()
 
 

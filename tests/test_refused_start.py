@@ -20,7 +20,7 @@ REFUSED_RUNS = [
 REFUSED_SWEEPS = [
     "--config.objective.metric=elob",
     "--config.base.data.source=npz:none.npz",
-    "--config.base.data.source=ring8",
+    "--config.base.data.source=ring8 --config.base.model.likelihood=bernoulli",
     "--config.base.train.batch_size=1440",
     "--config.base.train.devices=99",
     "--config.base.data.resident_bytes=1",
@@ -50,7 +50,10 @@ def test_a_refused_sweep_leaves_nothing(folder, arguments):
     assert [path.name for path in folder.iterdir()] == ["configs"]
 
 
-@pytest.mark.parametrize("arguments", ["--config.objective.metric=elob", "--config.base.data.source=ring8"])
+@pytest.mark.parametrize(
+    "arguments",
+    ["--config.objective.metric=elob", "--config.base.data.source=ring8 --config.base.model.likelihood=bernoulli"],
+)
 def test_a_refused_sweep_makes_no_study(folder, arguments):
     written(folder / "configs", DRAWN, STUDY.format("journal:study.log"))
     assert sweep.main(["--config", "configs/sweep.py", *arguments.split()], "") == 2

@@ -5,12 +5,13 @@ A configuration is an `ml_collections.ConfigDict` with `seed`, `data`, `model`, 
 """
 
 from genjax.config.checks import check, check_type, check_values, drop_unused, unused, with_defaults
-from genjax.config.defaults import active, default, flatten, setting_defaults
+from genjax.config.defaults import active, active_objectives, default, flatten, resolve, setting_defaults
 from genjax.config.files import differences, digest, from_json, load, to_json
 from genjax.config.overrides import override, parse
 
 __all__ = [
     "active",
+    "active_objectives",
     "check",
     "check_type",
     "check_values",
@@ -23,6 +24,7 @@ __all__ = [
     "load",
     "override",
     "parse",
+    "resolve",
     "setting_defaults",
     "to_json",
     "unused",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from genjax.config.defaults import active, default, flatten, setting_defaults
+from genjax.config.defaults import active, active_objectives, default, flatten, setting_defaults
 from genjax.models import FAMILIES
 from genjax.system.messages import nearest_name
 from genjax.training import optimisers, schedules
@@ -61,11 +61,16 @@ def check_hparam(name: str, value: float, kind: Family) -> None:
 
 
 def unused(config: ConfigDict) -> set[str]:
-    """The settings of `model`, `hparams` and `schedules` that differ from their defaults, and that nothing reads."""
+    """The settings of all groups but `train` and `data` that differ from their defaults, and that nothing reads."""
     family = config["model"]["family"]
     values, defaults = flatten(config), flatten(default(family))
     names = {f"hparams.{name}" for name in config["hparams"].keys() - active(config).keys()}
     names |= {f"schedules.{name}" for name in config["schedules"].keys() - active(config).keys()}
+    names |= {
+        f"optim.{objective}.{name}"
+        for objective in set(config["optim"]) - set(active_objectives(config))
+        for name in config["optim"][objective]
+    }
     names |= {f"model.{name}" for name in FAMILIES[family].unused_settings(config["model"])}
     return {name for name in names if values[name] != defaults.get(name)}
 
@@ -103,10 +108,10 @@ def with_defaults(config: ConfigDict, names: Collection[str]) -> ConfigDict:
     defaults, changed = flatten(default(config["model"]["family"])), config.copy_and_resolve_references()
     with changed.unlocked():
         for name in names:
-            group, _, setting = name.rpartition(".")
             if name in defaults:
-                changed[group][setting] = defaults[name]
-            else:
+                changed.update_from_flattened_dict({name: defaults[name]})
+            else:  # an objective's own hyperparameter, or a schedule
+                group, _, setting = name.partition(".")
                 del changed[group][setting]
     return changed
 

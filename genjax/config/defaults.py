@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 from genjax.models import FAMILIES
 from genjax.system.messages import nearest_name
 from genjax.training import optimisers, schedules
+from genjax.types import DataSpec
 
 TRAIN = {
     "batch_size": 128,
@@ -63,6 +64,39 @@ def default(family: str) -> ConfigDict:
     )
 
 
+def active_objectives(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The objectives that a model has under the static settings.
+
+    Example:
+      >>> config = default("vae")
+      >>> active_objectives(config)
+      ('elbo',)
+      >>> config.model.regulariser = "factor"
+      >>> active_objectives(config)
+      ('elbo', 'discriminator')
+    """
+    kind = FAMILIES[config["model"]["family"]]
+    if kind.active_objectives is None:
+        return kind.objectives
+    names = kind.active_objectives(config["model"])
+    return tuple(name for name in kind.objectives if name in names)
+
+
+def resolve(config: ConfigDict, spec: DataSpec) -> ConfigDict:
+    """A copy in which the settings that say `auto` are what suits the data.
+
+    Example:
+      >>> from genjax.data import describe, load
+      >>> resolve(default("vae"), describe(load("digits"))).model.likelihood
+      'gaussian_shared'
+    """
+    resolved, kind = config.copy_and_resolve_references(), FAMILIES[config.model.family]
+    for name, value in kind.resolve(config.model, spec).items():
+        if value != config.model[name]:
+            resolved.model[name] = value
+    return resolved
+
+
 def active(config: Mapping[str, Any]) -> dict[str, float]:
     """The hyperparameters that act under the static settings, `{name: value}`.
 
@@ -74,7 +108,8 @@ def active(config: Mapping[str, Any]) -> dict[str, float]:
     """
     kind, hparams = FAMILIES[config["model"]["family"]], config["hparams"]
     names = set(kind.active_hparams(config["model"]))
-    for objective, settings in config["optim"].items():
+    for objective in active_objectives(config):
+        settings = config["optim"][objective]
         names |= {optimisers.resolve_name(objective, name, hparams) for name in optimisers.active_hparams(settings)}
     weights = {weight: name for weight, name in config["schedules"].items() if weight in names}
     knobs = schedules.knob_names(weights)

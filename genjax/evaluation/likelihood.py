@@ -16,9 +16,8 @@ from genjax.runs.load import LoadedRun
 from genjax.training.step import prepare
 from genjax.types import Array, Batch, Key, Params
 
-# Images at a time on each device, and samples of each: on a CPU what fits a core's cache, elsewhere what fills a device.
-ROWS = {"cpu": 10}
-ROWS_ELSEWHERE, DRAWS = 500, 25
+# Images at a time on each device, and samples of each: what fits a core's cache, and elsewhere what fills a device.
+ROWS, ROWS_ELSEWHERE, DRAWS = {"cpu": 10}, 500, 25
 ACTIVE = 0.01  # the variance of the posterior's mean above which a dimension is active (Burda et al. 2016)
 
 

@@ -59,7 +59,7 @@ def minibatch_weighted(pairwise: Pairwise, examples: float) -> tuple[PerExample,
       examples: N, of the training split.
 
     Example:
-      >>> log_q, log_product = minibatch_weighted(jnp.zeros((2, 2, 3)), 10)
+      >>> log_q, log_product = minibatch_weighted(jnp.zeros((2, 2, 3)), 10.0)
       >>> round(float(log_q[0]), 3), round(float(log_product[0]), 3)  # log 2/20, and three times that
       (-2.303, -6.908)
     """
@@ -80,7 +80,7 @@ def minibatch_stratified(pairwise: Pairwise, examples: float) -> tuple[PerExampl
       examples: N, of the training split.
 
     Example:
-      >>> log_q, log_product = minibatch_stratified(jnp.zeros((2, 2, 3)), 10)
+      >>> log_q, log_product = minibatch_stratified(jnp.zeros((2, 2, 3)), 10.0)
       >>> print(abs(log_q.round(3)), abs(log_product.round(3)))  # the weights sum to one
       [0. 0.] [0. 0.]
     """

@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax import data
-from genjax.runs import feeding, logs, pictures
+from genjax.runs import feeding, logs, pictures, watches
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.chunks import Chunk, schedule
 from genjax.runs.folder import check_folder, claim, write_json
@@ -57,13 +57,17 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
     configs.check(config)
     compiler.ask_for_determinism(config.train.deterministic)
     compiler.keep_programs()
+    with processes.raise_together():
+        dataset = data.load(config.data.source)
+        given, config = config, _resolve(config, dataset)
     check_folder(workdir, config)
     if processes.any_of(processes.is_primary() and _finished_steps(workdir) >= config.train.steps):
         say(f"{workdir} is finished: {config.train.steps:,} steps")
         return FINISHED
     with processes.raise_together():
-        dataset = data.load(config.data.source)
         programs = make_run_programs(config, dataset)
+    for line in _describe_resolved(given, config):
+        say(line)
     with claim(workdir, config), collect_stop_signals(say) as signals:
         with open_checkpoints(workdir / "checkpoints") as checkpoints:
             state = programs.init()
@@ -72,13 +76,28 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
                 say(f"{workdir} goes on from step {int(restored.step):,}")
                 state = programs.replicate(restored)
             with _open_log(workdir, int(state.step), config.train.steps, out) as log:
-                code, state = _train_chunks(config, programs, state, checkpoints, log, signals)
+                rows = logs.read_metrics(workdir / "metrics.jsonl") if processes.is_primary() else []
+                code, state = _train_chunks(config, programs, state, checkpoints, log, rows, signals)
         if code == DIVERGED and processes.is_primary():
             write_json(workdir / "diverged.json", {"diverged_at": int(state.diverged_at)})
         if code == FINISHED:
             _finish(programs, dataset, state, workdir)
             say(f"pictures and evaluation.json are in {workdir}")
     return code
+
+
+def _resolve(config: ConfigDict, dataset: data.Dataset) -> ConfigDict:
+    """The configuration as the run's folder holds it: `auto` has become what suits the data."""
+    return configs.resolve(config, data.describe(dataset, config.data.dynamic_binarisation))
+
+
+def _describe_resolved(config: ConfigDict, resolved: ConfigDict) -> list[str]:
+    """A line for each setting that said `auto`."""
+    return [
+        f"model.{name} is {resolved.model[name]!r} for these data (auto)"
+        for name in config.model
+        if resolved.model[name] != config.model[name]
+    ]
 
 
 def _finished_steps(workdir: Path) -> int:
@@ -104,9 +123,13 @@ def _train_chunks(
     state: TrainState,
     checkpoints: Checkpoints,
     log: Log,
+    rows: list[dict[str, Any]],
     signals: list[int],
 ) -> tuple[int, TrainState]:
-    """Chunk after chunk to the last step. Returns the exit code, and the state there."""
+    """Chunk after chunk to the last step. Returns the exit code, and the state there.
+
+    `rows` are those that the log holds already; the run's own are added.
+    """
     model, last_step = programs.model(state), config.train.steps
     for name, objective in model.objectives.items():
         if objective.updates > 1:
@@ -122,6 +145,11 @@ def _train_chunks(
         row |= _evaluate_chunk(programs, state, chunk, log)
         speed = {"seconds": seconds, "examples_per_second": chunk.length * programs.examples / seconds}
         log.write({"step": chunk.step, **row, **speed})
+        rows.append({"step": chunk.step, **row})
+        if chunk.evaluate:
+            for warning in watches.find_warnings(model.watches, model.monitor, rows):
+                if warning["step"] == chunk.step:
+                    log.say(watches.describe_warning(warning))
         stop = processes.any_of(bool(signals))  # read once: a signal after the save is the next chunk's
         if stop or chunk.save:
             checkpoints.save(state, row.get(f"validation/{model.monitor}"))
@@ -169,8 +197,10 @@ def _finish(programs: RunPrograms, dataset: data.Dataset, state: TrainState, wor
     rows = logs.read_metrics(workdir / "metrics.jsonl")
     pictures.draw(workdir, trained, dataset, programs.stored("validation"), rows)
     numbers = {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}
-    path = workdir / "evaluation.json"
-    write_json(path, {**_earlier_results(path), "step": int(state.step), **numbers})
+    path, model = workdir / "evaluation.json", trained.model
+    warnings = watches.find_warnings(model.watches, model.monitor, rows)
+    said = {"warnings": warnings} if warnings else {}
+    write_json(path, {**_earlier_results(path), "step": int(state.step), **numbers, **said})
 
 
 def _earlier_results(path: Path) -> dict[str, Any]:

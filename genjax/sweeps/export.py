@@ -39,14 +39,14 @@ def _write_run(
     """Writes trial i of a cohort; the configuration comes last, and marks a whole folder."""
     place = int(np.flatnonzero(cohort_state.alive == i)[0])
     folder.mkdir(parents=True, exist_ok=True)
-    rows = _rows_of_run(cohort_state, i)
+    rows = results.rows_of_trial(cohort_state, i)
     write_atomically(folder / "metrics.jsonl", b"".join(logs.encode_row(row) for row in rows))
     state = jax.tree.map(lambda leaf: leaf[place], cohort_state.states)
     hparams = {name: values[place] for name, values in cohort_state.hparams.items()}
     monitor = programs.model(hparams, jnp.asarray(state.step)).monitor
     with open_checkpoints(folder / "checkpoints") as checkpoints:
         checkpoints.save(state, rows[-1].get(f"validation/{monitor}"))
-    config = _config_of_run(finished, i, place, cohort_state)
+    config = configs.resolve(_config_of_run(finished, i, place, cohort_state), programs.spec)
     write_atomically(folder / "config.json", configs.to_json(config).encode())
 
 
@@ -56,12 +56,3 @@ def _config_of_run(finished: FinishedCohort, i: int, place: int, state: CohortSt
     if len(state.moves["step"]):
         config.hparams.update({name: float(values[place]) for name, values in state.hparams.items()})
     return config
-
-
-def _rows_of_run(state: CohortState, i: int) -> list[dict[str, float]]:
-    """The trial's rows as a single run logs them, without what depends on the clock."""
-    rows = []
-    for r, step in enumerate(state.rows["step"]):
-        values = {name: float(column[r, i]) for name, column in state.rows.items() if name != "step"}
-        rows.append({"step": int(step), **{name: v for name, v in values.items() if v == v}})  # NaN: not measured
-    return rows

@@ -1,16 +1,20 @@
 """What a sweep leaves behind: a table of trials, their curves, a ranking of points over seeds, and pictures."""
 
+import collections
 import csv
 import io
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from genjax import config as configs
+from genjax.runs.watches import find_warnings
 from genjax.sweeps import plan, ranking
-from genjax.sweeps.batches import SweepContext
+from genjax.sweeps.batches import SweepContext, execution_mode
 from genjax.sweeps.cohorts import CohortState, FinishedCohort
 from genjax.sweeps.plan import Trial
 from genjax.system import processes
@@ -99,9 +103,40 @@ def write(context: SweepContext, ended: list[FinishedCohort]) -> None:
     if not processes.is_primary():
         return
     trials = table_rows(context.config, ended)
+    for row, names in zip(trials, _warnings_of_trials(context, ended), strict=True):
+        row["warnings"] = "; ".join(names)
+    _say_warnings(context, trials)
     _save_curves(context.workdir / "curves.npz", ended)
     write_atomically(context.workdir / "leaderboard.md", leaderboard(context.config, trials).encode())
     write_atomically(context.workdir / TABLE, _to_csv(trials).encode())
+
+
+def _warnings_of_trials(context: SweepContext, ended: list[FinishedCohort]) -> list[list[str]]:
+    """The names of each trial's warnings, in the order of the trials' numbers."""
+    names: dict[int, list[str]] = {}
+    for finished in ended:
+        cohort, alive = finished.cohort, max(1, len(finished.state.alive))
+        programs = context.programs(cohort.config, alive, execution_mode(context))
+        model = programs.model(configs.active(cohort.config), jnp.int32(0))
+        for i, trial in enumerate(cohort.trials):
+            rows = rows_of_trial(finished.state, i)
+            names[trial.number] = [warning["name"] for warning in find_warnings(model.watches, model.monitor, rows)]
+    return [names[number] for number in sorted(names)]
+
+
+def rows_of_trial(state: CohortState, i: int) -> list[dict[str, float]]:
+    """Trial i's rows as a single run logs them, without what depends on the clock."""
+    rows = []
+    for r, step in enumerate(state.rows["step"]):
+        values = {name: float(column[r, i]) for name, column in state.rows.items() if name != "step"}
+        rows.append({"step": int(step), **{name: v for name, v in values.items() if v == v}})  # NaN: not measured
+    return rows
+
+
+def _say_warnings(context: SweepContext, trials: list[dict[str, Any]]) -> None:
+    counts = collections.Counter(name for row in trials for name in row["warnings"].split("; ") if name)
+    for name, count in sorted(counts.items()):
+        context.progress.say(f"{name} in {count} of {len(trials)} trials (column warnings of {TABLE})")
 
 
 def table_rows(config: ConfigDict, ended: list[FinishedCohort]) -> list[dict[str, Any]]:
@@ -191,6 +226,13 @@ def leaderboard(config: ConfigDict, trials: list[dict[str, Any]]) -> str:
         stopped = "" if point.stopped_at is None else point.stopped_at
         swept = [plan.format_value(point.trials[0][name]) for name in names]
         lines.append(_cells([rank, *swept, *numbers, len(point.trials), point.diverged, stopped, point.best]))
+    warned = collections.Counter(name for row in trials for name in row.get("warnings", "").split("; ") if name)
+    if warned:
+        lines += [
+            "",
+            "Warnings: "
+            + ", ".join(f"{name} in {count} of {len(trials)} trials" for name, count in sorted(warned.items())),
+        ]
     return "\n".join(lines) + "\n"
 
 

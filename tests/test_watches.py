@@ -1,0 +1,108 @@
+"""What a person hears of while a model trains: each warning once, also over a resume and in a sweep."""
+
+import io
+import json
+import math
+
+import pytest
+from ml_collections import ConfigDict
+
+from genjax import config as configs
+from genjax.runs import loop, watches
+from genjax.sweeps import default as default_sweep
+from genjax.sweeps import loop as sweep_loop
+from genjax.sweeps import values
+from genjax.types import Watch
+
+LOW = Watch("low", lambda metrics: metrics["kl"] < 0.1, "raise it")
+
+
+def rows(validation, train, monitor="loss"):
+    return [
+        {"step": 10 * i, f"validation/{monitor}": v, f"train/{monitor}": t}
+        for i, (v, t) in enumerate(zip(validation, train, strict=True), 1)
+    ]
+
+
+def names(found):
+    return [(warning["name"], warning["step"]) for warning in found]
+
+
+def test_a_watch_speaks_of_the_first_evaluation_where_it_holds():
+    logged = [
+        {"step": 5, "train/kl": 0.0},
+        *({"step": s, "validation/kl": kl} for s, kl in ((10, 1.0), (20, 0.05), (30, 0.0))),
+    ]
+    assert names(watches.find_warnings([LOW], "loss", logged)) == [("low", 20)]
+    assert names(watches.find_warnings([LOW], "loss", logged[:2])) == []
+    assert watches.describe_warning(watches.find_warnings([LOW], "loss", logged)[0]) == "low at step 20: raise it"
+
+
+@pytest.mark.parametrize(
+    ("validation", "train", "step"),
+    [
+        ([10, 5, 6, 6, 6], [9, 5, 4, 3, 2], 50),  # worse three times while training improves
+        ([10, 5, 6, 6, 6, 6], [9, 5, 4, 3, 2, 1], 50),  # it speaks once
+        ([10, 5, 6, 6, 4.9], [9, 5, 4, 3, 2], None),  # the last is the best again
+        ([10, 5, 6, 6, 6], [9, 5, 6, 6, 6], None),  # training worsens too
+        ([10, 5, 5.1, 5.1, 5.1], [9, 5, 4, 3, 2], None),  # a fiftieth of what was gained is noise
+        ([10, 5, 6, 6], [9, 5, 4, 3], None),  # two evaluations are too few
+        ([5, 6, 6, 6, 6], [5, 4, 3, 2, 1], None),  # nothing was gained before
+        ([10, 5, math.nan, math.nan, math.nan], [9, 5, 4, 3, 2], None),
+    ],
+)
+def test_overfitting(validation, train, step):
+    found = names(watches.find_warnings([], "loss", rows(validation, train)))
+    assert found == ([] if step is None else [("overfitting", step)])
+    assert watches.find_warnings([], "another", rows(validation, train)) == []
+
+
+def collapsing() -> ConfigDict:
+    """A VAE whose rate costs so much that its codes say nothing."""
+    config = configs.default("vae")
+    config.model.hidden, config.model.latent = (8,), 2
+    config.hparams.beta = 1e4
+    config.train.steps, config.train.log_every, config.train.batch_size = 60, 10, 16
+    config.train.evaluate_every = config.train.checkpoint_every = 20
+    return config
+
+
+def test_a_run_says_it_once_and_keeps_it(tmp_path):
+    """Also after a resume: of 60 steps and of 40 then 60, the same."""
+    said = []
+    for steps in (40, 60):
+        config = collapsing()
+        config.train.steps = steps
+        stream = io.StringIO()
+        assert loop.train(config, tmp_path / "run", stream) == loop.FINISHED
+        said.append(stream.getvalue())
+    assert "model.likelihood is 'gaussian_shared' for these data (auto)" in said[0]
+    assert said[0].count("collapsed posterior at step") == 1
+    assert "collapsed posterior at step" not in said[1]
+    warnings = json.loads((tmp_path / "run" / "evaluation.json").read_text())["warnings"]
+    assert [warning["name"] for warning in warnings] == ["collapsed posterior"]
+    kept = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert kept["model.likelihood"] == "gaussian_shared"
+    config = collapsing()
+    config.model.likelihood = "gaussian_shared"  # what it became may be said as well
+    assert loop.train(config, tmp_path / "run", io.StringIO()) == loop.FINISHED
+
+
+def test_a_sweep_says_it_once_and_its_table_names_the_trials(tmp_path):
+    sweep = default_sweep("vae")
+    with sweep.unlocked():
+        sweep.base = collapsing()
+    sweep.base.train.steps = 40
+    sweep.axes = (values("hparams.beta", 1e-4, 1e4), values("model.likelihood", "auto", "bernoulli"))
+    sweep.execution = "map"
+    stream = io.StringIO()
+    assert sweep_loop.sweep(sweep, tmp_path / "sweep", best=1, stream=stream) == sweep_loop.FINISHED
+    assert stream.getvalue().count("collapsed posterior in 2 of 4 trials") == 1
+    table = (tmp_path / "sweep" / "trials.csv").read_text().splitlines()
+    column = table[0].split(",").index("warnings")
+    beta = table[0].split(",").index("hparams.beta")
+    assert all(
+        (row.split(",")[column] == "collapsed posterior") == (float(row.split(",")[beta]) > 1) for row in table[1:]
+    )
+    exported = json.loads(next((tmp_path / "sweep" / "best").glob("*/config.json")).read_text())
+    assert exported["model.likelihood"] in ("gaussian_shared", "bernoulli")
