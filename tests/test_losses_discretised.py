@@ -1,4 +1,4 @@
-"""Likelihoods of grey values and of grey levels against float64: they are normalised, and their gradients are finite."""
+"""Likelihoods of grey values and grey levels against float64: they are normalised, and their gradients are finite."""
 
 import itertools
 import math

@@ -134,9 +134,14 @@ def rows_of_trial(state: CohortState, i: int) -> list[dict[str, float]]:
 
 
 def _say_warnings(context: SweepContext, trials: list[dict[str, Any]]) -> None:
-    counts = collections.Counter(name for row in trials for name in row["warnings"].split("; ") if name)
-    for name, count in sorted(counts.items()):
+    for name, count in _count_warnings(trials):
         context.progress.say(f"{name} in {count} of {len(trials)} trials (column warnings of {TABLE})")
+
+
+def _count_warnings(trials: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """In how many trials each warning was given, by their names."""
+    names = (name for row in trials for name in row.get("warnings", "").split("; ") if name)
+    return sorted(collections.Counter(names).items())
 
 
 def table_rows(config: ConfigDict, ended: list[FinishedCohort]) -> list[dict[str, Any]]:
@@ -226,13 +231,8 @@ def leaderboard(config: ConfigDict, trials: list[dict[str, Any]]) -> str:
         stopped = "" if point.stopped_at is None else point.stopped_at
         swept = [plan.format_value(point.trials[0][name]) for name in names]
         lines.append(_cells([rank, *swept, *numbers, len(point.trials), point.diverged, stopped, point.best]))
-    warned = collections.Counter(name for row in trials for name in row.get("warnings", "").split("; ") if name)
-    if warned:
-        lines += [
-            "",
-            "Warnings: "
-            + ", ".join(f"{name} in {count} of {len(trials)} trials" for name, count in sorted(warned.items())),
-        ]
+    if counts := _count_warnings(trials):
+        lines += ["", "Warnings: " + ", ".join(f"{name} in {n} of {len(trials)} trials" for name, n in counts)]
     return "\n".join(lines) + "\n"
 
 
