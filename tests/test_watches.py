@@ -30,12 +30,12 @@ def names(found):
     return [(warning["name"], warning["step"]) for warning in found]
 
 
-def test_a_watch_speaks_of_the_first_evaluation_where_it_holds():
-    evaluations = ((10, 1.0), (20, 0.05), (30, 0.0))
+def test_a_watch_speaks_where_it_holds_twice_in_a_row():
+    evaluations = ((10, 0.0), (20, 1.0), (30, 0.05), (40, 0.0), (50, 0.0))
     logged = [{"step": 5, "train/kl": 0.0}, *({"step": step, "validation/kl": kl} for step, kl in evaluations)]
-    assert names(watches.find_warnings([LOW], "loss", logged)) == [("low", 20)]
-    assert names(watches.find_warnings([LOW], "loss", logged[:2])) == []
-    assert watches.describe_warning(watches.find_warnings([LOW], "loss", logged)[0]) == "low at step 20: raise it"
+    assert names(watches.find_warnings([LOW], "loss", logged)) == [("low", 40)]
+    assert names(watches.find_warnings([LOW], "loss", logged[:4])) == []
+    assert watches.describe_warning(watches.find_warnings([LOW], "loss", logged)[0]) == "low at step 40: raise it"
 
 
 @pytest.mark.parametrize(
@@ -61,16 +61,16 @@ def collapsing() -> ConfigDict:
     """A VAE whose rate costs so much that its codes say nothing."""
     config = configs.default("vae")
     config.model.hidden, config.model.latent = (8,), 2
-    config.hparams.beta = 1e4
-    config.train.steps, config.train.log_every, config.train.batch_size = 60, 10, 16
-    config.train.evaluate_every = config.train.checkpoint_every = 20
+    config.hparams.beta, config.hparams.learning_rate = 1e4, 1e-2
+    config.train.steps, config.train.log_every, config.train.batch_size = 300, 50, 16
+    config.train.evaluate_every = config.train.checkpoint_every = 100
     return config
 
 
 def test_a_run_says_it_once_and_keeps_it(tmp_path):
-    """Also after a resume: of 60 steps and of 40 then 60, the same."""
+    """Also where a finished run goes on to more steps."""
     said = []
-    for steps in (40, 60):
+    for steps in (200, 300):
         config = collapsing()
         config.train.steps = steps
         stream = io.StringIO()
@@ -92,7 +92,6 @@ def test_a_sweep_says_it_once_and_its_table_names_the_trials(tmp_path):
     sweep = default_sweep(Path(__file__).parents[1] / "configs" / "vae_digits.py")
     with sweep.unlocked():
         sweep.base = collapsing()
-    sweep.base.train.steps = 40
     sweep.axes = (values("hparams.beta", 1e-4, 1e4), values("model.likelihood", "auto", "bernoulli"))
     sweep.execution = "map"
     stream = io.StringIO()

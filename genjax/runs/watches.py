@@ -23,6 +23,8 @@ class Notice(TypedDict):
 def find_warnings(watches: Iterable[Watch], monitor: str, rows: Sequence[Mapping[str, Any]]) -> list[Notice]:
     """Lists the warnings of a run, in the order of their steps.
 
+    A watch has to hold at two evaluations in a row: many a model begins where it must not stay.
+
     Args:
       watches: of the model.
       monitor: the metric whose least value is the best.
@@ -32,14 +34,15 @@ def find_warnings(watches: Iterable[Watch], monitor: str, rows: Sequence[Mapping
       >>> watch = Watch("collapsed posterior", lambda metrics: metrics["kl"] < 0.05, "Lower hparams.beta.")
       >>> rows = [{"step": 10, "validation/kl": 0.001}, {"step": 20, "validation/kl": 0.001}]
       >>> [(warning["name"], warning["step"]) for warning in find_warnings([watch], "loss", rows)]
-      [('collapsed posterior', 10)]
+      [('collapsed posterior', 20)]
     """
     evaluated = [row for row in rows if any(name.startswith("validation/") for name in row)]
     found: list[Notice] = []
     for watch in watches:
-        first = next((row for row in evaluated if watch.holds(_validation_metrics(row))), None)
-        if first is not None:
-            found.append({"name": watch.name, "step": int(first["step"]), "advice": watch.advice})
+        holds = [watch.holds(_validation_metrics(row)) for row in evaluated]
+        second = next((i for i in range(1, len(holds)) if holds[i - 1] and holds[i]), None)
+        if second is not None:
+            found.append({"name": watch.name, "step": int(evaluated[second]["step"]), "advice": watch.advice})
     for count in range(EVALUATIONS + 1, len(evaluated) + 1):
         if _overfits(monitor, evaluated[:count]):
             found.append({"name": "overfitting", "step": int(evaluated[count - 1]["step"]), "advice": _advice(monitor)})
