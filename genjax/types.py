@@ -263,6 +263,7 @@ class Family(NamedTuple):
       labelled: `(settings) -> whether the losses read labels` under these; a source without labels is then refused.
       least: `{setting: the least number it may be}`, for settings that are numbers or tuples of them; 1 for the others.
       signed: the hyperparameters that may be negative.
+      about: a sentence about each setting, each `setting=choice` and each hyperparameter, for `docs/models.md`.
 
     Example:
       >>> from genjax.models import FAMILIES
@@ -284,6 +285,7 @@ class Family(NamedTuple):
     labelled: Callable[[Settings], bool] = lambda settings: False
     least: Mapping[str, float] = {}
     signed: Collection[str] = ()
+    about: Mapping[str, str] = {}
 
 
 class TrainState(NamedTuple):

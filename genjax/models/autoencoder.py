@@ -154,4 +154,15 @@ FAMILY = Family(
     active_hparams=lambda settings: {"lambda_w"},
     make=make,
     unused_settings=lambda settings: networks.unused_settings(settings, "hidden"),
+    about={
+        **networks.ABOUT,
+        "hidden": "widths of an MLP's hidden layers, beginning at the data",
+        "latent": "dimensions of the code",
+        "phi": "activation of the code",
+        "psi": "activation of the output",
+        "likelihood": "L(x, x^)",
+        "likelihood=bernoulli": "the cross-entropy, for data in [0, 1] and a sigmoid output",
+        "likelihood=gaussian": "the squared error, summed over dimensions",
+        "lambda_w": "weight of ||w||^2, all kernels and no bias (Kunin et al. 2019)",
+    },
 )

@@ -50,6 +50,27 @@ CHOICES = {
     "activation": ACTIVATIONS,
 }
 
+# A sentence about each setting and each choice.
+ABOUT = {
+    "network": "of encoders, decoders and discriminators",
+    "network=mlp": "fully connected layers, for data of any shape",
+    "network=dcgan": "strided convolutions, for square images (Radford et al. 2016)",
+    "network=resnet": "strided convolutions with a residual block at every size (He et al. 2016)",
+    "channels": "of a convolutional network at its largest size; twice as many at each smaller one",
+    "norm": "of convolutional layers, with the statistics of one example",
+    "norm=none": "nothing",
+    "norm=group": "over eight groups of channels (Wu & He 2018)",
+    "norm=layer": "over all channels",
+    "upsampling": "how a convolutional decoder doubles the size",
+    "upsampling=transposed": "a transposed convolution, 4x4 of stride 2",
+    "upsampling=nearest": "each pixel four times, then a 3x3 convolution (Odena et al. 2016)",
+    "upsampling=subpixel": "a 3x3 convolution to four times the channels, which become pixels (Shi et al. 2016)",
+    "precision": "of the computation; parameters and losses are float32",
+    "precision=float32": "32 bits; a GPU and a TPU round the factors of products unless JAX is told otherwise",
+    "precision=bfloat16": "16 bits",
+    "activation": "of hidden layers",
+}
+
 
 def encoder(settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], features: int) -> nn.Module:
     """Builds a network from examples to vectors, without an activation after the last layer.

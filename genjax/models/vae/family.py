@@ -7,6 +7,7 @@ from functools import partial
 from genjax.losses.bounds import BOUNDS
 from genjax.losses.discrepancies import KERNELS
 from genjax.models.vae import model
+from genjax.models.vae.about import ABOUT
 from genjax.models.vae.model import Vae
 from genjax.models.vae.outputs import OUTPUTS, log_var_floor, make_output, resolve
 from genjax.models.vae.posteriors import POSTERIORS
@@ -262,4 +263,5 @@ FAMILY = Family(
     unused_settings=_unused_settings,
     resolve=resolve,
     labelled=lambda settings: settings["condition"] == "label",
+    about=ABOUT,
 )

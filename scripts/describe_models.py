@@ -1,0 +1,74 @@
+"""Writes docs/models.md from the tables of the families: uv run scripts/describe_models.py."""
+
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from genjax import config as configs
+from genjax.models import FAMILIES
+from genjax.nn import networks
+from genjax.types import Family
+
+PAGE = Path(__file__).parents[1] / "docs" / "models.md"
+TITLES = {
+    "autoencoder": "Regularised autoencoder",
+    "vae": "Variational autoencoder",
+    "gan": "Generative adversarial network",
+}
+TABLE = ("| setting | default | what it does |", "|---|---|---|")
+HEAD = """# Models
+
+Every family is a product of factors, and every combination that has a meaning can be trained, swept and evaluated; one
+that has none is refused in one line. This page is written by `uv run scripts/describe_models.py` from the tables in
+`genjax/models`. A setting is `--config.model.<name>`, a hyperparameter `--config.hparams.<name>`; settings change the
+compiled program, hyperparameters do not, so that a sweep maps over them. A hyperparameter may have a schedule:
+`--config.schedules.<name>=linear`. What would not act under the other settings cannot be changed.
+"""
+
+
+def page() -> str:
+    """The text of docs/models.md."""
+    lines = _setting_lines(networks.SETTINGS, networks.CHOICES, networks.ABOUT)
+    shared = "\n".join(["\n## Networks of every family\n", *TABLE, *lines, ""])
+    return HEAD + shared + "".join(_section(name, family) for name, family in FAMILIES.items())
+
+
+def _section(name: str, family: Family) -> str:
+    configs_of_family = sorted(path.name for path in (PAGE.parents[1] / "configs").glob("*.py") if _is_of(path, name))
+    own = {key: value for key, value in family.settings.items() if networks.SETTINGS.get(key) != value}
+    lines = [
+        f"\n## {TITLES[name]}: `{name}`\n",
+        f"Configurations: {', '.join(f'`configs/{file}`' for file in configs_of_family)}.\n",
+        *TABLE,
+        *_setting_lines(own, family.choices, family.about),
+        "",
+        "| hyperparameter | default | what it does |",
+        "|---|---|---|",
+        *(f"| `{key}` | {value:g} | {_cell(family.about[key])} |" for key, value in family.hparams.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _setting_lines(
+    settings: Mapping[str, Any], choices: Mapping[str, Collection[str]], about: Mapping[str, str]
+) -> Iterator[str]:
+    """A line for each setting, and below it one for each of its choices that is described."""
+    for key, value in settings.items():
+        yield f"| `{key}` | `{value}` | {_cell(about[key])} |"
+        for choice in choices.get(key, ()):
+            if (text := about.get(f"{key}={choice}")) is not None:
+                yield f"| &nbsp;&nbsp;`{key}={choice}` | | {_cell(text)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _is_of(path: Path, family: str) -> bool:
+    return configs.load(path).model.family == family
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
+    print(f"{PAGE} is written", file=sys.stderr)

@@ -1,0 +1,28 @@
+"""The page of models is what the tables of the families give, and says something about each entry."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from genjax.models import FAMILIES
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_page_is_what_the_tables_give():
+    spec = importlib.util.spec_from_file_location("describe_models", ROOT / "scripts" / "describe_models.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs" / "models.md").read_text() == module.page()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_entry_is_described(name):
+    """Every setting, hyperparameter and choice; of activations the names say enough."""
+    family = FAMILIES[name]
+    choices = {f"{key}={choice}" for key, names in family.choices.items() for choice in names}
+    activations = {choice for choice in choices if choice.split("=")[0] in ("activation", "phi", "psi")}
+    assert family.about.keys() == {*family.settings, *family.hparams, *choices} - activations
