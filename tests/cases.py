@@ -26,7 +26,7 @@ RESNET = {"model.network": "resnet", "model.channels": 4, "model.latent": 3, "mo
 
 # Each factor of a VAE, with what it needs of the others.
 SAMPLES, COMPONENTS, LABEL = {"model.samples": 3}, {"model.components": 3}, {"model.condition": "label"}
-VAE_FACTORS = (
+FACTORS_OF_VAES = (
     ({"bound": "iwae"}, SAMPLES),
     ({"bound": "dreg"}, SAMPLES),
     ({"bound": "stl"}, {}),
@@ -52,6 +52,10 @@ VAE_FACTORS = (
     ({"condition": "label"}, {}),
     ({"bound": "iwae", "prior": "mixture"}, {**SAMPLES, **COMPONENTS, "model.layers": 2, **LABEL}),
 )
+VAE_FACTORS = {
+    f"vae_{'_'.join(factor.values())}": ("vae", {f"model.{name}": value for name, value in factor.items()} | beside)
+    for factor, beside in FACTORS_OF_VAES
+}
 
 CASES = {
     "autoencoder": ("autoencoder", {}),
@@ -67,13 +71,7 @@ CASES = {
         "vae",
         {"data.dynamic_binarisation": True, "model.likelihood": "auto", "optim.elbo.schedule": "burda"},
     ),
-    **{
-        f"vae_{'_'.join(changes.values())}": (
-            "vae",
-            {f"model.{name}": value for name, value in changes.items()} | sizes,
-        )
-        for changes, sizes in VAE_FACTORS
-    },
+    **VAE_FACTORS,
     "vae_pixel": ("vae", {"model.likelihood": "gaussian_pixel", "optim.elbo.clip": True}),
     "vae_shared": ("vae", {"model.likelihood": "gaussian_shared", "optim.elbo.schedule": "exponential"}),
     "vae_fixed": (

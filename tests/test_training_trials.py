@@ -6,13 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import N, case, slow, stored
+from cases import VAE_FACTORS, N, case, slow, stored
 from present import present
 
 from genjax.training import trials
 
 pytestmark = pytest.mark.optimised
-STEPS = 6
+STEPS, DATA = 6, stored()
 GRID = trials.trial_mesh(jax.devices())
 OVERS = {
     "map": trials.sequential,
@@ -27,9 +27,10 @@ CASES = [
     slow("vae", "map_sharded"),
     *(slow("gan_critic", over) for over in OVERS),
     slow("gan_dcgan", "map_sharded"),
+    ("vae_factor", "vmap"),
+    *(slow(name, "vmap") for name in VAE_FACTORS if name != "vae_factor"),
 ]
 every_over = pytest.mark.parametrize("over", ["map", "vmap_sharded", slow("vmap"), slow("map_sharded")])
-DATA = stored()
 
 
 def four_trials(name, rates=(1e-3, 3e-3, 1e-2, 1e-4), seeds=(0, 1, 2, 3)):
@@ -42,8 +43,8 @@ def four_trials(name, rates=(1e-3, 3e-3, 1e-2, 1e-4), seeds=(0, 1, 2, 3)):
 @cache
 def program(name, over, length=STEPS):
     """The compiled chunk of four trials."""
-    train = case(name).functions
-    return jax.jit(lambda states, h, r: trials.sweep(train, h, r, DATA, length, states, OVERS[over]))
+    train, data = case(name).functions, stored(case(name).config)
+    return jax.jit(lambda states, h, r: trials.sweep(train, h, r, data, length, states, OVERS[over]))
 
 
 @cache

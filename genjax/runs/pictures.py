@@ -19,6 +19,7 @@ PAIRS = 12
 TRAVERSED_DIMENSIONS = 10
 TRAVERSAL_STEPS = 11
 CODES = 2000
+CLASSES, PER_CLASS = 20, 10
 
 
 class TrainedModel(NamedTuple):
@@ -61,6 +62,7 @@ def draw(
     """Saves every picture that the model and its data allow.
 
     Images: `samples.png`, `reconstructions.png`, `traversal.png` or, with two latent dimensions, `latent_grid.png`.
+    Images of a conditional model: `classes.png`, a row for each class.
     Points in the plane: `points.png`. Two latent dimensions and an encoder: `latent_plane.png`. Always: `curves.png`.
 
     Args:
@@ -75,6 +77,10 @@ def draw(
     plots.curves(folder / "curves.png", rows)
     if images and model.sample is not None:
         plots.samples(folder / "samples.png", draw_samples(trained, SAMPLES))
+    if images and model.sample_class is not None:
+        label = np.repeat(np.arange(min(spec.classes, CLASSES)), PER_CLASS)
+        drawn = model.sample_class(trained.params, stream(trained.rng, "classes"), jnp.asarray(label, jnp.int32))
+        plots.samples(folder / "classes.png", np.asarray(drawn), columns=PER_CLASS)
     if images and model.reconstruct is not None:
         inputs, outputs = reconstructions(trained, validation, PAIRS)
         plots.pairs(folder / "reconstructions.png", inputs, outputs, ("input", "reconstruction"))
