@@ -31,7 +31,7 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
     batch = batch_of(subject, split_of(subject, options))
     x = batch.x
     with progress("likelihood", len(x)) as tick:
-        measure_rows = over_rows(per_example(subject, options), ROWS.get(jax.default_backend(), ROWS_ELSEWHERE), tick)
+        measure_rows = over_rows(per_example(subject, options), rows_of_block(), tick)
         values = measure_rows((batch, np.arange(len(x))), subject.params)
     protocol = {
         "split": options.split,
@@ -67,6 +67,11 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
     if "code" in values:
         results.append(_active_units(subject, values, protocol))
     return results
+
+
+def rows_of_block() -> int:
+    """How many images each device measures at a time."""
+    return ROWS.get(jax.default_backend(), ROWS_ELSEWHERE)
 
 
 def _active_units(subject: LoadedRun, values: dict[str, np.ndarray], protocol: dict[str, Any]) -> Result:

@@ -55,6 +55,8 @@ def _trial(case: Case, number: int, factor: float) -> Trial:
 def _of_noise(family: str) -> ConfigDict:
     config = default(family)
     config.data.source = NOISE
+    if family == "vae":
+        config.model.likelihood = "bernoulli"  # of grey noise, as the other contestants have it
     return config
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import duels, report, whole_runs
+from benchmarks import duels, objectives, report, whole_runs
 from benchmarks.cases import CASES, Case, dataset
 from benchmarks.limit import size, state_of
 from benchmarks.measures import MEASURES, Measure
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str], description: str) -> int:
         elif name in MEASURES:
             results["measures"][name] = _measure(name, MEASURES[name], parsed.rounds, say)
         else:
-            measured = _runs(parsed.rounds, say) if name == "runs" else _sweep_runs(say)
+            measured = _beside(name, parsed.rounds, say)
             results[name] = {figure: duels.summary(values) for figure, values in measured.items()}
         text = report.markdown(results)  # after each measurement: a later one may fail
         if parsed.json:
@@ -96,6 +96,13 @@ def _measure(name: str, measure: Measure, rounds: int, say: Callable[[str], None
             "peak_bytes": times.peak_bytes,
         }
     return rows
+
+
+def _beside(name: str, rounds: int, say: Callable[[str], None]) -> dict[str, list[float]]:
+    if name == "objectives":
+        say("objectives: a step of each factor of a VAE")
+        return objectives.ratios(rounds)
+    return _runs(rounds, say) if name == "runs" else _sweep_runs(say)
 
 
 def _runs(rounds: int, say: Callable[[str], None]) -> dict[str, list[float]]:

@@ -65,7 +65,7 @@ def log_likelihood(measure: Measure) -> Work:
     params = model.init(jax.random.key(0), Batch(jnp.zeros((1, 28, 28, 1))))
     subject = LoadedRun(workdir=None, config=config, dataset=None, spec=spec, model=model, params=params, step=0)  # pyright: ignore
     options = Options(importance_samples=IMPORTANCE_SAMPLES)
-    of_rows = over_rows(likelihood.per_example(subject, options), likelihood.ROWS)
+    of_rows = over_rows(likelihood.per_example(subject, options), likelihood.rows_of_block())
     images = np.random.default_rng(0).integers(0, 256, (measure.steps, 28, 28, 1)).astype(np.uint8)
     return lambda n: of_rows((Batch(images[:n]), np.arange(n)), params)
 

@@ -15,6 +15,7 @@ from results.experiments import EXPERIMENTS
 from results.kinds import UV_RUN, Experiment, Row, Run, train_command
 
 ROOT = Path(__file__).parents[2]
+CERTIFICATES = "certificates"
 FIGURES, PAGE = ROOT / "docs" / "results.json", ROOT / "docs" / "results.md"
 
 
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str], description: str) -> int:
             print(f"{name}: {finished_rows} of {len(experiment.rows)} rows; {experiment.title}")
         return 0
     for name in parsed.experiments:
+        if name == CERTIFICATES:
+            _certify()
+            continue
         for row in EXPERIMENTS[name].rows:
             for command in commands(EXPERIMENTS[name], row, parsed.runs):
                 print(shlex.join(command), file=sys.stderr, flush=True)
@@ -34,6 +38,14 @@ def main(arguments: Sequence[str], description: str) -> int:
                     return code
             add_row(name, EXPERIMENTS[name], row, parsed.runs)
     return 0
+
+
+def _certify() -> None:
+    from results import certificates
+
+    path = ROOT / "docs" / "certificates.md"
+    path.write_text(certificates.page())
+    print(f"{path} is written", file=sys.stderr)
 
 
 def commands(experiment: Experiment, row: Row, root: Path) -> Iterator[list[str]]:
@@ -69,8 +81,10 @@ def reproduce_parser(description: str) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    names = ", ".join(EXPERIMENTS)
-    parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", choices=[*EXPERIMENTS, []], help=f"of {names}")
+    names = ", ".join([*EXPERIMENTS, CERTIFICATES])
+    parser.add_argument(
+        "experiments", nargs="*", metavar="EXPERIMENT", choices=[*EXPERIMENTS, CERTIFICATES, []], help=f"of {names}"
+    )
     parser.add_argument(
         "--runs",
         type=lambda text: Path(text).absolute(),

@@ -1,0 +1,81 @@
+"""A step of each factor of a VAE over a step of the plain one: MLP 784-512-20, batch 128, in one process, in turns."""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.cases import CASES, dataset
+from genjax import config as configs
+from genjax.data import describe
+from genjax.system.compiler import compiled
+from genjax.training.scan import advance, make_train
+from genjax.types import Batch
+
+STEPS = 20  # of a round
+PLAIN = "mlp_vae_128"
+OBJECTIVES: dict[str, Mapping[str, Any]] = {
+    "iwae, k = 5": {"model.bound": "iwae", "model.samples": 5},
+    "dreg, k = 5": {"model.bound": "dreg", "model.samples": 5},
+    "stl": {"model.bound": "stl"},
+    "miwae, 2 x 4": {"model.bound": "miwae", "model.samples": 4, "model.groups": 2},
+    "piwae, 2 x 4": {"model.bound": "piwae", "model.samples": 4, "model.groups": 2},
+    "ciwae, k = 5": {"model.bound": "ciwae", "model.samples": 5},
+    "renyi, k = 5": {"model.bound": "renyi", "model.samples": 5},
+    "prior: mixture of 10": {"model.prior": "mixture"},
+    "prior: vamp, K = 10": {"model.prior": "vamp"},
+    "two layers": {"model.layers": 2},
+    "gumbel, 20 x 10": {"model.posterior": "gumbel"},
+    "gaussian_shared": {"model.likelihood": "gaussian_shared"},
+    "continuous_bernoulli": {"model.likelihood": "continuous_bernoulli"},
+    "logistic": {"model.likelihood": "logistic"},
+    "capacity": {"model.regulariser": "capacity"},
+    "free_bits": {"model.regulariser": "free_bits"},
+    "tc": {"model.regulariser": "tc"},
+    "tc, stratified": {"model.regulariser": "tc", "model.tc_estimator": "stratified"},
+    "factor, its second player included": {"model.regulariser": "factor"},
+    "dip": {"model.regulariser": "dip"},
+    "mmd": {"model.regulariser": "mmd"},
+}
+
+
+def ratios(rounds: int) -> dict[str, list[float]]:
+    """Each objective's time over the plain VAE's, round by round."""
+    plain = _chunk({})
+    measured = {}
+    for name, changes in OBJECTIVES.items():
+        chunk = _chunk(changes)
+        measured[name] = [_seconds(chunk) / _seconds(plain) for _ in range(rounds)]
+    return measured
+
+
+def _chunk(changes: Mapping[str, Any]) -> Callable[[], None]:
+    """A function that goes on for `STEPS` steps; it is compiled, and has settled."""
+    config = CASES[PLAIN].config()
+    config.update_from_flattened_dict(changes)
+    configs.check(config)
+    images = dataset(config)
+    train, data = make_train(config, describe(images)), Batch(jnp.asarray(images.train.x))
+    hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
+    rng = jax.random.key(0)
+    program = compiled(partial(advance, train), donate_argnums=0, static_argnums=4)
+    state = jax.jit(train.init)(hparams, rng)
+
+    def go_on() -> None:
+        nonlocal state
+        state, _ = program(state, data, hparams, rng, STEPS)
+        jax.block_until_ready(state)
+
+    go_on()
+    go_on()
+    return go_on
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    started_at = time.perf_counter()
+    work()
+    return time.perf_counter() - started_at
