@@ -143,7 +143,7 @@ def mean_parts(estimator, b, repeats):
         log_posterior = normal_log_prob(z, mean, log_var)
         log_prior = normal_log_prob(z, jnp.zeros_like(z), jnp.zeros_like(z))
         estimates = estimator(tc.log_pairwise(z, mean, log_var), float(EXAMPLES))
-        parts = tc.decompose(log_posterior, *estimates, log_prior)
+        parts = tc.decompose(log_posterior, estimates[0], estimates[1], log_prior)
         return jnp.stack([jnp.mean(part) for part in parts]), jnp.mean(log_posterior - log_prior)
 
     values, ratio = jax.jit(lambda keys: jax.lax.map(parts, keys))(jax.random.split(KEY, repeats))
@@ -194,19 +194,21 @@ def exact_kernel(name, x, y):
     squares = np.sum((x[:, None] - y[None]) ** 2, axis=-1)
     if name == "rbf":
         return np.exp(-squares / (2 * x.shape[1]))
-    return sum(2 * x.shape[1] * s / (2 * x.shape[1] * s + squares) for s in SCALES)
+    return np.sum([2 * x.shape[1] * s / (2 * x.shape[1] * s + squares) for s in SCALES], axis=0)
 
 
 @BOTH
 @pytest.mark.parametrize("name", sorted(KERNELS))
 def test_mmd_is_the_u_statistic(wrap, name):
-    x, y = NUMBERS.normal(size=(5, 3)), NUMBERS.normal(1.0, size=(4, 3))
+    x, y = (np.asarray(NUMBERS.normal(shift, size=(n, 3))) for shift, n in ((0.0, 5), (1.0, 4)))
     within = [
         np.mean([exact_kernel(name, part, part)[i, j] for i, j in itertools.permutations(range(len(part)), 2)])
         for part in (x, y)
     ]
     expected = within[0] + within[1] - 2 * exact_kernel(name, x, y).mean()
-    value = wrap(lambda *draws: maximum_mean_discrepancy(*draws, name))(*(jnp.float32(part) for part in (x, y)))
+    value = wrap(lambda a, b: maximum_mean_discrepancy(a, b, name))(
+        *(jnp.asarray(part, jnp.float32) for part in (x, y))
+    )
     chex.assert_shape(value, ())
     np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
 
@@ -246,7 +248,7 @@ def test_dip_penalties_by_hand(wrap):
     mean = jnp.array([[2.0, 3.0], [0.0, 1.0], [1.0, -1.0]])
     log_var = jnp.log(jnp.array([[1.0, 1.0], [2.0, 1.0], [3.0, 1.0]]))  # mean variances 2 and 1
     for kind, added in (("i", (0.0, 0.0)), ("ii", (2.0, 1.0))):
-        off_diagonal, diagonal = wrap(lambda *parts, kind=kind: moments.dip_penalty_parts(*parts, kind))(mean, log_var)
+        off_diagonal, diagonal = wrap(lambda m, v, kind=kind: moments.dip_penalty_parts(m, v, kind))(mean, log_var)
         chex.assert_shape((off_diagonal, diagonal), ())
         np.testing.assert_allclose(off_diagonal, 2 * (2 / 3) ** 2, rtol=1e-6)
         expected = (2 / 3 + added[0] - 1) ** 2 + (8 / 3 + added[1] - 1) ** 2

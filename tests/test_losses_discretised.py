@@ -23,7 +23,7 @@ BOTH = pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["eager", "ji
 NUMBERS = np.random.default_rng(0)
 KEY = jax.random.key(0)
 # Both forms of the continuous Bernoulli's normaliser, and both sides of |logit| = 1/2 where they meet.
-LOGITS = np.float32([0.0, 1e-30, 1e-6, -1e-6, 0.1, 0.4999, 0.5001, -0.4999, -0.5001, 1, -3, 12, -20, 50, -50])
+LOGITS = np.array([0, 1e-30, 1e-6, -1e-6, 0.1, 0.4999, 0.5001, -0.4999, -0.5001, 1, -3, 12, -20, 50, -50], np.float32)
 SIGNIFICANCE = 1e-3  # of the tests on draws, whose keys are fixed
 
 
@@ -100,11 +100,11 @@ def exact_logistic(mean, log_scale, x, levels):
 @BOTH
 @pytest.mark.parametrize("levels", [2, 3, 256])
 def test_logistic_levels_have_the_exact_probabilities(wrap, levels):
-    pairs = np.float32(list(itertools.product([-0.5, 0.0, 0.3, 1.7], [-7.0, -3.0, 0.0, 4.0])))
+    pairs = np.array(list(itertools.product([-0.5, 0.0, 0.3, 1.7], [-7.0, -3.0, 0.0, 4.0])), np.float32)
     x = np.tile(grid(levels), len(pairs))[:, None]  # [pairs * levels, 1]
     mean, log_scale = (np.repeat(pairs[:, i], levels)[:, None] for i in range(2))
     arguments = (jnp.asarray(mean), jnp.asarray(log_scale), jnp.asarray(x))
-    value = wrap(lambda *arrays: discretised.logistic_log_prob(*arrays, levels))(*arguments)
+    value = wrap(lambda m, s, x: discretised.logistic_log_prob(m, s, x, levels))(*arguments)
     chex.assert_shape(value, (len(x),))
     expected = exact_logistic(mean, log_scale, x, levels)[:, 0]
     # An edge of a bin is rounded to 1e-7, which the scale divides.
@@ -183,7 +183,7 @@ def test_values_and_gradients_are_finite_at_extremes(name, size):
 def test_mixture_is_the_weighted_sum_of_its_components(wrap):
     weights, mean, log_scale = jnp.asarray(NUMBERS.normal(size=(3, 5, 1, 4)), jnp.float32)
     x = jnp.asarray(grid(5))[:, None]
-    value = wrap(lambda *arrays: discretised.logistic_mixture_log_prob(*arrays, 5))(weights, mean, log_scale, x)
+    value = wrap(lambda w, m, s, x: discretised.logistic_mixture_log_prob(w, m, s, x, 5))(weights, mean, log_scale, x)
     log_weights = scipy.special.log_softmax(np.asarray(weights, np.float64), axis=-1)
     terms = log_weights + exact_logistic(mean, log_scale, x[..., None], 5)
     np.testing.assert_allclose(value, scipy.special.logsumexp(terms, axis=-1)[:, 0], rtol=1e-5)

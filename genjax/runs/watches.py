@@ -62,10 +62,11 @@ def _validation_metrics(row: Mapping[str, Any]) -> dict[str, float]:
 
 def _overfits(monitor: str, rows: Sequence[Mapping[str, Any]]) -> bool:
     """Whether validation has worsened in each of the last evaluations while training went on to improve."""
-    on_validation, on_training = ([row.get(f"{part}/{monitor}") for row in rows] for part in ("validation", "train"))
-    if None in on_validation or None in on_training:
+    names = (f"validation/{monitor}", f"train/{monitor}")
+    if any(name not in row for row in rows for name in names):
         return False
-    best = min(range(len(rows)), key=lambda i: on_validation[i])
+    on_validation, on_training = ([float(row[name]) for row in rows] for name in names)
+    best = on_validation.index(min(on_validation))
     lost = [value - on_validation[best] for value in on_validation[-EVALUATIONS:]]
     gained = on_validation[0] - on_validation[best]
     return min(lost) > SHARE * gained > 0 and on_training[-1] < on_training[best]

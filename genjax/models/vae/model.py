@@ -272,9 +272,10 @@ def log_densities(
 def _inferred(vae: Vae, params: Params, batch: Batch, parts: Terms, rng: Key) -> Inferred:
     b = batch.x.shape[0]
     mean, log_var = moments(parts.out) if vae.settings["posterior"] == "gaussian" else (parts.out, parts.out)
-    closed = vae.prior.kl is not None
+    kl = vae.prior.kl
+    of_groups = -jnp.mean(parts.log_ratio, axis=0)[:, None] if kl is None else kl(params, parts.out, batch.label)
     return Inferred(
-        rates=vae.prior.kl(params, parts.out, batch.label) if closed else -jnp.mean(parts.log_ratio, axis=0)[:, None],
+        rates=of_groups,
         z=parts.z[0],
         mean=mean,
         log_var=log_var,
