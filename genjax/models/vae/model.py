@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from genjax.losses.bounds import Bound
+from genjax.losses.bounds import Bound, LogWeights
 from genjax.losses.moments import permute_dimensions
 from genjax.models.vae.outputs import Output
 from genjax.models.vae.posteriors import Posterior, moments
@@ -55,6 +55,13 @@ class Vae(NamedTuple):
     settings: Settings
     spec: DataSpec
     hparams: Hparams
+
+
+class Sampled(NamedTuple):
+    """The encoder's output for a batch, and draws of z from it."""
+
+    out: Float[Array, "batch features"]
+    z: Draws
 
 
 class Terms(NamedTuple):
@@ -108,22 +115,20 @@ def log_likelihood(vae: Vae, params: Params, batch: Batch, z: Draws, gradient: b
     return log_prob(out, params.get("noise", {}), x).reshape(k, b)
 
 
-def terms(vae: Vae, model: Params, posterior: Params, batch: Batch, rng: Key, k: int, exact: bool = False) -> Terms:
-    """Computes the terms of a bound at k draws of z for each example.
+def terms(vae: Vae, model: Params, posterior: Params, batch: Batch, inferred: Sampled, rng: Key) -> Terms:
+    """Computes the terms of a bound at the draws of z for each example.
 
     Where the bound is the mean of log w, a rate in closed form stands for log q(z|x) - log p(z).
 
     Args:
       vae: its networks.
       model: the parameters that p(x, z) depends on.
-      posterior: the parameters that q(z|x) depends on.
+      posterior: the parameters that q depends on.
       batch: examples.
-      rng: of the draws.
-      k: how many.
-      exact: whether z is drawn from q itself, where training draws from a relaxation of it.
+      inferred: the encoder's output and the draws.
+      rng: of the draws of upper layers.
     """
-    out = infer_output(vae, posterior, batch)
-    z = (vae.posterior.draw_exact if exact else vae.posterior.draw)(out, rng, k)
+    out, z = inferred
     log_p_x = log_likelihood(vae, model, batch, z)
     if vae.bound.linear and vae.prior.kl is not None:
         rate = jnp.sum(vae.prior.kl(model, out, batch.label), axis=-1)
@@ -140,19 +145,21 @@ def bound(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[PerExample,
     With beta, log w = log p(x|z) + beta [log p(z) - log q(z|x)].
     """
     groups, samples = vae.draws
+    out = infer_output(vae, params, batch)
+    inferred = Sampled(out, vae.posterior.draw(out, rng, groups * samples))
 
-    def weights(model: Params, posterior: Params) -> tuple[Float[Array, "groups samples batch"], Terms]:
-        parts = terms(vae, model, posterior, batch, rng, groups * samples)
+    def weights(model: Params, posterior: Params, inferred: Sampled) -> tuple[LogWeights, Terms]:
+        parts = terms(vae, model, posterior, batch, inferred, rng)
         log_w = parts.log_likelihood + vae.beta * parts.log_ratio
         return log_w.reshape(groups, samples, -1), parts
 
     if vae.bound.posterior is None:
-        log_w, parts = weights(params, params)
+        log_w, parts = weights(params, params, inferred)
         return vae.bound.value(log_w, vae.hparams), parts
-    # Two estimators: what the compiler sees twice, the forward pass, it computes once.
+    # Two estimators. The compiler sees the forward pass of the decoder twice and computes it once.
     constant = jax.lax.stop_gradient(params)
-    log_w, parts = weights(params, constant)
-    of_posterior = vae.bound.posterior(weights(constant, params)[0], vae.hparams)
+    log_w, parts = weights(params, constant, jax.lax.stop_gradient(inferred))
+    of_posterior = vae.bound.posterior(weights(constant, params, inferred)[0], vae.hparams)
     return vae.bound.value(log_w, vae.hparams) + of_posterior - jax.lax.stop_gradient(of_posterior), parts
 
 
@@ -184,7 +191,9 @@ def discriminate(vae: Vae, params: Params, batches: Batch, rng: Key) -> tuple[Fl
 def evaluate(vae: Vae, params: Params, batch: Batch, rng: Key) -> dict[str, PerExample]:
     """Computes the negative bound and its parts per example, in nats; what belongs to a whole batch is left out."""
     groups, samples = vae.draws
-    parts = terms(vae, params, params, batch, rng, groups * samples, exact=True)
+    out = infer_output(vae, params, batch)
+    inferred = Sampled(out, vae.posterior.draw_exact(out, rng, groups * samples))
+    parts = terms(vae, params, params, batch, inferred, rng)
     recon, kl = -jnp.mean(parts.log_likelihood, axis=0), -jnp.mean(parts.log_ratio, axis=0)
     log_w = parts.log_likelihood + vae.beta * parts.log_ratio
     value = recon + vae.beta * kl
