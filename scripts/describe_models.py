@@ -1,5 +1,6 @@
 """Writes docs/models.md from the tables of the families: uv run scripts/describe_models.py."""
 
+import argparse
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -69,6 +70,12 @@ def _is_of(path: Path, family: str) -> bool:
     return configs.load(path).model.family == family
 
 
+def models_parser() -> argparse.ArgumentParser:
+    """The parser of the command, which takes no arguments."""
+    return argparse.ArgumentParser(prog="uv run scripts/describe_models.py", description=__doc__, allow_abbrev=False)
+
+
 if __name__ == "__main__":
+    models_parser().parse_args()
     PAGE.write_text(page())
     print(f"{PAGE} is written", file=sys.stderr)

@@ -71,7 +71,14 @@ def fingerprint_parser():
     return fingerprint_parser()
 
 
+def models_parser():
+    from describe_models import models_parser
+
+    return models_parser()
+
+
 PARSERS = {
+    "describe_models.py": models_parser,
     "reproduce.py": reproduce_parser,
     "benchmark.py": benchmark_parser,
     "fingerprint.py": fingerprint_parser,

@@ -115,5 +115,7 @@ def _log_sum_exp(pairwise: Pairwise) -> Float[Array, "batch latent"]:
 
     The draw's own example stands for the greatest: in one dimension no other density is e^88 times as great.
     """
-    own = jax.lax.stop_gradient(jnp.diagonal(pairwise).T)  # [b, latent]
-    return own + jnp.log(jnp.sum(jnp.exp(pairwise - own[:, None]), axis=1))
+    own = jax.lax.stop_gradient(jnp.diagonal(pairwise))  # [latent, b]
+    densities = jnp.exp(jnp.moveaxis(pairwise, 2, 0) - own[..., None])  # [latent, b, b]
+    total = jnp.matmul(densities, jnp.ones(len(pairwise)), precision="highest")
+    return (own + jnp.log(total)).T
