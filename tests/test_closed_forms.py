@@ -45,8 +45,8 @@ def compiled(family, latent, optimiser="adam", learning_rate=2e-2, batch_size=N,
     config.model.update(hidden=(), latent=latent, **settings)
     config.train.update(batch_size=batch_size, steps=steps)
     config.hparams.update(learning_rate=learning_rate, final_factor=1e-3)
-    for group in config.optim.values():
-        group.update(optimiser=optimiser, schedule="warmup_cosine")
+    for name in configs.active_objectives(config):
+        config.optim[name].update(optimiser=optimiser, schedule="warmup_cosine")
     configs.check(config)
     spec = DataSpec((D,), False, 1.0, np.zeros(D, np.float32), variance=float(VARIANCES.mean()))
     functions = make_train(config, spec)

@@ -6,7 +6,10 @@ import json
 import math
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import pytest
+from cases import case, stored
 from ml_collections import ConfigDict
 
 from genjax import config as configs
@@ -16,6 +19,7 @@ from genjax.sweeps import loop as sweep_loop
 from genjax.sweeps import values
 from genjax.types import Watch
 
+RNG = jax.random.key(0)
 LOW = Watch("low", lambda metrics: metrics["kl"] < 0.1, "raise it")
 
 
@@ -49,12 +53,41 @@ def test_a_watch_speaks_where_it_holds_twice_in_a_row():
         ([10, 5, 6, 6], [9, 5, 4, 3], None),  # two evaluations are too few
         ([5, 6, 6, 6, 6], [5, 4, 3, 2, 1], None),  # nothing was gained before
         ([10, 5, math.nan, math.nan, math.nan], [9, 5, 4, 3, 2], None),
+        ([math.inf, math.nan, 10, 5, 6, 6, 6], [9, 9, 9, 5, 4, 3, 2], 70),  # the first finite one is the start
+        ([10, 5, 6, math.nan, 6, 6], [9, 5, 4, 3, 3, 2], 60),
     ],
 )
 def test_overfitting(validation, train, step):
     found = names(watches.find_warnings([], "loss", rows(validation, train)))
     assert found == ([] if step is None else [("overfitting", step)])
     assert watches.find_warnings([], "another", rows(validation, train)) == []
+
+
+@pytest.mark.parametrize("kl", [math.nan, math.inf, -math.inf, None])
+def test_a_metric_that_is_not_finite_or_not_there_crashes_no_watch(kl):
+    """A sweep's rows have no values where a trial's were NaN."""
+    logarithm = Watch("logarithm", lambda metrics: math.exp(-metrics["kl"]) > math.log(metrics["kl"]), "-")
+    whole = Watch("whole", lambda metrics: int(metrics["kl"]) == 0, "-")
+    row = {"validation/loss": 1.0} if kl is None else {"validation/loss": 1.0, "validation/kl": kl}
+    logged = [{"step": step, **row} for step in (10, 20)]
+    low = [("low", 20)] if kl == -math.inf else []
+    assert names(watches.find_warnings([LOW, logarithm, whole], "loss", logged)) == low
+
+
+def test_a_mistake_in_a_watch_is_not_hidden():
+    logged = [{"step": step, "validation/kl": 0.0} for step in (10, 20)]
+    with pytest.raises(ZeroDivisionError):
+        watches.find_warnings([Watch("ratio", lambda metrics: 1 / metrics["kl"] > 1, "-")], "loss", logged)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "vae_auto", "gan"])
+def test_watches_read_metrics_that_the_model_has(name):
+    c = case(name)
+    state = jax.eval_shape(c.functions.init, c.hparams, RNG)
+    metrics = dict.fromkeys(jax.eval_shape(c.functions.evaluate, state, stored(c.config), c.hparams, RNG), 1.0)
+    model = c.functions.model(c.hparams, jnp.int32(0))
+    assert len(model.watches) == (2 if name == "vae_auto" else 0)
+    assert not any(watch.holds(metrics) for watch in model.watches)
 
 
 def collapsing() -> ConfigDict:
@@ -102,5 +135,7 @@ def test_a_sweep_says_it_once_and_its_table_names_the_trials(tmp_path):
     assert len(table) == 4
     for row in table:
         assert row["warnings"] == ("collapsed posterior" if float(row["hparams.beta"]) > 1 else "")
+        assert row["model.likelihood"] in ("gaussian_shared", "bernoulli")
+    assert "Warnings: collapsed posterior in 2 of 4 trials" in (tmp_path / "sweep" / "leaderboard.md").read_text()
     exported = json.loads(next((tmp_path / "sweep" / "best").glob("*/config.json")).read_text())
     assert exported["model.likelihood"] in ("gaussian_shared", "bernoulli")

@@ -4,8 +4,16 @@ A configuration is an `ml_collections.ConfigDict` with `seed`, `data`, `model`, 
 `hparams`, `schedules` and `train`. All of it is static but `hparams`, a flat group of numbers that are traced.
 """
 
-from genjax.config.checks import check, check_type, check_values, drop_unused, unused, with_defaults
-from genjax.config.defaults import active, active_objectives, default, flatten, resolve, setting_defaults
+from genjax.config.checks import check, check_resolved, check_type, check_values, drop_unused, unused, with_defaults
+from genjax.config.defaults import (
+    active,
+    active_objectives,
+    default,
+    describe_resolved,
+    flatten,
+    resolve,
+    setting_defaults,
+)
 from genjax.config.files import differences, digest, from_json, load, to_json
 from genjax.config.overrides import override, parse
 
@@ -13,9 +21,11 @@ __all__ = [
     "active",
     "active_objectives",
     "check",
+    "check_resolved",
     "check_type",
     "check_values",
     "default",
+    "describe_resolved",
     "differences",
     "digest",
     "drop_unused",

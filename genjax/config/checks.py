@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from genjax.config.defaults import active, active_objectives, default, flatten, setting_defaults
+from genjax.config.defaults import active, active_objectives, default, describe_resolved, flatten, setting_defaults
 from genjax.models import FAMILIES
 from genjax.system.messages import nearest_name
 from genjax.training import optimisers, schedules
@@ -22,6 +22,24 @@ def check(config: ConfigDict) -> None:
     """
     check_values(config)
     _refuse_unused(config, unused(config))
+
+
+def check_resolved(config: ConfigDict, resolved: ConfigDict) -> None:
+    """Refuses a configuration in which a setting acts under `auto`, but not under what `auto` became.
+
+    Args:
+      config: that `check` accepts.
+      resolved: the same, once the data are known (`resolve`).
+
+    Raises:
+      InputError: what is wrong and what `auto` became, in one line.
+    """
+    if resolved is config:
+        return
+    try:
+        check(resolved)
+    except InputError as error:
+        raise InputError("; ".join([str(error), *describe_resolved(config, resolved)])) from error
 
 
 def check_values(config: ConfigDict) -> None:

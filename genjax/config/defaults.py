@@ -83,18 +83,32 @@ def active_objectives(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def resolve(config: ConfigDict, spec: DataSpec) -> ConfigDict:
-    """A copy in which the settings that say `auto` are what suits the data.
+    """A copy in which the settings that say `auto` are what suits the data; the configuration itself if none does.
+
+    A setting that nothing reads goes on to say `auto`.
 
     Example:
       >>> from genjax.data import describe, load
       >>> resolve(default("vae"), describe(load("digits"))).model.likelihood
       'gaussian_shared'
     """
-    resolved, kind = config.copy_and_resolve_references(), FAMILIES[config.model.family]
-    for name, value in kind.resolve(config.model, spec).items():
-        if value != config.model[name]:
-            resolved.model[name] = value
+    kind = FAMILIES[config.model.family]
+    settings = kind.resolve(config.model, spec)
+    names = {name for name, value in settings.items() if value != config.model[name]} - kind.unused_settings(settings)
+    if not names:
+        return config
+    resolved = config.copy_and_resolve_references()
+    resolved.model.update({name: settings[name] for name in names})
     return resolved
+
+
+def describe_resolved(config: ConfigDict, resolved: ConfigDict) -> list[str]:
+    """A line for each setting that said `auto`: `model.likelihood is 'bernoulli' for these data (auto)`."""
+    return [
+        f"model.{name} is {resolved.model[name]!r} for these data (auto)"
+        for name in config.model
+        if config.model[name] == "auto" != resolved.model[name]
+    ]
 
 
 def active(config: Mapping[str, Any]) -> dict[str, float]:

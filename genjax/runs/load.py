@@ -74,6 +74,7 @@ def load_run(
         raise InputError(f"{workdir} has no checkpoints yet")
     dataset = data.load(config.data.source)
     spec = data.describe(dataset, config.data.dynamic_binarisation)
+    config = configs.resolve(config, spec)  # a run writes what it resolved; a file that someone edited may say `auto`
     hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
     functions = make_train(config, spec)
     check_fit(config, dataset, functions)

@@ -59,14 +59,15 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
     compiler.keep_programs()
     with processes.raise_together():
         dataset = data.load(config.data.source)
-        given, config = config, _resolve(config, dataset)
+        given, config = config, configs.resolve(config, data.describe(dataset, config.data.dynamic_binarisation))
+        configs.check_resolved(given, config)
     check_folder(workdir, config)
     if processes.any_of(processes.is_primary() and _finished_steps(workdir) >= config.train.steps):
         say(f"{workdir} is finished: {config.train.steps:,} steps")
         return FINISHED
     with processes.raise_together():
         programs = make_run_programs(config, dataset)
-    for line in _describe_resolved(given, config):
+    for line in configs.describe_resolved(given, config):
         say(line)
     with claim(workdir, config), collect_stop_signals(say) as signals:
         with open_checkpoints(workdir / "checkpoints") as checkpoints:
@@ -84,20 +85,6 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
             _finish(programs, dataset, state, workdir)
             say(f"pictures and evaluation.json are in {workdir}")
     return code
-
-
-def _resolve(config: ConfigDict, dataset: data.Dataset) -> ConfigDict:
-    """The configuration as the run's folder holds it: `auto` has become what suits the data."""
-    return configs.resolve(config, data.describe(dataset, config.data.dynamic_binarisation))
-
-
-def _describe_resolved(config: ConfigDict, resolved: ConfigDict) -> list[str]:
-    """A line for each setting that said `auto`."""
-    return [
-        f"model.{name} is {resolved.model[name]!r} for these data (auto)"
-        for name in config.model
-        if resolved.model[name] != config.model[name]
-    ]
 
 
 def _finished_steps(workdir: Path) -> int:

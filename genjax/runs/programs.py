@@ -52,6 +52,7 @@ def make_run_programs(config: ConfigDict, dataset: Dataset) -> RunPrograms:
       InputError: the configuration does not fit the data or the devices.
     """
     spec = describe(dataset, config.data.dynamic_binarisation)
+    config = configs.resolve(config, spec)
     hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
     rng = jax.random.key(config.seed)
     place, replicate_indices, replicate = _placement(config)

@@ -3,10 +3,14 @@
 A run that is resumed reads its earlier rows, so it neither repeats a warning nor loses one.
 """
 
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from genjax.types import Watch
+
+PREFIX = "validation/"
 
 # Validation worsens when each of the last evaluations has lost this share of what the best had gained on the first.
 EVALUATIONS, SHARE = 3, 0.05
@@ -23,7 +27,8 @@ class Notice(TypedDict):
 def find_warnings(watches: Iterable[Watch], monitor: str, rows: Sequence[Mapping[str, Any]]) -> list[Notice]:
     """Lists the warnings of a run, in the order of their steps.
 
-    A watch has to hold at two evaluations in a row: many a model begins where it must not stay.
+    A watch has to hold at two evaluations in a row: many a model begins where it must not stay. A metric that an
+    evaluation lacks is NaN for it. `overfitting` is added to the watches of the model.
 
     Args:
       watches: of the model.
@@ -36,17 +41,16 @@ def find_warnings(watches: Iterable[Watch], monitor: str, rows: Sequence[Mapping
       >>> [(warning["name"], warning["step"]) for warning in find_warnings([watch], "loss", rows)]
       [('collapsed posterior', 20)]
     """
-    evaluated = [row for row in rows if any(name.startswith("validation/") for name in row)]
+    evaluated = [row for row in rows if any(name.startswith(PREFIX) for name in row)]
     found: list[Notice] = []
     for watch in watches:
-        holds = [watch.holds(_validation_metrics(row)) for row in evaluated]
+        holds = [_holds(watch, row) for row in evaluated]
         second = next((i for i in range(1, len(holds)) if holds[i - 1] and holds[i]), None)
         if second is not None:
             found.append({"name": watch.name, "step": int(evaluated[second]["step"]), "advice": watch.advice})
-    for count in range(EVALUATIONS + 1, len(evaluated) + 1):
-        if _overfits(monitor, evaluated[:count]):
-            found.append({"name": "overfitting", "step": int(evaluated[count - 1]["step"]), "advice": _advice(monitor)})
-            break
+    step = _overfitting_step(monitor, evaluated)
+    if step is not None:
+        found.append({"name": "overfitting", "step": step, "advice": _advice(monitor)})
     return sorted(found, key=lambda warning: warning["step"])
 
 
@@ -55,21 +59,38 @@ def describe_warning(warning: Notice) -> str:
     return f"{warning['name']} at step {warning['step']:,}: {warning['advice']}"
 
 
-def _validation_metrics(row: Mapping[str, Any]) -> dict[str, float]:
-    prefix = "validation/"
-    return {name.removeprefix(prefix): float(value) for name, value in row.items() if name.startswith(prefix)}
-
-
-def _overfits(monitor: str, rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether validation has worsened in each of the last evaluations while training went on to improve."""
-    names = (f"validation/{monitor}", f"train/{monitor}")
-    if any(name not in row for row in rows for name in names):
+def _holds(watch: Watch, row: Mapping[str, Any]) -> bool:
+    """Whether a watch holds at an evaluation; not where its own arithmetic fails on numbers that are not finite."""
+    metrics = defaultdict(lambda: math.nan)
+    metrics |= {name.removeprefix(PREFIX): float(v) for name, v in row.items() if name.startswith(PREFIX)}
+    try:
+        return bool(watch.holds(metrics))
+    except (ArithmeticError, ValueError):
+        if all(map(math.isfinite, metrics.values())):
+            raise
         return False
-    on_validation, on_training = ([float(row[name]) for row in rows] for name in names)
-    best = on_validation.index(min(on_validation))
-    lost = [value - on_validation[best] for value in on_validation[-EVALUATIONS:]]
-    gained = on_validation[0] - on_validation[best]
-    return min(lost) > SHARE * gained > 0 and on_training[-1] < on_training[best]
+
+
+def _overfitting_step(monitor: str, rows: Iterable[Mapping[str, Any]]) -> int | None:
+    """The step at which validation has worsened `EVALUATIONS` times in a row while training went on to improve.
+
+    Evaluations that are not finite, or that training has no value for, are left out.
+    """
+    names = (f"{PREFIX}{monitor}", f"train/{monitor}")
+    measured = [(int(row["step"]), *(float(row.get(name, math.nan)) for name in names)) for row in rows]
+    finite = [evaluation for evaluation in measured if all(map(math.isfinite, evaluation))]
+    if not finite:
+        return None
+    _, first, best_training = finite[0]
+    best, worse = first, 0
+    for step, value, training in finite[1:]:
+        if value < best:
+            best, best_training, worse = value, training, 0
+        else:
+            worse = worse + 1 if value - best > SHARE * (first - best) > 0 else 0
+        if worse >= EVALUATIONS and training < best_training:
+            return step
+    return None
 
 
 def _advice(monitor: str) -> str:

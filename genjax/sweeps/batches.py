@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
+from genjax import config as configs
 from genjax import data
 from genjax.runs.folder import write_json
 from genjax.sweeps import plan, programs, ranking
@@ -20,8 +21,9 @@ from genjax.sweeps.study import Study
 from genjax.system import processes
 from genjax.system.messages import nearest_name
 from genjax.system.progress import Progress
-from genjax.types import InputError
+from genjax.types import DataSpec, InputError
 
+ResolveTrials = Callable[[list[Trial]], list[Trial]]
 MakePrograms = Callable[[ConfigDict, int, str], CohortPrograms]  # (config of a group, number of trials, mode)
 
 
@@ -31,6 +33,7 @@ class SweepContext(NamedTuple):
     Attributes:
       config: of the sweep.
       workdir: its folder.
+      resolve: gives trials what suits their data in place of `auto`.
       programs: makes the programs of a group, each once.
       signals: that have arrived.
       progress: the display.
@@ -39,6 +42,7 @@ class SweepContext(NamedTuple):
 
     config: ConfigDict
     workdir: Path
+    resolve: ResolveTrials
     programs: MakePrograms
     signals: list[int]
     progress: Progress
@@ -59,9 +63,24 @@ class PointBatch(NamedTuple):
     study_numbers: list[int]
 
 
-def program_maker() -> MakePrograms:
+def trial_resolver(config: ConfigDict, load: Callable[[str], data.Dataset]) -> ResolveTrials:
+    """Returns `plan.resolve_trials` of a sweep, with each data set described once.
+
+    Args:
+      config: of the sweep.
+      load: loads a data set by its name.
+    """
+    describe_source = cache(lambda source, binarised: data.describe(load(source), binarised))
+
+    def describe_data(of_trial: ConfigDict) -> DataSpec:
+        return describe_source(of_trial.data.source, of_trial.data.dynamic_binarisation)
+
+    return lambda trials: plan.resolve_trials(config, trials, describe_data)
+
+
+def program_maker(load: Callable[[str], data.Dataset] = data.load) -> MakePrograms:
     """Returns `make_cohort_programs` with each data set loaded and placed once, and each program made once."""
-    load, resident = cache(data.load), programs.residence()
+    load, resident = cache(load), programs.residence()
     cached: dict[tuple[str, int, str], CohortPrograms] = {}
 
     def make(config: ConfigDict, count: int, mode: str) -> CohortPrograms:
@@ -91,20 +110,29 @@ def check_fit(config: ConfigDict, trials: list[Trial], make_programs: MakeProgra
 
 def point_batches(context: SweepContext, study: Study) -> Iterator[PointBatch]:
     """Batch after batch, until the study has no more points; a batch that was written down is not asked for again."""
-    trial, point = 0, 0
+    trial, point, said = 0, 0, set[str]()
     for number in itertools.count():
         folder = context.workdir / "batches" / f"{number:03d}"
         stored = read_json(folder / "plan.json")
         points, study_numbers = (stored["points"], stored["asked"]) if stored else study.ask(number)
         if not points:
             return
-        trials = plan.make_trials(context.config, [_lists_as_tuples(settings) for settings in points], trial, point)
+        points = [_lists_as_tuples(settings) for settings in points]
+        given = plan.make_trials(context.config, points, trial, point)
+        trials = context.resolve(given)
+        lines = {
+            line for a, b in zip(given, trials, strict=True) for line in configs.describe_resolved(a.config, b.config)
+        }
+        for line in sorted(lines - said):
+            context.progress.say(line)
+        said |= lines
         if stored:
             groups = [[trials[i] for i in numbers] for numbers in stored["cohorts"]]
         else:
             groups = _cut_into_cohorts(context, trials)
             numbers = [[member.number - trial for member in group] for group in groups]
-            write_on_primary(folder / "plan.json", {"points": points, "asked": study_numbers, "cohorts": numbers})
+            plan_of_batch = {"points": _points_of(trials), "asked": study_numbers, "cohorts": numbers}
+            write_on_primary(folder / "plan.json", plan_of_batch)
         yield PointBatch(folder, [Cohort(i, group[0].config, group) for i, group in enumerate(groups)], study_numbers)
         trial, point = trial + len(trials), point + len(points)
 
@@ -120,6 +148,14 @@ def write_on_primary(path: Path, content: Mapping[str, Any]) -> None:
     if processes.is_primary():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, content)
+
+
+def _points_of(trials: list[Trial]) -> list[Point]:
+    """The settings of each point, in their order, as its trials have them."""
+    points = {
+        trial.point: {name: value for name, value in trial.settings.items() if name != "seed"} for trial in trials
+    }
+    return list(points.values())
 
 
 def _lists_as_tuples(settings: Point) -> Point:

@@ -46,7 +46,7 @@ def _write_run(
     monitor = programs.model(hparams, jnp.asarray(state.step)).monitor
     with open_checkpoints(folder / "checkpoints") as checkpoints:
         checkpoints.save(state, rows[-1].get(f"validation/{monitor}"))
-    config = configs.resolve(_config_of_run(finished, i, place, cohort_state), programs.spec)
+    config = _config_of_run(finished, i, place, cohort_state)
     write_atomically(folder / "config.json", configs.to_json(config).encode())
 
 

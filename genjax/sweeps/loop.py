@@ -3,12 +3,14 @@
 import signal
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 from ml_collections import ConfigDict
 
+from genjax import data
 from genjax.runs.folder import check_folder, claim
 from genjax.runs.loop import FINISHED, STOPPED
 from genjax.sweeps import axes, batches, cohorts, export, pictures, plan, programs, ranking, results, settings
@@ -49,18 +51,19 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
     check_folder(workdir, config)
     progress = open_progress(stream or sys.stderr, SECONDS_BETWEEN_LINES) if processes.is_primary() else silent()
     finished = processes.any_of(processes.is_primary() and (workdir / results.TABLE).exists())
-    make_programs = batches.program_maker()
+    load = cache(data.load)
+    resolve, make_programs = batches.trial_resolver(config, load), batches.program_maker(load)
     if finished:
         progress.say(f"{workdir} is finished")
         if not best:
             return FINISHED
     else:
         with processes.raise_together():
-            batches.check_fit(config, trials, make_programs)
+            batches.check_fit(config, resolve(trials), make_programs)
     study = fixed_study([]) if finished else make_study(config, points)
     with claim(workdir, config), collect_stop_signals(progress.say) as signals:
         memory = programs.available_memory(config.memory_bytes)
-        context = SweepContext(config, workdir, make_programs, signals, progress, memory)
+        context = SweepContext(config, workdir, resolve, make_programs, signals, progress, memory)
         return _run(context, study, finished, best)
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax.sweeps import axes
-from genjax.types import InputError
+from genjax.types import DataSpec, InputError
 
 Point = dict[str, Any]  # {setting: value}, without the seed
 
@@ -85,6 +85,39 @@ def make_trials(sweep: ConfigDict, points: Sequence[Point], first_trial: int = 0
             raise InputError(f"trial {number} ({describe(settings)}): {error}") from error
         trials.append(Trial(number, first_point + i, settings, config))
     return trials
+
+
+def resolve_trials(
+    sweep: ConfigDict, trials: Sequence[Trial], describe_data: Callable[[ConfigDict], DataSpec]
+) -> list[Trial]:
+    """Replaces the settings of trials that say `auto` by what suits their data, in `settings` and in `config`.
+
+    What the base holds and what does not act under the resolved settings has its default again, as in `make_trials`.
+
+    Args:
+      sweep: its configuration.
+      trials: of `make_trials`.
+      describe_data: the description of a configuration's data.
+
+    Raises:
+      InputError: an axis would not act under the resolved settings; the line says in which trial.
+    """
+    typed = [target for axis in sweep.axes for target in axes.targets(axis.setting, sweep.base)]
+    return [_resolve_trial(trial, describe_data(trial.config), typed) for trial in trials]
+
+
+def _resolve_trial(trial: Trial, spec: DataSpec, typed: Sequence[str]) -> Trial:
+    resolved = configs.resolve(trial.config, spec)
+    if resolved is trial.config:
+        return trial
+    try:
+        config, _ = configs.drop_unused(resolved, typed)
+    except InputError as error:
+        reasons = "; ".join([str(error), *configs.describe_resolved(trial.config, resolved)])
+        raise InputError(f"trial {trial.number} ({describe(trial.settings)}): {reasons}") from error
+    model = {f"model.{name}": value for name, value in config.model.items()}
+    settings = {name: model.get(name, value) for name, value in trial.settings.items()}
+    return trial._replace(settings=settings, config=config)
 
 
 def static_points(sweep: ConfigDict) -> list[Point]:

@@ -49,7 +49,7 @@ def make_train(
 
     Args:
       config: `model`, `optim`, `schedules` (none if absent), `train.batch_size`, `train.steps` and
-        `train.evaluate_batch_size` are read, all static.
+        `train.evaluate_batch_size` are read, all static. A setting of `model` may say `auto`.
       spec: of the data.
       family: of the model; the one that `config.model.family` names if None.
       place: applied to each step's `[batches, b, ...]`, to shard it over devices (`sharding.shard_batches`).
@@ -66,7 +66,7 @@ def make_train(
       (3, (3,))
     """
     family = FAMILIES[config["model"]["family"]] if family is None else family
-    settings, optimisers, total = config["model"], config["optim"], config["train"]["steps"]
+    settings, optimisers, total = family.resolve(config["model"], spec), config["optim"], config["train"]["steps"]
     batch_size, schedules = config["train"]["batch_size"], dict(config.get("schedules") or {})
 
     def model(hparams: Hparams, step: Array) -> Model:
