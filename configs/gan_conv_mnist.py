@@ -14,7 +14,7 @@ def get_config() -> ConfigDict:
     config.data.source = "tfds:mnist"
     config.model.network = "dcgan"
     config.model.latent = 64
-    config.model.penalty = "r1"
+    config.model.penalties = ("r1",)
     config.hparams.r1_weight = 1.0
     config.hparams.discriminator_learning_rate = 5e-4
     config.hparams.generator_learning_rate = 5e-4

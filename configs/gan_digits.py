@@ -15,7 +15,7 @@ def get_config() -> ConfigDict:
     config.model.generator_hidden = (256, 256)
     config.model.discriminator_hidden = (256, 256)
     config.model.latent = 32
-    config.model.penalty = "r1"
+    config.model.penalties = ("r1",)
     config.hparams.r1_weight = 1.0
     config.hparams.discriminator_learning_rate = 5e-4
     config.hparams.generator_learning_rate = 5e-4

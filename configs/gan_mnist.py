@@ -15,7 +15,7 @@ def get_config() -> ConfigDict:
     config.model.generator_hidden = (256, 512)
     config.model.discriminator_hidden = (512, 256)
     config.model.latent = 64
-    config.model.penalty = "r1"
+    config.model.penalties = ("r1",)
     config.hparams.r1_weight = 1.0
     config.train.batch_size = 64
     config.train.steps = 40000

@@ -16,7 +16,7 @@ def get_config() -> ConfigDict:
     config.model.discriminator_hidden = (128, 128)
     config.model.latent = 2
     config.model.activation = "relu"
-    config.model.penalty = "r1"
+    config.model.penalties = ("r1",)
     for player in ("discriminator", "generator"):
         config.optim[player].schedule = "warmup_cosine"
         config.hparams[f"{player}_learning_rate"] = 3e-3

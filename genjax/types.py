@@ -120,6 +120,7 @@ class Objective(NamedTuple):
       accumulate: whether the loss sees one batch at a time, and an update takes the mean of the `batches` gradients:
         the effect of a batch that is `batches` times as large, in the memory of one. State in `Aux` passes from each to
         the next.
+      project: `(trained parts) -> the same`, applied after each update, such as the clipping of weights.
 
     Example:
       >>> import jax.numpy as jnp
@@ -135,6 +136,7 @@ class Objective(NamedTuple):
     updates: int = 1
     batches: int = 1
     accumulate: bool = False
+    project: Callable[[Params], Params] | None = None
 
 
 class Likelihood(NamedTuple):
@@ -161,7 +163,7 @@ class Watch(NamedTuple):
     Attributes:
       name: such as `collapsed posterior`; a table of a sweep shows it.
       holds: `({metric: value}) -> bool` of the validation metrics of one evaluation, by their names in
-        `Model.evaluate`.
+        `Model.evaluate`, and of the training metrics beside it, as `train/<metric>`.
       advice: a sentence with the cause and the remedy.
 
     Example:
@@ -205,7 +207,8 @@ class Model(NamedTuple):
       log_densities: `(params, batch, z) -> (log p(z), log p(x|z))`, each `[b]` in nats, at `z: [b, d]` as `simulate`
         draws it. It is differentiable by z.
       watches: what a person should hear of while the model trains.
-      averaged: the parts of params whose exponential moving average evaluation and sampling use.
+      averaged: the parts of params whose exponential moving average a <- d a + (1 - d) w evaluation and sampling use.
+      average_decay: `(images of a step) -> d` at the model's step; there where `averaged` names a part.
       sample_metrics: names in `metrics.samples.SAMPLE_METRICS`, measured at every evaluation beside those of the data.
 
     Example:
@@ -242,6 +245,7 @@ class Model(NamedTuple):
     log_densities: Callable[[Params, Batch, Array], tuple[Array, Array]] | None = None
     watches: tuple[Watch, ...] = ()
     averaged: tuple[str, ...] = ()
+    average_decay: Callable[[int], Array] | None = None
     sample_metrics: tuple[str, ...] = ()
 
 

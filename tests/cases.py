@@ -57,6 +57,46 @@ VAE_FACTORS = {
     for factor, beside in FACTORS_OF_VAES
 }
 
+# Each factor of a GAN, with what it needs of the others.
+CONVOLUTIONAL = {"model.network": "dcgan", "model.channels": 2, "model.latent": 3}
+FACTORS_OF_GANS = (
+    ({"loss": "minimax"}, {"optim.generator.optimiser": "rmsprop"}),
+    ({"loss": "log_difference"}, {"optim.generator.schedule": "exponential"}),
+    ({"loss": "least_squares"}, {"model.accumulate": 2}),
+    ({"loss": "hinge"}, {"model.spectral_norm": True}),
+    ({"loss": "wasserstein"}, {"model.weight_clipping": True}),
+    ({"loss": "relativistic", "penalties": ("r1", "r2")}, {"model.penalty_every": 2, "model.average": "half_life"}),
+    ({"penalties": ("wgan_gp",)}, {"model.pixel_range": "symmetric"}),
+    ({"penalties": ("zero_centred", "lecam")}, {"hparams.lecam_start": 1.0}),
+    ({"penalties": ("dragan",)}, {}),
+    ({"penalties": ("consistency",)}, {}),
+    ({"augmentation": "diffaugment"}, CONVOLUTIONAL),
+    (
+        {"augmentation": "ada"},
+        {"hparams.ada_images": 64.0, "hparams.ada_target": 0.0, "hparams.discriminator_learning_rate": 0.1},
+    ),
+    ({"packing": 2}, {"model.batch_deviation": True}),
+    ({"condition": "concatenation"}, CONVOLUTIONAL),
+    ({"condition": "projection"}, {**CONVOLUTIONAL, "model.generator_condition": "norm", "model.norm": "layer"}),
+    ({"condition": "auxiliary"}, {}),
+    ({"condition": "information"}, {"model.codes": 4}),
+    ({"prior": "uniform"}, {}),
+    ({"prior": "truncated"}, {}),
+    ({"network": "r3gan"}, {**CONVOLUTIONAL, "model.network": "r3gan"}),
+    ({"network": "sndcgan"}, {**CONVOLUTIONAL, "model.network": "sndcgan", "model.spectral_norm": True}),
+)
+
+
+def _name(factor: dict) -> str:
+    parts = ("_".join(value) if isinstance(value, tuple) else str(value) for value in factor.values())
+    return "gan_" + "_".join(parts)
+
+
+GAN_FACTORS = {
+    _name(factor): ("gan", {f"model.{name}": value for name, value in factor.items()} | beside)
+    for factor, beside in FACTORS_OF_GANS
+}
+
 CASES = {
     "autoencoder": ("autoencoder", {}),
     "autoencoder_one_layer": ("autoencoder", {"model.hidden": (), "model.phi": "sigmoid"}),
@@ -80,13 +120,12 @@ CASES = {
     ),
     "vae_resnet": ("vae", {**RESNET, "model.likelihood": "gaussian_pixel", "model.upsampling": "nearest"}),
     "gan": ("gan", {}),
-    "gan_dcgan": ("gan", {**DCGAN, "model.penalty": "r1"}),
+    "gan_dcgan": ("gan", {**DCGAN, "model.penalties": ("r1",)}),
     "gan_critic": (
         "gan",
-        {"model.penalty": "r1", "model.critic_steps": 2, "optim.discriminator.clip": True},
+        {"model.penalties": ("r1",), "model.critic_steps": 2, "optim.discriminator.clip": True},
     ),
-    "gan_minimax": ("gan", {"model.loss": "minimax", "optim.generator.optimiser": "rmsprop"}),
-    "gan_log_difference": ("gan", {"model.loss": "log_difference", "optim.generator.schedule": "exponential"}),
+    **GAN_FACTORS,
 }
 RICHEST = {"autoencoder": "autoencoder", "vae": "vae_binarised", "gan": "gan_critic"}  # one case a family
 

@@ -20,7 +20,7 @@ def get_config():
     config.model.discriminator_hidden = {hidden}
     config.model.latent = 8
     config.model.critic_steps = 2
-    config.model.penalty = "r1"
+    config.model.penalties = ("r1",)
     config.optim.generator.schedule = "warmup_cosine"
     config.optim.discriminator.clip = True
     config.train.batch_size = {batch_size}

@@ -13,12 +13,23 @@ import numpy as np
 import pytest
 
 from genjax.losses.adversarial import LOSSES
-from genjax.models import gan
+from genjax.models.gan import FAMILY
+from genjax.models.gan import model as gan
 from genjax.training.scan import make_train
 from genjax.types import Aux, Batch, DataSpec, Family, Model, Objective
 
 BATCH = 2
 GAMES = ("nonsaturating", "minimax")
+# The slopes of both players' losses by the logit of a sample at 0: l'(0) of the discriminator, g'(0) of the generator.
+SLOPES = {
+    "nonsaturating": (0.5, -0.5),
+    "minimax": (0.5, -0.5),
+    "log_difference": (0.5, -0.5),
+    "least_squares": (0.0, -1.0),  # D(0) = 0 is where it wants samples to be
+    "hinge": (1.0, -1.0),
+    "wasserstein": (1.0, -1.0),
+    "relativistic": (0.5, -0.5),
+}
 
 
 class Point(nn.Module):
@@ -58,11 +69,14 @@ def simultaneous(game):
     return {"both": Objective(("discriminator", "generator"), loss)}
 
 
-def dirac(players, loss, steps, h, gamma=None):
-    """`steps` of gradient descent with learning rate h, as a map of w = (theta, psi); R1's weight is gamma, if any."""
+def dirac(players, loss, steps, h, gamma=None, penalty="r1"):
+    """`steps` of gradient descent with learning rate h, as a map of w = (theta, psi); gamma weighs a penalty."""
+    penalties = () if gamma is None else (penalty,)
+    averages = {"logits": {"real": jnp.float32(0), "fake": jnp.float32(0)}} if penalty == "lecam" else {}
 
     def make(settings, spec, hparams):
-        game = gan.Gan(Point(), Slope(), 1, LOSSES[loss], "none" if gamma is None else "r1", spec.bounded, hparams)
+        settings = {**FAMILY.settings, "latent": 1, "loss": loss, "penalties": penalties}
+        game = gan.Gan(Point(), Slope(), settings, spec, hparams)
         return Model(
             init=partial(gan.init, game),
             objectives=players(game),
@@ -78,12 +92,14 @@ def dirac(players, loss, steps, h, gamma=None):
     sizes = {"batch_size": BATCH, "steps": steps, "evaluate_batch_size": BATCH}
     config = {"model": {}, "optim": dict.fromkeys(names, sgd), "train": sizes}
     functions = make_train(config, DataSpec((1,), False, 1.0, np.zeros(1, np.float32)), family)
-    hparams = {"learning_rate": jnp.float32(h), "momentum": jnp.float32(0), "r1_weight": jnp.float32(gamma or 0)}
+    numbers = {"learning_rate": h, "momentum": 0.0, f"{penalty}_weight": gamma or 0.0}
+    numbers |= {"lecam_start": 0.0, "lecam_decay": 0.9}
+    hparams = {name: jnp.float32(value) for name, value in numbers.items()}
     rng = jax.random.key(0)
 
     @jax.jit
     def run(w):
-        params = {"generator": {"theta": w[:1]}, "discriminator": {"psi": w[1:, None]}}
+        params = {"generator": {"theta": w[:1]}, "discriminator": {"psi": w[1:, None]}, **averages}
         state = functions.init(hparams, rng)._replace(params=params)
         indices = jnp.zeros((steps, 1, BATCH), jnp.uint32)
         params = functions.chunk(state, Batch(jnp.zeros((1, 1))), indices, hparams, rng)[0].params
@@ -118,6 +134,34 @@ def test_r1_pulls_to_the_equilibrium(gamma):
     root = np.emath.sqrt(gamma**2 / 4 - 1 / 4)
     # A double eigenvalue moves by the square root of the rounding error.
     np.testing.assert_allclose(field, [-gamma / 2 - root, -gamma / 2 + root], atol=3e-3 if gamma == 1 else 1e-5)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_eigenvalues_of_every_loss(loss):
+    """They are +- sqrt(l'(0) g'(0)): no loss alone has a force towards the equilibrium (Mescheder et al. 2018)."""
+    h = 0.25
+    field = (eigenvalues(dirac(simultaneous, loss, 1, h)) - 1) / h
+    root = np.emath.sqrt(np.prod(SLOPES[loss]))
+    np.testing.assert_allclose(field, sorted([-root, root], key=lambda value: (value.imag, value.real)), atol=2e-3)
+
+
+@pytest.mark.parametrize(("penalty", "force"), [("r1", 1), ("r2", 1), ("zero_centred", 2), ("lecam", 0)])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_eigenvalues_of_every_loss_with_penalties(loss, penalty, force):
+    """A penalty whose second derivative by psi is gamma' gives -gamma'/2 +- sqrt(gamma'^2/4 + l'(0) g'(0))."""
+    h, gamma = 0.25, 0.6 * force
+    field = (eigenvalues(dirac(simultaneous, loss, 1, h, 0.6, penalty)) - 1) / h
+    root = np.emath.sqrt(gamma**2 / 4 + np.prod(SLOPES[loss]))
+    expected = sorted([-gamma / 2 - root, -gamma / 2 + root], key=lambda value: (value.imag, value.real))
+    np.testing.assert_allclose(field, expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("penalty", ["wgan_gp", "dragan"])
+def test_a_norm_of_one_is_no_equilibrium(penalty):
+    """(|psi| - 1)^2 drives psi away from 0: without a limit on its slope the game does not settle there."""
+    theta, psi = dirac(alternating, "wasserstein", 1, 0.1, 1.0, penalty)(jnp.array([0.0, 0.01]))
+    assert abs(theta) < 0.1
+    np.testing.assert_allclose(psi, 0.01 + 0.1 * 2 * (1 - 0.01), rtol=1e-4)
 
 
 @pytest.mark.parametrize("loss", GAMES)

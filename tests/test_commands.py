@@ -166,7 +166,7 @@ OVERRIDES = [
     ("--config.model.generator_hidden=('a',)", "must hold whole numbers from 1 on"),
     ("--config.model.latent=0", "model.latent = 0 must hold whole numbers from 1 on"),
     ("--config.model.loss=nonsaturatin", "no model.loss 'nonsaturatin': the nearest is 'nonsaturating'"),
-    ("--config.model.penalty=r2", "no model.penalty 'r2': the nearest is 'r1'"),
+    ("--config.model.penalties=r3", "no model.penalties 'r3': the nearest is 'r2'"),
     ("--config.optim.generator.optimiser=adan", "no optim.generator.optimiser 'adan': the nearest is 'adam'"),
     ("--config.optim.generator.schedule=cosine", "the nearest is 'warmup_cosine'"),
     ("--config.train.evaluate_every=15", "train.evaluate_every = 15 must be a multiple of train.log_every = 10"),

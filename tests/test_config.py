@@ -131,7 +131,7 @@ def test_differences_name_the_settings_that_differ():
         ("vae", {"optim.elbo.schedule": "warmup_cosine"}, {"warmup", "final_factor"}, set()),
         ("vae", {"optim.elbo.schedule": "burda"}, set(), {"warmup", "final_factor"}),
         ("gan", {}, {"generator_learning_rate", "discriminator_learning_rate", "b1"}, {"r1_weight"}),
-        ("gan", {"model.penalty": "r1"}, {"r1_weight"}, {"learning_rate"}),
+        ("gan", {"model.penalties": "r1"}, {"r1_weight"}, {"learning_rate"}),
         ("gan", {"hparams.generator_b1": "0.3"}, {"generator_b1", "b1"}, {"discriminator_b1"}),
         ("gan", {"hparams.generator_b1": "0", "hparams.discriminator_b1": "0"}, {"generator_b1"}, {"b1"}),
     ],
@@ -188,10 +188,10 @@ SHIPPED = Path(__file__).parents[1] / "configs"
     [
         ("vae_digits", {"model.network": "dcgan"}, ["model.hidden = (256, 256)"]),
         ("vae_digits", {}, []),
-        ("gan_ring8", {"model.penalty": "none"}, ["hparams.r1_weight = 0.03"]),
+        ("gan_ring8", {"model.penalties": "()"}, ["hparams.r1_weight = 0.03"]),
         (
             "gan_digits",
-            {"model.network": "dcgan", "model.penalty": "none"},
+            {"model.network": "dcgan", "model.penalties": "()"},
             [],  # what the file sets is what the family has by default
         ),
         (

@@ -11,6 +11,7 @@ from cases import (
     BATCH,
     CASES,
     DCGAN,
+    GAN_FACTORS,
     RICHEST,
     SHAPE,
     SMALL,
@@ -32,7 +33,8 @@ from genjax.training.scan import make_train
 
 RNG = jax.random.key(0)
 CONVOLUTIONS = ("autoencoder_resnet", "vae_resnet", "gan_dcgan")
-SLOW = {*CONVOLUTIONS, "autoencoder_gaussian", "vae_shared", "gan_minimax", "gan_log_difference"}
+OF_GANS = {name for name, (_, changes) in GAN_FACTORS.items() if "model.network" in changes}
+SLOW = {*CONVOLUTIONS, *OF_GANS, "autoencoder_gaussian", "vae_shared", "gan_minimax", "gan_log_difference"}
 every_case = pytest.mark.parametrize("name", [slow(name) if name in SLOW else name for name in CASES])
 every_family = pytest.mark.parametrize("name", RICHEST.values())
 
@@ -45,7 +47,7 @@ def batch_of(c):
 
 def batches_of(c, objective):
     """What an objective's loss sees."""
-    if objective.batches == 1:
+    if objective.batches == 1 or objective.accumulate:
         return batch_of(c)
     return jax.tree.map(lambda leaf: jnp.stack([leaf, leaf[::-1]]), batch_of(c))
 
@@ -66,7 +68,10 @@ def test_shapes(name):
     model, shape_of = model_of(c), jax.eval_shape
     batch = batch_of(c)
     params = shape_of(model.init, RNG, batch)
-    assert {part for objective in model.objectives.values() for part in objective.trains} == set(params)
+    overwritten = {
+        part for o in model.objectives.values() for part in shape_of(o.loss, params, batches_of(c, o), RNG)[1].state
+    }
+    assert {part for objective in model.objectives.values() for part in objective.trains} | overwritten == set(params)
     family = FAMILIES[c.config.model.family]
     active = family.active_objectives or (lambda settings: family.objectives)
     assert tuple(model.objectives) == tuple(active(c.config.model))
@@ -150,6 +155,15 @@ ACTING = [
     *RICHEST.values(),
     "autoencoder_gaussian",
     "gan_minimax",
+    "gan_wasserstein",
+    "gan_relativistic_r1_r2",
+    "gan_wgan_gp",
+    "gan_zero_centred_lecam",
+    "gan_dragan",
+    "gan_consistency",
+    "gan_ada",
+    "gan_auxiliary",
+    "gan_information",
     "vae_fixed",
     *(
         f"vae_{factor}"
@@ -157,7 +171,14 @@ ACTING = [
     ),
 ]
 # Values that change the result even where half of the default would not.
-OTHER = {"ema_decay": 0.05, "capacity": 0.0, "free_bits": 10.0}  # an average's decay is bounded by its early steps
+OTHER = {
+    "ema_decay": 0.05,  # an average's decay and its half-life are bounded by its early steps
+    "ema_half_life": 0.1,
+    "capacity": 0.0,
+    "free_bits": 10.0,
+    "lecam_start": 3.0,
+    "ada_target": 2.0,
+}
 
 
 def test_every_hyperparameter_is_tested():
@@ -203,7 +224,15 @@ STATIC = {
         "model.latent": 4,
         "model.loss": "minimax",
         "model.critic_steps": 2,
-        "model.penalty": "r1",
+        "model.accumulate": 2,
+        "model.penalties": ("r1",),
+        "model.spectral_norm": True,
+        "model.weight_clipping": True,
+        "model.augmentation": "diffaugment",
+        "model.packing": 2,
+        "model.batch_deviation": True,
+        "model.condition": "projection",
+        "model.average": "half_life",
     },
 }
 # Settings that act beside another one: {setting: (value, what it needs)}.
@@ -220,6 +249,13 @@ BESIDE = {
         "model.free_bits_group": (3, {"model.regulariser": "free_bits"}),
         "model.upper_hidden": ((4,), {"model.layers": 2}),
         "model.upper_latent": (2, {"model.layers": 2}),
+    },
+    "gan": {
+        "model.penalty_every": (2, {"model.penalties": ("r1",)}),
+        "model.pixel_range": ("symmetric", {"model.penalties": ("r1",)}),
+        "model.codes": (4, {"model.condition": "information"}),
+        "model.generator_condition": ("norm", {**DCGAN, "model.condition": "projection"}),
+        "model.prior": ("uniform", {}),
     },
     "autoencoder": {"model.psi": ("tanh", {"model.likelihood": "gaussian"})},
 }

@@ -20,38 +20,87 @@ def settings(**changes):
 
 
 @pytest.mark.parametrize(
-    ("size", "sides"), [(8, [8, 4]), (27, [27, 14, 7]), (28, [28, 14, 7]), (64, [64, 32, 16, 8, 4])]
+    ("height", "width", "expected"),
+    [
+        (8, 8, [(8, 8), (4, 4)]),
+        (27, 27, [(27, 27), (14, 14), (7, 7)]),
+        (28, 20, [(28, 20), (14, 10), (7, 5)]),
+        (9, 64, [(9, 64), (5, 32), (3, 16), (2, 8), (1, 4)]),
+    ],
 )
-def test_an_image_is_halved_down_to_seven(size, sides):
-    assert sizes(size) == sides
+def test_an_image_is_halved_down_to_seven(height, width, expected):
+    assert sizes(height, width) == expected
 
 
-@pytest.mark.parametrize("size", few_quick([8, 13, 28, *range(9, 13), *range(14, 18), 27, 31, 32, 33, 63, 64], 3))
-@pytest.mark.parametrize("network", ["dcgan", "resnet"])
+SIZES = [(8, 8), (13, 9), (28, 20), *((n, n) for n in (*range(9, 18), 27, 31, 32, 33, 63, 64)), (8, 64), (33, 10)]
+
+
+@pytest.mark.parametrize("size", few_quick(SIZES, 3))
+@pytest.mark.parametrize("network", ["dcgan", "sndcgan", "resnet", "r3gan"])
 def test_shapes_of_every_size(network, size):
     for upsampling, norm, channels in (("transposed", "none", 1), ("nearest", "group", 3), ("subpixel", "layer", 3)):
-        chosen, shape = settings(network=network, upsampling=upsampling, norm=norm), (size, size, channels)
+        chosen, shape = settings(network=network, upsampling=upsampling, norm=norm), (*size, channels)
         encoder, decoder = networks.encoder(chosen, (), shape, 5), networks.decoder(chosen, (), shape)
         x, z = jax.ShapeDtypeStruct((2, *shape), jnp.float32), jax.ShapeDtypeStruct((2, 3), jnp.float32)
         chex.assert_shape(jax.eval_shape(encoder.init_with_output, KEY, x)[0], (2, 5))
         chex.assert_shape(jax.eval_shape(decoder.init_with_output, KEY, z)[0], (2, *shape))
 
 
-@pytest.mark.parametrize("shape", [(2,), (7, 7, 1), (8, 9, 1)])
-def test_convolutions_need_square_images(shape):
+@pytest.mark.parametrize("shape", [(2,), (7, 7, 1), (28, 7, 1)])
+def test_convolutions_need_images(shape):
     for build in (lambda: networks.encoder(settings(), (), shape, 5), lambda: networks.decoder(settings(), (), shape)):
-        with pytest.raises(InputError, match="needs square images of 8 pixels a side or more"):
+        with pytest.raises(InputError, match="needs images of 8 pixels a side or more"):
             build()
 
 
-def test_a_residual_network_starts_without_its_blocks():
+@pytest.mark.parametrize(("network", "layers"), [("resnet", 2), ("r3gan", 6)])
+def test_a_residual_network_starts_without_its_blocks(network, layers):
     x = jax.random.normal(KEY, (2, 16, 16, 1))
-    residual = networks.encoder(settings(network="resnet"), (), (16, 16, 1), 5)
+    residual = networks.encoder(settings(network=network), (), (16, 16, 1), 5)
     params = residual.init(KEY, x)["params"]
-    named = [name for name in sorted(params) if name.startswith("Conv")]  # a halving, then a block's two, and again
-    plain = {f"Conv_{i}": params[f"Conv_{3 * i}"] for i in range(len(named) // 3)} | {"Dense_0": params["Dense_0"]}
+    named = [name for name in params if name.startswith("Conv")]  # a halving, then the layers of its blocks, and again
+    levels, period = len(named) // (1 + layers), 1 + layers
+    plain = {f"Conv_{i}": params[f"Conv_{period * i}"] for i in range(levels)} | {"Dense_0": params["Dense_0"]}
     expected = networks.encoder(settings(), (), (16, 16, 1), 5).apply({"params": plain}, x)
     chex.assert_trees_all_close(residual.apply({"params": params}, x), expected, rtol=1e-6)
+
+
+def test_bottlenecks_start_smaller_in_deeper_networks():
+    """Of L blocks the first two layers' weights have the deviation L^(-1/4) / sqrt(inputs)."""
+    network = networks.encoder(settings(network="r3gan", channels=64), (), (32, 32, 1), 5)
+    params = networks.initial(network, KEY, jnp.zeros((1, 32, 32, 1)))
+    blocks = 2 * 3
+    kernels = [params["Conv_15"]["kernel"], params["Conv_16"]["kernel"]]  # of the last size: 1x1 and 3x3
+    for kernel in kernels:
+        inputs = np.prod(kernel.shape[:-1])
+        np.testing.assert_allclose(np.std(kernel) * np.sqrt(inputs), blocks**-0.25, rtol=0.02)
+
+
+def test_modulated_norms_act_from_the_class_alone():
+    decoder = networks.decoder(settings(norm="layer"), (), (8, 8, 1), modulators=2)
+    z = jnp.concatenate([jnp.ones((2, 3)), jnp.eye(2)], axis=-1)
+    params = networks.initial(decoder, KEY, z)
+    gains = [name for name in params if name.startswith("Dense") and params[name]["kernel"].shape[0] == 2]
+    assert len(gains) == 2  # a gain and an offset of the only norm
+    same = {**params, "Dense_0": {**params["Dense_0"], "kernel": params["Dense_0"]["kernel"].at[3:].set(0.0)}}
+    first, second = np.asarray(networks.forward(decoder, same, z))
+    np.testing.assert_array_equal(first, second)  # they start at zero
+    other = {**same, gains[0]: {**params[gains[0]], "kernel": jnp.ones_like(params[gains[0]]["kernel"]).at[0].set(0.0)}}
+    first, moved = np.asarray(networks.forward(decoder, other, z))
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(moved - second).max() > 1e-3
+
+
+@pytest.mark.parametrize("network", ["mlp", "dcgan"])
+def test_the_batch_deviation_tells_a_collapsed_batch(network):
+    encoder = networks.encoder(settings(network=network), (6,), (8, 8, 1), 1, batch_deviation=True)
+    x = jax.random.normal(KEY, (4, 8, 8, 1))
+    params = networks.initial(encoder, KEY, x)
+    alone, beside_copies, beside_others = (
+        np.asarray(networks.forward(encoder, params, batch))[0] for batch in (x[:1], jnp.stack([x[0]] * 4), x)
+    )
+    np.testing.assert_allclose(alone, beside_copies, atol=1e-5)
+    assert np.abs(alone - beside_others) > 1e-4
 
 
 def test_the_outputs_bias_is_given_per_value():

@@ -409,7 +409,7 @@ def test_override_refuses(name, text, said):
     assert said in str(refused.value)
 
 
-PENALTIES, NETWORKS = values("model.penalty", "none", "r1"), choice("model.network", "mlp", "dcgan")
+PENALTIES, NETWORKS = values("model.penalties", (), ("r1",)), choice("model.network", "mlp", "dcgan")
 VAIN = "of the configuration file does not act"
 
 
@@ -438,7 +438,7 @@ VAIN = "of the configuration file does not act"
             [f"base.hparams.r1_weight = 0.03 {VAIN} in some of the trials; there its default is used"],
         ),
         (
-            sweep(PENALTIES, base="gan_ring8", base__model__penalty="none"),
+            sweep(PENALTIES, base="gan_ring8", base__model__penalties=()),
             [],
             [f"base.hparams.r1_weight = 0.03 {VAIN} in some of the trials; there its default is used"],
         ),

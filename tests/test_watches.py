@@ -84,9 +84,11 @@ def test_a_mistake_in_a_watch_is_not_hidden():
 def test_watches_read_metrics_that_the_model_has(name):
     c = case(name)
     state = jax.eval_shape(c.functions.init, c.hparams, RNG)
-    metrics = dict.fromkeys(jax.eval_shape(c.functions.evaluate, state, stored(c.config), c.hparams, RNG), 1.0)
+    evaluated = jax.eval_shape(c.functions.evaluate, state, stored(c.config), c.hparams, RNG)
+    trained = jax.eval_shape(lambda state: c.chunk(state, c.hparams, RNG, 1)[1], state)
+    metrics = dict.fromkeys((*evaluated, *(f"train/{metric}" for metric in trained)), 0.9)
     model = c.functions.model(c.hparams, jnp.int32(0))
-    assert len(model.watches) == (2 if name == "vae_auto" else 0)
+    assert len(model.watches) == (0 if name == "autoencoder" else 2)
     assert not any(watch.holds(metrics) for watch in model.watches)
 
 

@@ -18,7 +18,7 @@ from genjax.sweeps import choice, default, log_uniform, uniform
 
 def get_config() -> ConfigDict:
     sweep = default(Path(__file__).parents[1] / "gan_conv_mnist.py")
-    sweep.base.model.penalty = "none"
+    sweep.base.model.penalties = ()
     sweep.base.train.steps = 16875  # 20 epochs of 54,000 images
     sweep.base.train.log_every = 125
     sweep.base.train.evaluate_every = sweep.base.train.checkpoint_every = 3375

@@ -142,9 +142,11 @@ def _refuse_unused(config: ConfigDict, names: Collection[str]) -> None:
 
 def _check_choices(config: ConfigDict, kind: Family) -> None:
     for name, names in kind.choices.items():
-        nearest_name(f"model.{name}", config["model"][name], names)
+        value = config["model"][name]
+        for choice in value if isinstance(value, tuple) else (value,):
+            nearest_name(f"model.{name}", choice, names)
     for name, value in config["model"].items():
-        if not isinstance(value, str | bool):
+        if not isinstance(value, str | bool) and name not in kind.choices:
             _check_numbers(name, value, kind)
     for weight, name in config["schedules"].items():
         nearest_name(f"schedules.{weight}", name, schedules.WEIGHTS)

@@ -1,6 +1,7 @@
 """Settings as they are typed on a command line."""
 
 import ast
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from genjax.config.checks import check_type
 from genjax.config.defaults import flatten, setting_defaults
 from genjax.system.messages import nearest_name
 from genjax.types import InputError
+
+NAMES = re.compile(r"[a-z]\w*(,[a-z]\w*)*")  # of a setting that is a set of names
 
 
 def override(config: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
@@ -28,9 +31,16 @@ def override(config: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
 
 
 def parse(name: str, text: str, like: Any) -> Any:
-    """A typed value from the command line, of the type of the setting that it replaces."""
+    """A typed value from the command line, of the type of the setting that it replaces.
+
+    Example:
+      >>> [parse("model.penalties", text, ()) for text in ("('r1',)", "r1,r2", "none")]
+      [('r1',), ('r1', 'r2'), ()]
+    """
     if isinstance(like, str):
         return text
+    if isinstance(like, tuple) and NAMES.fullmatch(text):
+        return () if text == "none" else tuple(text.split(","))
     try:
         value = ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
     except (ValueError, SyntaxError) as error:

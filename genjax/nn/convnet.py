@@ -1,144 +1,224 @@
-"""Convolutional networks for square images.
+"""Convolutional networks for images.
 
-The layers are strided convolutions as in DCGAN (Radford et al. 2016), alone or with residual blocks (He et al. 2016)
-between. An encoder halves an image until at most 7 pixels a side are left (28, 14, 7; 64, 32, 16, 8, 4; 27, 14, 7).
-Its first convolution has `channels` channels, and each further one has twice as many. A decoder takes the same sizes in
-the other order; where a size is odd, it cuts off a row and a column.
+The layers are strided convolutions as in DCGAN (Radford et al. 2016), alone or with blocks of further convolutions
+between. An encoder halves an image until at most 7 pixels of its longer side are left (28, 14, 7; 64, 32, 16, 8, 4;
+27, 14, 7). Its first convolution has `channels` channels, and each further one has twice as many. A decoder takes the
+same sizes in the other order; where a size is odd, it cuts off a row or a column.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
 from flax.typing import Dtype, Initializer
 from jaxtyping import Array, Float
 
-from genjax.nn.layers import ACTIVATIONS, NORMS, PRECISIONS, UPSAMPLINGS, Conv, add_bias
+from genjax.nn.layers import ACTIVATIONS, NORMS, PRECISIONS, UPSAMPLINGS, Conv, add_bias, append_batch_deviation
 from genjax.types import InputError, Settings
 
-LARGEST_CODE = 7  # pixels a side at which halving ends
-LEAST_SIZE = 8  # pixels a side of the smallest images
+LARGEST_CODE = 7  # pixels of the longer side at which halving ends
+LEAST_SIZE = 8  # pixels of the shorter side of the smallest images
 SETTINGS = ("channels", "norm", "upsampling")  # the settings that no other network reads
 
+Images = Float[Array, "batch height width channels"]
+NormActivation = Callable[[Float[Array, "..."]], Float[Array, "..."]]
 
-def encoder(settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], features: int, blocks: int) -> nn.Module:
-    """Builds an encoder with residual blocks; see `networks.encoder`."""
+
+class Blocks(NamedTuple):
+    """The convolutions at each size.
+
+    Attributes:
+      block: `(x, norm_activation, dtype, depth) -> x` of the same shape, called inside a module; `depth` is the number
+        of blocks in the whole network.
+      count: how many follow each halving, or come before each doubling.
+    """
+
+    block: Callable[[Images, NormActivation, Dtype, int], Images]
+    count: int
+
+
+def encoder(
+    settings: Settings,
+    hidden: Sequence[int],
+    shape: tuple[int, ...],
+    features: int,
+    batch_deviation: bool,
+    blocks: Blocks | None,
+) -> nn.Module:
+    """Builds an encoder; see `networks.encoder`."""
     del hidden  # convolutions have channels instead
-    _require_square_images(settings, shape)
-    return Encoder(features, blocks, **_shared_attributes(settings))
+    _require_images(settings, shape)
+    return Encoder(features, blocks, **_shared_attributes(settings), batch_deviation=batch_deviation)
 
 
 def decoder(
-    settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], bias_init: Initializer, blocks: int
+    settings: Settings,
+    hidden: Sequence[int],
+    shape: tuple[int, ...],
+    bias_init: Initializer,
+    modulators: int,
+    blocks: Blocks | None,
 ) -> nn.Module:
-    """Builds a decoder with residual blocks; see `networks.decoder`."""
+    """Builds a decoder; see `networks.decoder`."""
     del hidden
-    _require_square_images(settings, shape)
+    _require_images(settings, shape)
     return Decoder(
-        shape, blocks, **_shared_attributes(settings), upsampling=settings["upsampling"], bias_init=bias_init
+        shape,
+        blocks,
+        **_shared_attributes(settings),
+        upsampling=settings["upsampling"],
+        bias_init=bias_init,
+        modulators=modulators,
     )
 
 
-def sizes(size: int) -> list[int]:
-    """Lists the sides of an image as it is halved.
+def sizes(height: int, width: int) -> list[tuple[int, int]]:
+    """Lists the sizes of an image as it is halved.
 
     Example:
-      >>> sizes(28)
-      [28, 14, 7]
+      >>> sizes(28, 20)
+      [(28, 20), (14, 10), (7, 5)]
     """
-    sides = [size]
-    while sides[-1] > LARGEST_CODE:
-        sides.append(-(-sides[-1] // 2))
+    sides = [(height, width)]
+    while max(sides[-1]) > LARGEST_CODE:
+        h, w = sides[-1]
+        sides.append((-(-h // 2), -(-w // 2)))
     return sides
 
 
 class Encoder(nn.Module):
-    """A network from square images to vectors, without an activation after the last layer.
+    """A network from images to vectors, without an activation after the last layer.
 
     Attributes:
       features: width of the output.
-      blocks: residual blocks after each convolution that halves.
+      blocks: that follow each convolution that halves.
       channels: of the first convolution.
       activation, norm: after each hidden convolution, names of `layers.ACTIVATIONS` and `layers.NORMS`.
       dtype: of the computation; parameters and output are float32.
+      batch_deviation: whether the last layer sees how much the examples of a batch differ.
     """
 
     features: int
-    blocks: int
+    blocks: Blocks | None
     channels: int
     activation: str
     norm: str
     dtype: Dtype
+    batch_deviation: bool = False
 
     @nn.compact
-    def __call__(self, x: Float[Array, "batch side side channels"]) -> Float[Array, "batch {self.features}"]:
+    def __call__(self, x: Images) -> Float[Array, "batch {self.features}"]:
         norm_activation = _norm_activation(self.activation, self.norm, self.dtype)
-        for level in range(len(sizes(x.shape[1])) - 1):
+        levels = len(sizes(*x.shape[1:3])) - 1
+        for level in range(levels):
             x = norm_activation(
                 Conv(self.channels * 2**level, (4, 4), (2, 2), dtype=self.dtype)(x)
-            )  # [b, h/2, h/2, 2c]
-            for _ in range(self.blocks):
-                x = residual_block(x, norm_activation, self.dtype)
+            )  # [b, h/2, w/2, 2c]
+            x = _apply_blocks(self.blocks, x, norm_activation, self.dtype, levels)
+        x = append_batch_deviation(x) if self.batch_deviation else x
         return nn.Dense(self.features, dtype=self.dtype)(x.reshape(x.shape[0], -1)).astype(jnp.float32)
 
 
 class Decoder(nn.Module):
-    """A network from vectors to square images, without an activation after the last layer.
+    """A network from vectors to images, without an activation after the last layer.
 
     Attributes:
-      shape: of one image, `(h, h, ...)`.
-      blocks: residual blocks before each doubling.
+      shape: of one image, `(height, width, ...)`.
+      blocks: that come before each doubling.
       channels: of the last hidden layer.
       activation, norm: after each hidden layer, names of `layers.ACTIVATIONS` and `layers.NORMS`.
       dtype: of the computation; parameters and output are float32.
       upsampling: a name of `layers.UPSAMPLINGS`.
       bias_init: initialiser of the output's bias, one per value.
+      modulators: how many of a vector's last entries set the gain and the offset after each norm.
     """
 
     shape: tuple[int, ...]
-    blocks: int
+    blocks: Blocks | None
     channels: int
     activation: str
     norm: str
     dtype: Dtype
     upsampling: str
     bias_init: Initializer
+    modulators: int = 0
 
     @nn.compact
-    def __call__(self, z: Float[Array, "batch latent"]) -> Float[Array, "batch side side ..."]:
-        norm_activation, up = _norm_activation(self.activation, self.norm, self.dtype), UPSAMPLINGS[self.upsampling]
-        *larger, smallest = sizes(self.shape[0])  # for example [28, 14], 7
+    def __call__(self, z: Float[Array, "batch latent"]) -> Float[Array, "batch height width ..."]:
+        modulators = z[:, z.shape[1] - self.modulators :] if self.modulators else None
+        norm_activation = _norm_activation(self.activation, self.norm, self.dtype, modulators)
+        up = UPSAMPLINGS[self.upsampling]
+        *larger, smallest = sizes(*self.shape[:2])  # for example [(28, 28), (14, 14)], (7, 7)
         width = self.channels * 2 ** (len(larger) - 1)
-        x = nn.Dense(smallest * smallest * width, dtype=self.dtype)(z).reshape(-1, smallest, smallest, width)
-        for level, size in reversed(list(enumerate(larger))):
+        x = nn.Dense(math.prod(smallest) * width, dtype=self.dtype)(z).reshape(-1, *smallest, width)
+        for level, (h, w) in reversed(list(enumerate(larger))):
             x = norm_activation(x)
-            for _ in range(self.blocks):
-                x = residual_block(x, norm_activation, self.dtype)
+            x = _apply_blocks(self.blocks, x, norm_activation, self.dtype, len(larger))
             width = self.channels * 2 ** (level - 1) if level else math.prod(self.shape[2:])
-            x = up(x, width, level > 0, self.dtype)[:, :size, :size]  # [b, 2h, 2h, c/2]
+            x = up(x, width, level > 0, self.dtype)[:, :h, :w]  # [b, 2h, 2w, c/2]
         bias = self.param("bias", self.bias_init, self.shape)
         return add_bias(x.reshape(-1, *self.shape).astype(jnp.float32), bias)
 
 
-def residual_block(
-    x: Float[Array, "batch side side channels"],
-    norm_activation: Callable[[Float[Array, "..."]], Float[Array, "..."]],
-    dtype: Dtype,
-) -> Float[Array, "batch side side channels"]:
+def plain_block(x: Images, norm_activation: NormActivation, dtype: Dtype, depth: int) -> Images:
+    """Computes one 3x3 convolution, its norm and its activation (Miyato et al. 2018, table 3)."""
+    del depth
+    return norm_activation(Conv(x.shape[-1], (3, 3), dtype=dtype)(x))
+
+
+def residual_block(x: Images, norm_activation: NormActivation, dtype: Dtype, depth: int) -> Images:
     """Computes x + f(x), where f is two 3x3 convolutions.
 
     The kernel of the last convolution starts at zero, so the block is the identity before training.
     """
+    del depth
     channels = x.shape[-1]
     h = norm_activation(Conv(channels, (3, 3), dtype=dtype)(x))
     return x + Conv(channels, (3, 3), dtype=dtype, kernel_init=nn.initializers.zeros)(h)
 
 
-def _norm_activation(activation: str, norm: str, dtype: Dtype) -> Callable[[Float[Array, "..."]], Float[Array, "..."]]:
-    """The norm and then the activation, as one function; it must be called inside a module."""
-    return lambda x: ACTIVATIONS[activation](NORMS[norm](x, dtype))
+def bottleneck_block(x: Images, norm_activation: NormActivation, dtype: Dtype, depth: int) -> Images:
+    """Computes x + f(x), where f is a 1x1, a 3x3 and a 1x1 convolution, with the starts of a network without norms.
+
+    Of L blocks of three layers, the first two layers start L^(-1/4) times as large as usual and the last one at zero
+    (Zhang et al. 2019, section 3; Huang et al. 2024, section 3).
+    """
+    channels = x.shape[-1]
+    scaled = nn.initializers.variance_scaling(depth**-0.5, "fan_in", "truncated_normal")  # the variance, not the std
+    h = norm_activation(Conv(channels, (1, 1), dtype=dtype, kernel_init=scaled)(x))
+    h = norm_activation(Conv(channels, (3, 3), dtype=dtype, kernel_init=scaled)(h))
+    return x + Conv(channels, (1, 1), dtype=dtype, kernel_init=nn.initializers.zeros)(h)
+
+
+def _apply_blocks(
+    blocks: Blocks | None, x: Images, norm_activation: NormActivation, dtype: Dtype, levels: int
+) -> Images:
+    if blocks is not None:
+        for _ in range(blocks.count):
+            x = blocks.block(x, norm_activation, dtype, blocks.count * levels)
+    return x
+
+
+def _norm_activation(
+    activation: str, norm: str, dtype: Dtype, modulators: Float[Array, "batch n"] | None = None
+) -> NormActivation:
+    """The norm and then the activation, as one function; it must be called inside a module.
+
+    With modulators y the norm's output h becomes (1 + gamma(y)) h + beta(y), gamma and beta linear and zero at the
+    start (de Vries et al. 2017).
+    """
+
+    def normalise(x: Images) -> Images:
+        h = NORMS[norm](x, dtype)
+        if modulators is None:
+            return h
+        zeros = nn.initializers.zeros
+        gain, offset = (nn.Dense(x.shape[-1], dtype=dtype, kernel_init=zeros)(modulators) for _ in range(2))
+        return (1 + gain[:, None, None]) * h + offset[:, None, None]
+
+    return lambda x: ACTIVATIONS[activation](normalise(x))
 
 
 def _shared_attributes(settings: Settings) -> dict[str, Any]:
@@ -148,9 +228,9 @@ def _shared_attributes(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _require_square_images(settings: Settings, shape: tuple[int, ...]) -> None:
-    if len(shape) < 3 or shape[0] != shape[1] or shape[0] < LEAST_SIZE:
+def _require_images(settings: Settings, shape: tuple[int, ...]) -> None:
+    if len(shape) < 3 or min(shape[:2]) < LEAST_SIZE:
         raise InputError(
-            f"model.network {settings['network']!r} needs square images of {LEAST_SIZE} pixels a side or more, "
+            f"model.network {settings['network']!r} needs images of {LEAST_SIZE} pixels a side or more, "
             f"not data of shape {shape}"
         )

@@ -97,6 +97,25 @@ def add_bias(y: Float[Array, "*shape"], bias: Float[Array, "..."]) -> Float[Arra
     return (y.astype(bias.dtype) + wide).astype(y.dtype)
 
 
+def append_batch_deviation(x: Float[Array, "batch *inner channels"]) -> Float[Array, "batch *inner channels+1"]:
+    """Appends a channel that says how much the examples of a group differ (Karras et al. 2018, section 3).
+
+    It is the standard deviation over a group of at most four examples, averaged over all positions and channels. A
+    batch that four does not divide has the next smaller groups that divide it.
+
+    Example:
+      >>> print(append_batch_deviation(jnp.array([[0.0], [2.0]])).round(3))
+      [[0. 1.]
+       [2. 1.]]
+    """
+    group = math.gcd(x.shape[0], 4)
+    groups = x.reshape(group, -1, *x.shape[1:]).astype(jnp.float32)
+    variance = jnp.var(groups, axis=0)  # [b / group, ...]
+    deviation = jnp.mean(jnp.sqrt(variance + 1e-8), axis=tuple(range(1, x.ndim)))  # the root's slope at 0 is infinite
+    channel = jnp.tile(deviation, group).reshape(-1, *[1] * (x.ndim - 1))
+    return jnp.concatenate([x, jnp.broadcast_to(channel, (*x.shape[:-1], 1)).astype(x.dtype)], axis=-1)
+
+
 def transposed(
     x: Float[Array, "batch height width channels"], features: int, use_bias: bool, dtype: Dtype
 ) -> Float[Array, "batch 2*height 2*width {features}"]:

@@ -8,18 +8,23 @@ import jax.numpy as jnp
 from flax.typing import Dtype, Initializer
 from jaxtyping import Array, Float
 
-from genjax.nn.layers import ACTIVATIONS, PRECISIONS
+from genjax.nn.layers import ACTIVATIONS, PRECISIONS, append_batch_deviation
 from genjax.types import Settings
 
 
-def encoder(settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], features: int) -> nn.Module:
+def encoder(
+    settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], features: int, batch_deviation: bool
+) -> nn.Module:
     """Builds an encoder; see `networks.encoder`."""
     del shape  # the first layer takes any number of inputs
-    return Encoder(tuple(hidden), features, settings["activation"], PRECISIONS[settings["precision"]])
+    return Encoder(tuple(hidden), features, settings["activation"], PRECISIONS[settings["precision"]], batch_deviation)
 
 
-def decoder(settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], bias_init: Initializer) -> nn.Module:
+def decoder(
+    settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], bias_init: Initializer, modulators: int
+) -> nn.Module:
     """Builds a decoder; see `networks.decoder`."""
+    del modulators  # there is no norm
     return Decoder(tuple(hidden), shape, settings["activation"], bias_init, PRECISIONS[settings["precision"]])
 
 
@@ -31,18 +36,21 @@ class Encoder(nn.Module):
       features: width of the output.
       activation: of the hidden layers, a name of `layers.ACTIVATIONS`.
       dtype: of the computation; parameters and output are float32.
+      batch_deviation: whether the last layer sees how much the examples of a batch differ.
     """
 
     hidden: Sequence[int]
     features: int
     activation: str
     dtype: Dtype = jnp.float32
+    batch_deviation: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch ..."]) -> Float[Array, "batch {self.features}"]:
         h = x.reshape(x.shape[0], -1)  # [b, d]
         for width in self.hidden:
             h = ACTIVATIONS[self.activation](nn.Dense(width, dtype=self.dtype)(h))
+        h = append_batch_deviation(h) if self.batch_deviation else h
         return nn.Dense(self.features, dtype=self.dtype)(h).astype(jnp.float32)
 
 

@@ -23,14 +23,20 @@ class Network(NamedTuple):
       decoder: a function of the arguments of `decoder`.
     """
 
-    encoder: Callable[[Settings, Sequence[int], tuple[int, ...], int], nn.Module]
-    decoder: Callable[[Settings, Sequence[int], tuple[int, ...], Initializer], nn.Module]
+    encoder: Callable[[Settings, Sequence[int], tuple[int, ...], int, bool], nn.Module]
+    decoder: Callable[[Settings, Sequence[int], tuple[int, ...], Initializer, int], nn.Module]
+
+
+def _convolutional(encoder: convnet.Blocks | None, decoder: convnet.Blocks | None) -> Network:
+    return Network(partial(convnet.encoder, blocks=encoder), partial(convnet.decoder, blocks=decoder))
 
 
 NETWORKS = {
     "mlp": Network(mlp.encoder, mlp.decoder),
-    "dcgan": Network(partial(convnet.encoder, blocks=0), partial(convnet.decoder, blocks=0)),
-    "resnet": Network(partial(convnet.encoder, blocks=1), partial(convnet.decoder, blocks=1)),
+    "dcgan": _convolutional(None, None),
+    "sndcgan": _convolutional(convnet.Blocks(convnet.plain_block, 1), None),
+    "resnet": _convolutional(*[convnet.Blocks(convnet.residual_block, 1)] * 2),
+    "r3gan": _convolutional(*[convnet.Blocks(convnet.bottleneck_block, 2)] * 2),
 }
 
 # Every family has these static settings and their defaults. The widths of an MLP are settings of the family itself.
@@ -54,8 +60,10 @@ CHOICES = {
 ABOUT = {
     "network": "of encoders, decoders and discriminators",
     "network=mlp": "fully connected layers, for data of any shape",
-    "network=dcgan": "strided convolutions, for square images (Radford et al. 2016)",
+    "network=dcgan": "strided convolutions, for images (Radford et al. 2016)",
+    "network=sndcgan": "the same with a 3x3 convolution after each of an encoder's halvings (Miyato et al. 2018)",
     "network=resnet": "strided convolutions with a residual block at every size (He et al. 2016)",
+    "network=r3gan": "strided convolutions with two residual bottlenecks at every size (Huang et al. 2024)",
     "channels": "of a convolutional network at its largest size; twice as many at each smaller one",
     "norm": "of convolutional layers, with the statistics of one example",
     "norm=none": "nothing",
@@ -72,7 +80,9 @@ ABOUT = {
 }
 
 
-def encoder(settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], features: int) -> nn.Module:
+def encoder(
+    settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], features: int, batch_deviation: bool = False
+) -> nn.Module:
     """Builds a network from examples to vectors, without an activation after the last layer.
 
     Args:
@@ -80,11 +90,12 @@ def encoder(settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], f
       hidden: widths of an MLP's hidden layers, beginning at the data.
       shape: of an example.
       features: width of the output.
+      batch_deviation: whether the last layer sees how much the examples of a batch differ.
 
     Raises:
-      InputError: the network is convolutional and the data are not square images.
+      InputError: the network is convolutional and the data are not images.
     """
-    return NETWORKS[settings["network"]].encoder(settings, hidden, shape, features)
+    return NETWORKS[settings["network"]].encoder(settings, hidden, shape, features, batch_deviation)
 
 
 def decoder(
@@ -92,6 +103,7 @@ def decoder(
     hidden: Sequence[int],
     shape: tuple[int, ...],
     bias_init: Initializer = nn.initializers.zeros,
+    modulators: int = 0,
 ) -> nn.Module:
     """Builds a network from vectors to examples, without an activation after the last layer.
 
@@ -100,11 +112,13 @@ def decoder(
       hidden: widths of an MLP's hidden layers, beginning at the code.
       shape: of an example.
       bias_init: initialiser of the output's bias, which has one entry per value of an example.
+      modulators: how many of a vector's last entries set the gain and the offset after each norm of a convolutional
+        network.
 
     Raises:
-      InputError: the network is convolutional and the data are not square images.
+      InputError: the network is convolutional and the data are not images.
     """
-    return NETWORKS[settings["network"]].decoder(settings, hidden, shape, bias_init)
+    return NETWORKS[settings["network"]].decoder(settings, hidden, shape, bias_init, modulators)
 
 
 def unused_settings(settings: Settings, *hidden: str) -> set[str]:

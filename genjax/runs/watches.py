@@ -62,7 +62,8 @@ def describe_warning(warning: Notice) -> str:
 def _holds(watch: Watch, row: Mapping[str, Any]) -> bool:
     """Whether a watch holds at an evaluation; not where its own arithmetic fails on numbers that are not finite."""
     metrics = defaultdict(lambda: math.nan)
-    metrics |= {name.removeprefix(PREFIX): float(v) for name, v in row.items() if name.startswith(PREFIX)}
+    measured = {name: float(value) for name, value in row.items() if name.startswith((PREFIX, "train/"))}
+    metrics |= {name.removeprefix(PREFIX): value for name, value in measured.items()}
     try:
         return bool(watch.holds(metrics))
     except (ArithmeticError, ValueError):

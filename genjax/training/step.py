@@ -87,12 +87,13 @@ def train_step(
             finite &= _all_finite(gradients) & _all_finite(aux.state)
             changes, moments = optimiser.update(gradients, moments, _parts(params, objective.trains))
             trained = optax.apply_updates(_parts(params, objective.trains), changes)
+            trained = trained if objective.project is None else objective.project(trained)
             params, reported = {**params, **trained, **aux.state}, aux.metrics
         if twice := metrics.keys() & reported.keys():
             raise ValueError(f"objective {name!r} reports {min(twice)!r}, which another objective reports already")
         opt_state[name] = moments
         metrics |= reported
-    average = _moved_average(state.average, params, hparams, state.step) if model.averaged else state.average
+    average = _moved_average(model, state.average, params, batches.x.shape[1])
     next_state = TrainState(state.step + 1, params, opt_state, average, state.diverged_at)
     frozen = state._replace(diverged_at=jnp.where(state.diverged_at < 0, state.step, state.diverged_at))
     return jax.tree.map(lambda new, old: jnp.where(finite, new, old), next_state, frozen), metrics
@@ -154,7 +155,9 @@ def _all_finite(tree: Params) -> Array:
     return jnp.stack(leaves).all() if leaves else jnp.bool_(True)
 
 
-def _moved_average(average: Params, params: Params, hparams: Hparams, step: Array) -> Params:
-    """a <- d a + (1 - d) w, with d = min(ema_decay, (1 + t) / (10 + t)) so that early averages forget the start."""
-    decay = jnp.minimum(hparams["ema_decay"], (1.0 + step) / (10.0 + step))
+def _moved_average(model: Model, average: Params, params: Params, images: int) -> Params:
+    """a <- d a + (1 - d) w of the parts that the model averages, after a step that saw so many images."""
+    if model.average_decay is None:
+        return average
+    decay = model.average_decay(images)
     return jax.tree.map(lambda a, w: decay * a + (1 - decay) * w, average, {name: params[name] for name in average})

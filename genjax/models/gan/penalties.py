@@ -1,0 +1,123 @@
+"""The terms that a GAN's discriminator may have beside its loss. Each is multiplied by `<name>_weight`."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from genjax.losses.penalties import gradient_norm_penalty, lecam_penalty, mix, perturb, r1_penalty
+from genjax.rng import stream
+from genjax.types import Hparams, Key, Params
+
+Examples = Float[Array, "batch ..."]
+PerExample = Float[Array, " batch"]
+
+
+class Judged(NamedTuple):
+    """The examples of an update, as penalties see them: without augmentation, images in the setting `pixel_range`.
+
+    Attributes:
+      critic: D, of such examples.
+      real, fake: data, and as many samples.
+      real_logit, fake_logit: D at both, with augmentation.
+      averages: moving averages `real` and `fake` of the logits, where a penalty asks for them.
+      augmented: `(rng, examples) -> examples` with a random augmentation.
+      rng: a key of the update.
+    """
+
+    critic: Callable[[Examples], PerExample]
+    real: Examples
+    fake: Examples
+    real_logit: PerExample
+    fake_logit: PerExample
+    averages: Params
+    augmented: Callable[[Key, Examples], Examples]
+    rng: Key
+
+
+class Penalty(NamedTuple):
+    """A term of the discriminator's loss.
+
+    Attributes:
+      value: `(judged, hparams) -> [b]`.
+      of_gradient: whether its value depends on the unit of the data.
+      of_images: whether it needs images.
+      averaged: whether it needs moving averages of the logits.
+      hparams: that it reads beside its weight.
+    """
+
+    value: Callable[[Judged, Hparams], PerExample]
+    of_gradient: bool = True
+    of_images: bool = False
+    averaged: bool = False
+    hparams: tuple[str, ...] = ()
+
+
+def wgan_gp(judged: Judged, hparams: Hparams) -> PerExample:
+    """Computes (||grad D|| - 1)^2 between data and samples (Gulrajani et al. 2017, equation 3)."""
+    del hparams
+    return gradient_norm_penalty(judged.critic, mix(stream(judged.rng, "mix"), judged.real, judged.fake))
+
+
+def zero_centred(judged: Judged, hparams: Hparams) -> PerExample:
+    """Computes ||grad D||^2 between data and samples (Thanh-Tung et al. 2019)."""
+    del hparams
+    return gradient_norm_penalty(judged.critic, mix(stream(judged.rng, "mix"), judged.real, judged.fake), target=0.0)
+
+
+def dragan(judged: Judged, hparams: Hparams) -> PerExample:
+    """Computes (||grad D|| - 1)^2 around data (Kodali et al. 2017)."""
+    del hparams
+    return gradient_norm_penalty(judged.critic, perturb(stream(judged.rng, "perturb"), judged.real))
+
+
+def lecam(judged: Judged, hparams: Hparams) -> PerExample:
+    """Computes the squared distances of either logit from the other's moving average, from `lecam_start` steps on."""
+    averages = judged.averages
+    value = lecam_penalty(judged.real_logit, judged.fake_logit, averages["real"], averages["fake"])
+    return jnp.where(hparams["step"] >= hparams["lecam_start"], value, 0.0)
+
+
+def consistency(judged: Judged, hparams: Hparams) -> PerExample:
+    """Computes (D(x) - D(T(x)))^2 + (D(x^) - D(T(x^)))^2 for random augmentations T (Zhao et al. 2021, equation 3)."""
+    del hparams
+    total = jnp.float32(0)
+    for name, examples in (("real", judged.real), ("fake", judged.fake)):
+        augmented = judged.augmented(stream(judged.rng, f"consistency {name}"), examples)
+        total += jnp.square(judged.critic(examples) - judged.critic(augmented))
+    return total
+
+
+PENALTIES = {
+    "r1": Penalty(lambda judged, hparams: r1_penalty(judged.critic, judged.real)),
+    "r2": Penalty(lambda judged, hparams: r1_penalty(judged.critic, judged.fake)),
+    "wgan_gp": Penalty(wgan_gp),
+    "zero_centred": Penalty(zero_centred),
+    "dragan": Penalty(dragan),
+    "lecam": Penalty(lecam, of_gradient=False, averaged=True, hparams=("lecam_decay", "lecam_start")),
+    "consistency": Penalty(consistency, of_gradient=False, of_images=True),
+}
+
+
+def penalise(
+    names: Sequence[str], judged: Judged, hparams: Hparams, every: int = 1
+) -> tuple[Float[Array, ""], dict[str, Array]]:
+    """Computes the weighted sum of penalties, and the mean of each, `{name: scalar}`.
+
+    With `every` = k > 1 they are computed at every k-th step alone, and multiplied by k (Karras et al. 2020b, appendix
+    B). Loss and penalties share one update, so the number of updates stays as it is and Adam's rates need no
+    correction; the paper's, by k / (k + 1), is for penalties that have an update of their own.
+    """
+
+    def compute() -> dict[str, Array]:
+        return {name: every * jnp.mean(PENALTIES[name].value(judged, hparams)) for name in names}
+
+    def skip() -> dict[str, Array]:
+        return {name: jnp.float32(0) for name in names}
+
+    if not names:
+        return jnp.float32(0), {}
+    means = compute() if every == 1 else jax.lax.cond(jnp.int32(hparams["step"]) % every == 0, compute, skip)
+    return jnp.sum(jnp.stack([hparams[f"{name}_weight"] * means[name] for name in names])), means
