@@ -36,8 +36,6 @@ def make(spec=IMAGES, **changes):
     ("changes", "message"),
     [
         ({"penalties": ("r1", "r1")}, "'r1' more than once"),
-        ({"loss": "wasserstein"}, "unless the discriminator is Lipschitz"),
-        ({"loss": "wasserstein", "penalties": ("r2",)}, "unless the discriminator is Lipschitz"),
         ({"spectral_norm": True, "weight_clipping": True}, "set one of them"),
         ({"augmentation": "ada", "loss": "relativistic"}, "reads the sign of D"),
         ({"packing": 2, "condition": "projection"}, "set model.condition to 'none'"),

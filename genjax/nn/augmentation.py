@@ -1,7 +1,7 @@
 """Differentiable augmentations of images in [-1, 1], which a discriminator sees in place of the images themselves.
 
 A random transformation T of real and of generated images leaves the generator's target where it is as long as the
-distribution of T(x) still determines that of x. The gradient goes through T (Zhao et al. 2020; Karras et al. 2020).
+distribution of T(x) still determines that of x. The gradient goes through T (Zhao et al. 2020; Karras et al. 2020a).
 
 Shifts are products with matrices of zeros and ones. The gradient of such a product is a product too, where the gradient
 of a gather would be a scatter, which is slow.
@@ -82,7 +82,7 @@ def cut_out(rng: Key, x: Images) -> Images:
 def next_probability(
     probability: Float[Array, ""], sign: Float[Array, ""], target: Float[Array, ""] | float, step: Array | float
 ) -> Float[Array, ""]:
-    """Moves ADA's probability by one step towards less overfitting (Karras et al. 2020, section 3.1).
+    """Moves ADA's probability by one step towards less overfitting (Karras et al. 2020a, section 3.1).
 
     Args:
       probability: p in [0, 1].

@@ -102,8 +102,9 @@ def typed(name: str, value: Any, like: Any) -> Any:
     if type(like) is float and type(value) is int and abs(value) < BEYOND:
         value = float(value)
     configs.check_type(name, value, like)
-    for number in value if isinstance(value, tuple) else ():
-        configs.check_type(name, number, 0)
+    for item in value if isinstance(value, tuple) else ():
+        if not isinstance(item, str):  # a name, which the configuration's own check looks up
+            configs.check_type(name, item, 0)
     return value
 
 

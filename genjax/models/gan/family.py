@@ -97,12 +97,6 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     repeated = [name for name in penalties if penalties.count(name) > 1]
     if repeated:
         yield f"model.penalties names {repeated[0]!r} more than once: raise hparams.{repeated[0]}_weight"
-    bounded = {"r1", "wgan_gp", "dragan", "zero_centred"}.intersection(penalties)
-    if loss == "wasserstein" and not (bounded or settings["spectral_norm"] or settings["weight_clipping"]):
-        yield (
-            "model.loss 'wasserstein' has no bound unless the discriminator is Lipschitz: add 'wgan_gp' to "
-            "model.penalties, or set model.spectral_norm or model.weight_clipping"
-        )
     if settings["spectral_norm"] and settings["weight_clipping"]:
         yield "model.weight_clipping acts on weights that model.spectral_norm scales again: set one of them"
     if settings["augmentation"] == "ada" and loss not in ("nonsaturating", "minimax", "hinge"):
@@ -136,7 +130,7 @@ def constant_decay(hparams: Hparams, images: int) -> Array:
 
 
 def half_life_decay(hparams: Hparams, images: int) -> Array:
-    """Computes the decay at which weights count half after `ema_half_life` images (Karras et al. 2020b, appendix B).
+    """Computes the decay at which weights count half after `ema_half_life` images (Karras et al. 2020a).
 
     Where it is less, the half-life is the share `ema_ramp` of the images seen so far.
     """
