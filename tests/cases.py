@@ -41,6 +41,7 @@ FACTORS_OF_VAES = (
     ({"likelihood": "logistic"}, {}),
     ({"likelihood": "logistic_mixture"}, {"model.logistics": 2}),
     ({"likelihood": "categorical"}, {}),
+    ({"likelihood": "features"}, {"model.discriminator_hidden": (5,)}),
     ({"posterior": "gumbel"}, {"model.categories": 4}),
     ({"regulariser": "capacity"}, {}),
     ({"regulariser": "free_bits"}, {"hparams.free_bits": 0.01}),

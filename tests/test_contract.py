@@ -167,7 +167,7 @@ ACTING = [
     "vae_fixed",
     *(
         f"vae_{factor}"
-        for factor in ("ciwae", "renyi", "gumbel", "capacity", "free_bits", "tc", "factor", "dip", "mmd")
+        for factor in ("ciwae", "renyi", "features", "gumbel", "capacity", "free_bits", "tc", "factor", "dip", "mmd")
     ),
 ]
 # Values that change the result even where half of the default would not.

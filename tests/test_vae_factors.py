@@ -39,6 +39,8 @@ def make(spec=IMAGES, **changes):
         ({"prior": "class", "condition": "label", "regulariser": "tc"}, "needs the prior 'normal'"),
         ({"bound": "iwae", "regulariser": "capacity"}, "'iwae' has no such part"),
         ({"regulariser": "free_bits", "free_bits_group": 3}, "does not divide"),
+        ({"likelihood": "features", "regulariser": "factor"}, "a discriminator of its own"),
+        ({"likelihood": "features", "discriminator_hidden": ()}, "must have one"),
         ({"condition": "label", "spec": POINTS}, "needs data with one label"),
         ({"regulariser": "tc", "spec": IMAGES._replace(examples=0)}, "how many examples"),
         ({"likelihood": "bernoulli", "spec": POINTS}, "needs data in [0, 1]"),
@@ -125,3 +127,46 @@ def test_conditional_samples_are_of_their_class(prior):
     means = np.stack([x[y == k].mean(axis=0) for k in range(10)])
     nearest = np.argmin(np.square(drawn[:, None] - means).sum(axis=2), axis=1)
     assert np.mean(nearest == np.asarray(label)) > 0.9
+
+
+def vae_gan():
+    c = case("vae_features")
+    images = stored(c.config)
+    batch = Batch(images.x[:4] / 255.0, None)
+    return c.functions.model(c.hparams, jnp.int32(0)), c.init(c.hparams, jax.random.key(0)).params, batch
+
+
+def test_a_vae_gan_compares_hidden_layers_of_its_discriminator():
+    model, params, batch = vae_gan()
+    rng = jax.random.key(1)
+    value = model.evaluate(params, batch, rng)["recon"]
+    z = np.asarray(present(model.infer)(params, batch, rng))
+    assert z.shape == (4, 3)
+    # At the draw that `evaluate` makes, by hand: phi = relu(x W + b), -log N(phi(x); phi(x^), I).
+    hidden = params["discriminator"]["Dense_0"]
+    decoded = np.asarray(present(model.decode)(params, jnp.asarray(z)))
+
+    def features(x):
+        rows = np.asarray(x, np.float64).reshape(4, -1)
+        return np.maximum(rows @ np.asarray(hidden["kernel"], np.float64) + np.asarray(hidden["bias"]), 0)
+
+    difference = features(batch.x) - features(decoded)
+    expected = 0.5 * np.sum(difference**2 + np.log(2 * np.pi), axis=1)
+    np.testing.assert_allclose(value, expected, rtol=1e-4)
+    assert model.log_weights is None
+    assert model.simulate is None
+
+
+def test_the_game_of_a_vae_gan_does_not_move_its_encoder():
+    """The gradient of the encoder is the same whatever the weight of the generator's loss; the decoder's is not."""
+    c = case("vae_features")
+    _, params, batch = vae_gan()
+
+    def gradient(weight):
+        model = c.functions.model({**c.hparams, "adversarial_weight": jnp.float32(weight)}, jnp.int32(0))
+        return jax.grad(lambda p: model.objectives["elbo"].loss(p, batch, jax.random.key(0))[0])(params)
+
+    without, beside = gradient(0.0), gradient(10.0)
+    jax.tree.map(np.testing.assert_array_equal, without["encoder"], beside["encoder"])
+    kernel = [g["decoder"]["Dense_0"]["kernel"] for g in (without, beside)]
+    assert np.abs(kernel[0] - kernel[1]).max() > 1e-4

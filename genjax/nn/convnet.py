@@ -117,6 +117,7 @@ class Encoder(nn.Module):
                 Conv(self.channels * 2**level, (4, 4), (2, 2), dtype=self.dtype)(x)
             )  # [b, h/2, w/2, 2c]
             x = _apply_blocks(self.blocks, x, norm_activation, self.dtype, levels)
+        self.sow("intermediates", "features", x)
         x = append_batch_deviation(x) if self.batch_deviation else x
         return nn.Dense(self.features, dtype=self.dtype)(x.reshape(x.shape[0], -1)).astype(jnp.float32)
 

@@ -50,6 +50,7 @@ class Encoder(nn.Module):
         h = x.reshape(x.shape[0], -1)  # [b, d]
         for width in self.hidden:
             h = ACTIVATIONS[self.activation](nn.Dense(width, dtype=self.dtype)(h))
+        self.sow("intermediates", "features", h)
         h = append_batch_deviation(h) if self.batch_deviation else h
         return nn.Dense(self.features, dtype=self.dtype)(h).astype(jnp.float32)
 

@@ -147,6 +147,13 @@ def forward(module: nn.Module, params: Params, x: Float[Array, "batch ..."]) -> 
     return cast(Array, module.apply({"params": params}, x))
 
 
+def last_hidden(module: nn.Module, params: Params, x: Float[Array, "batch ..."]) -> Float[Array, "batch features"]:
+    """Computes the last hidden layer of an encoder at x, after its activation."""
+    _, kept = module.apply({"params": params}, x, mutable=["intermediates"])
+    (features,) = cast(Params, kept)["intermediates"]["features"]
+    return features.reshape(x.shape[0], -1).astype(jnp.float32)
+
+
 def start_at(values: Float[np.ndarray, "..."]) -> Initializer:
     """Makes an initialiser of a bias that starts at given values, in their own shape or flattened."""
     return lambda key, shape, dtype=jnp.float32: jnp.asarray(values, dtype).reshape(shape)

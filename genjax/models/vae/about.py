@@ -38,6 +38,8 @@ ABOUT = {
     "likelihood=logistic": "of grey levels, with open bins at both ends (Kingma et al. 2016)",
     "likelihood=logistic_mixture": "a mixture of `logistics` such distributions for each value (Salimans et al. 2017)",
     "likelihood=categorical": "of grey levels, one logit each (van den Oord et al. 2016)",
+    "likelihood=features": "a Gaussian of the last hidden layer of a discriminator of x, the second player of a VAE-GAN "
+    "(Larsen et al. 2016)",
     "logistics": "components of `logistic_mixture`",
     "regulariser": "what changes the rate of `elbo`, or is added to any bound",
     "regulariser=none": "nothing: -bound, with beta times the rate",
@@ -67,6 +69,7 @@ ABOUT = {
     "condition=label": "the class y: q(z|x, y), p(x|z, y) (Sohn et al. 2015)",
     "beta": "weight of the rate; log w = log p(x|z) + beta [log p(z) - log q(z|x)] (Higgins et al. 2017)",
     "decoder_variance": "of `gaussian_fixed`",
+    "adversarial_weight": "of the generator's loss of `features`",
     "temperature": "of the relaxation of `gumbel`",
     "elbo_share": "s of `ciwae`",
     "renyi_alpha": "a of `renyi`",

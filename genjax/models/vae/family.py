@@ -4,12 +4,14 @@ import math
 from collections.abc import Iterator
 from functools import partial
 
+import flax.linen as nn
+
 from genjax.losses.bounds import BOUNDS
 from genjax.losses.discrepancies import KERNELS
-from genjax.models.vae import model
+from genjax.models.vae import adversarial, model
 from genjax.models.vae.about import ABOUT
 from genjax.models.vae.model import Vae
-from genjax.models.vae.outputs import OUTPUTS, log_var_floor, make_output, resolve
+from genjax.models.vae.outputs import OUTPUTS, image_discriminator, log_var_floor, make_output, resolve
 from genjax.models.vae.posteriors import POSTERIORS
 from genjax.models.vae.priors import PRIORS, make_prior
 from genjax.models.vae.regularisers import REGULARISERS, TC_ESTIMATORS
@@ -35,16 +37,11 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     settings = resolve(settings, spec)
     check(settings, spec)
     vae = build(settings, spec, hparams)
-    continuous = settings["posterior"] == "gaussian"
+    has_densities = settings["posterior"] == "gaussian" and settings["likelihood"] != "features"
     unconditional = not vae.conditional
-    noise = ("noise",) if vae.output.shared else ()
-    trains = ("encoder", "decoder", *noise, *vae.prior.parts)
-    objectives = {OBJECTIVE: Objective(trains, partial(model.loss, vae))}
-    if vae.regulariser.adversarial:
-        objectives[DISCRIMINATOR] = Objective((DISCRIMINATOR,), partial(model.discriminate, vae), batches=2)
     return Model(
         init=partial(model.init, vae),
-        objectives=objectives,
+        objectives=_objectives(vae),
         evaluate=partial(model.evaluate, vae),
         monitor="loss",
         sample=partial(model.sample, vae),
@@ -54,17 +51,31 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
         reconstruct=lambda params, batch, rng: model.decode(vae, params, model.encode(vae, params, batch), batch.label),
         prior=partial(model.prior, vae),
         infer=partial(model.infer, vae),
-        log_weights=partial(model.log_weights, vae),
+        log_weights=partial(model.log_weights, vae) if settings["likelihood"] != "features" else None,
         rates=partial(model.rates, vae),
         likelihood=vae.output.likelihood,
         sample_class=None
         if unconditional
         else lambda params, rng, label: model.sample_class(vae, params, rng, label, len(label)),
-        simulate=partial(model.simulate, vae) if continuous else None,
-        log_densities=partial(model.log_densities, vae) if continuous else None,
+        simulate=partial(model.simulate, vae) if has_densities else None,
+        log_densities=partial(model.log_densities, vae) if has_densities else None,
         watches=_watches(vae),
         sample_metrics=("sliced_wasserstein",),
     )
+
+
+def _objectives(vae: Vae) -> dict[str, Objective]:
+    noise = ("noise",) if vae.output.shared else ()
+    trains = ("encoder", "decoder", *noise, *vae.prior.parts)
+    if vae.settings["likelihood"] == "features":
+        return {
+            OBJECTIVE: Objective(trains, partial(adversarial.generator_loss, vae)),
+            DISCRIMINATOR: Objective((DISCRIMINATOR,), partial(adversarial.discriminate_examples, vae)),
+        }
+    bound = {OBJECTIVE: Objective(trains, partial(model.loss, vae))}
+    if not vae.regulariser.adversarial:
+        return bound
+    return bound | {DISCRIMINATOR: Objective((DISCRIMINATOR,), partial(adversarial.discriminate_codes, vae), batches=2)}
 
 
 def build(settings: Settings, spec: DataSpec, hparams: Hparams) -> Vae:
@@ -78,9 +89,7 @@ def build(settings: Settings, spec: DataSpec, hparams: Hparams) -> Vae:
     return Vae(
         encoder=encoder,
         decoder=decoder,
-        discriminator=networks.encoder(
-            {**settings, "network": "mlp"}, settings["discriminator_hidden"], (posterior.latent,), 1
-        ),
+        discriminator=_discriminator(settings, spec, posterior.latent),
         posterior=posterior,
         prior=make_prior(settings, spec, encoder),
         output=output,
@@ -93,6 +102,15 @@ def build(settings: Settings, spec: DataSpec, hparams: Hparams) -> Vae:
         spec=spec,
         hparams=hparams,
     )
+
+
+def _discriminator(settings: Settings, spec: DataSpec, latent: int) -> nn.Module | None:
+    """The second player: of examples in the VAE-GAN, of codes in FactorVAE."""
+    if settings["likelihood"] == "features":
+        return image_discriminator(settings, spec)
+    if REGULARISERS[settings["regulariser"]].adversarial:
+        return networks.encoder({**settings, "network": "mlp"}, settings["discriminator_hidden"], (latent,), 1)
+    return None
 
 
 def check(settings: Settings, spec: DataSpec) -> None:
@@ -130,6 +148,10 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"model.regulariser {regulariser!r} changes the rate of the bound 'elbo'; {bound!r} has no such part"
     if factor.of_dimensions and (prior not in ("normal", "class") or layers > 1):
         yield f"model.regulariser {regulariser!r} needs the rate of each dimension: set one layer, prior 'normal'"
+    if settings["likelihood"] == "features" and factor.adversarial:
+        yield "model.likelihood 'features' has a discriminator of its own: use another regulariser than 'factor'"
+    if settings["likelihood"] == "features" and settings["discriminator_hidden"] == () and settings["network"] == "mlp":
+        yield "model.likelihood 'features' compares hidden layers: model.discriminator_hidden must have one"
     if regulariser == "tc" and prior == "class":
         yield "model.regulariser 'tc' needs the prior 'normal'"
 
@@ -177,7 +199,11 @@ def _active_hparams(settings: Settings) -> set[str]:
         *(() if regulariser.of_rate else ("beta",)),
         *regulariser.hparams,
         *BOUNDS[settings["bound"]].hparams,
-        *(("decoder_variance",) if settings["likelihood"] == "gaussian_fixed" else ()),
+        *(
+            {"gaussian_fixed": ("decoder_variance",), "features": ("adversarial_weight",)}.get(
+                settings["likelihood"], ()
+            )
+        ),
         *(("temperature",) if settings["posterior"] == "gumbel" else ()),
     }
 
@@ -195,6 +221,8 @@ def _unused_settings(settings: Settings) -> set[str]:
         "upper_latent": settings["layers"] > 1,
         **{name: name in read for regulariser in REGULARISERS.values() for name in regulariser.settings},
     }
+    if settings["likelihood"] == "features" and settings["network"] == "mlp":
+        conditions["discriminator_hidden"] = True
     unused = networks.unused_settings(settings, "hidden")
     if settings["layers"] > 1 or REGULARISERS[settings["regulariser"]].adversarial:
         unused -= {"activation"}
@@ -241,6 +269,7 @@ FAMILY = Family(
     hparams={
         "beta": 1.0,
         "decoder_variance": 0.1,
+        "adversarial_weight": 1.0,
         "temperature": 1.0,
         "elbo_share": 0.05,
         "renyi_alpha": 0.5,
@@ -256,7 +285,9 @@ FAMILY = Family(
     },
     objectives=(OBJECTIVE, DISCRIMINATOR),
     active_objectives=lambda settings: (
-        (OBJECTIVE, DISCRIMINATOR) if REGULARISERS[settings["regulariser"]].adversarial else (OBJECTIVE,)
+        (OBJECTIVE, DISCRIMINATOR)
+        if REGULARISERS[settings["regulariser"]].adversarial or settings["likelihood"] == "features"
+        else (OBJECTIVE,)
     ),
     active_hparams=_active_hparams,
     make=make,

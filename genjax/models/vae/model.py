@@ -11,11 +11,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from genjax.losses.bounds import Bound, LogWeights
-from genjax.losses.moments import permute_dimensions
 from genjax.models.vae.outputs import Output
 from genjax.models.vae.posteriors import Posterior, moments
 from genjax.models.vae.priors import Given, Prior
-from genjax.models.vae.regularisers import Inferred, Regulariser, discriminator_loss
+from genjax.models.vae.regularisers import Inferred, Regulariser
 from genjax.nn.networks import forward, initial
 from genjax.rng import stream
 from genjax.types import Aux, Batch, DataSpec, Hparams, Key, Params, Settings
@@ -32,7 +31,7 @@ class Vae(NamedTuple):
 
     Attributes:
       encoder, decoder: networks between examples and codes; a conditional one sees the class too.
-      discriminator: the second player of FactorVAE.
+      discriminator: the second player, of codes in FactorVAE and of examples in the VAE-GAN, if there is one.
       posterior, prior, output: the three distributions.
       bound, regulariser: what is minimised.
       draws: the groups of draws of z for each example, and the draws of a group.
@@ -43,7 +42,7 @@ class Vae(NamedTuple):
 
     encoder: nn.Module
     decoder: nn.Module
-    discriminator: nn.Module
+    discriminator: nn.Module | None
     posterior: Posterior
     prior: Prior
     output: Output
@@ -90,9 +89,10 @@ def init(vae: Vae, rng: Key, batch: Batch) -> Params:
         **({"noise": vae.output.shared} if vae.output.shared else {}),
         **vae.prior.init(stream(rng, "prior")),
     }
-    if not vae.regulariser.adversarial:
+    if vae.discriminator is None:
         return params
-    return {**params, "discriminator": initial(vae.discriminator, stream(rng, "discriminator"), codes)}
+    judged = codes if vae.regulariser.adversarial else batch.x
+    return {**params, "discriminator": initial(vae.discriminator, stream(rng, "discriminator"), judged)}
 
 
 def infer_output(vae: Vae, params: Params, batch: Batch) -> Float[Array, "batch features"]:
@@ -112,7 +112,7 @@ def log_likelihood(vae: Vae, params: Params, batch: Batch, z: Draws, gradient: b
     out = decode_output(vae, params, z.reshape(k * b, -1), label)
     x = jnp.broadcast_to(batch.x, (k, *batch.x.shape)).reshape(-1, *batch.x.shape[1:])  # [k b, *shape]
     log_prob = vae.output.log_prob if gradient else vae.output.log_prob_forward or vae.output.log_prob
-    return log_prob(out, params.get("noise", {}), x).reshape(k, b)
+    return log_prob(out, params.get(vae.output.part, {}), x).reshape(k, b)
 
 
 def terms(vae: Vae, model: Params, posterior: Params, batch: Batch, inferred: Sampled, rng: Key) -> Terms:
@@ -179,15 +179,6 @@ def loss(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Float[Array,
     return total, Aux({"loss": total, "recon": recon, "kl": kl, "elbo": -(recon + kl), **metrics})
 
 
-def discriminate(vae: Vae, params: Params, batches: Batch, rng: Key) -> tuple[Float[Array, ""], Aux]:
-    """Computes the loss of FactorVAE's discriminator: codes of one batch against permuted codes of another."""
-    first, second = (jax.tree.map(lambda leaf, i=i: leaf[i], batches) for i in range(2))
-    z, other = (infer(vae, params, batch, stream(rng, name)) for batch, name in ((first, "z"), (second, "other")))
-    permuted = permute_dimensions(stream(rng, "permutation"), other)
-    value = jnp.mean(discriminator_loss(lambda codes: _logits(vae, params, codes), z, permuted))
-    return value, Aux({"discriminator_loss": value})
-
-
 def evaluate(vae: Vae, params: Params, batch: Batch, rng: Key) -> dict[str, PerExample]:
     """Computes the negative bound and its parts per example, in nats; what belongs to a whole batch is left out."""
     groups, samples = vae.draws
@@ -238,7 +229,12 @@ def infer(vae: Vae, params: Params, batch: Batch, rng: Key) -> Codes:
 
 def prior(vae: Vae, params: Params, rng: Key, n: int) -> Float[Array, "{n} latent"]:
     """Draws codes from the prior; of a conditional model with classes that are equally likely."""
-    return vae.prior.sample(params, rng, n, _any_label(vae, rng, n))[:, : vae.posterior.latent]
+    return draw_prior(vae, params, rng, n, _any_label(vae, rng, n))
+
+
+def draw_prior(vae: Vae, params: Params, rng: Key, n: int, label: Label) -> Float[Array, "{n} latent"]:
+    """Draws codes from the prior of each label."""
+    return vae.prior.sample(params, rng, n, label)[:, : vae.posterior.latent]
 
 
 def decode(vae: Vae, params: Params, z: Codes, label: Label = None) -> Float[Array, "n *shape"]:
@@ -254,11 +250,11 @@ def sample(vae: Vae, params: Params, rng: Key, n: int) -> Float[Array, "{n} *sha
 def sample_class(vae: Vae, params: Params, rng: Key, label: Label, n: int) -> Float[Array, "{n} *shape"]:
     """Draws z from the prior of each label, and what `sample` draws from it."""
     z_key, x_key = jax.random.split(rng)
-    z = vae.prior.sample(params, z_key, n, label)[:, : vae.posterior.latent]
+    z = draw_prior(vae, params, z_key, n, label)
     out = decode_output(vae, params, z, label)
     if vae.spec.bounded:
         return jnp.clip(vae.output.mean(out), 0.0, 1.0)
-    return vae.output.draw(out, params.get("noise", {}), x_key)
+    return vae.output.draw(out, params.get(vae.output.part, {}), x_key)
 
 
 def simulate(vae: Vae, params: Params, rng: Key, n: int) -> tuple[Batch, Float[Array, "{n} all"]]:
@@ -267,7 +263,7 @@ def simulate(vae: Vae, params: Params, rng: Key, n: int) -> tuple[Batch, Float[A
     z_key, x_key = jax.random.split(rng)
     z = vae.prior.sample(params, z_key, n, label)
     out = decode_output(vae, params, z[:, : vae.posterior.latent], label)
-    return Batch(vae.output.draw(out, params.get("noise", {}), x_key), label), z
+    return Batch(vae.output.draw(out, params.get(vae.output.part, {}), x_key), label), z
 
 
 def log_densities(
@@ -288,14 +284,16 @@ def _inferred(vae: Vae, params: Params, batch: Batch, parts: Terms, rng: Key) ->
         z=parts.z[0],
         mean=mean,
         log_var=log_var,
-        prior=lambda: vae.prior.sample(params, stream(rng, "mmd"), b, batch.label)[:, : vae.posterior.latent],
-        logits=lambda codes: _logits(vae, params, codes),
+        prior=lambda: draw_prior(vae, params, stream(rng, "mmd"), b, batch.label),
+        logits=lambda codes: judge(vae, params, codes),
         examples=vae.spec.examples,
     )
 
 
-def _logits(vae: Vae, params: Params, codes: Codes) -> Float[Array, " n"]:
-    return forward(vae.discriminator, params["discriminator"], codes)[:, 0]
+def judge(vae: Vae, params: Params, x: Float[Array, "n ..."]) -> Float[Array, " n"]:
+    """Computes the second player's logits: of codes in FactorVAE, of examples in the VAE-GAN."""
+    assert vae.discriminator is not None, "this model has one player"
+    return forward(vae.discriminator, params["discriminator"], x)[:, 0]
 
 
 def _any_label(vae: Vae, rng: Key, n: int) -> Label:

@@ -8,13 +8,15 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from genjax.losses import discretised, likelihoods
-from genjax.nn.networks import logit
+from genjax.nn import networks
+from genjax.nn.networks import last_hidden, logit
 from genjax.types import DataSpec, Hparams, InputError, Key, Likelihood, Params, Settings
 
 # A learned variance cannot fall below that of rounding to one of 256 grey levels, 1 / (12 * 255^2), or for points below
@@ -42,6 +44,7 @@ class Output(NamedTuple):
       shared: the parameters that all dimensions share, as they start; the part `noise` of params.
       log_prob_forward: `log_prob` where no gradient is needed.
       variance: `(shared) -> scalar`, the variance that all dimensions share where it is learned.
+      part: the part of params that `shared` stands for.
     """
 
     likelihood: Likelihood
@@ -52,6 +55,7 @@ class Output(NamedTuple):
     shared: Params = {}  # noqa: RUF012 (no code writes into it)
     log_prob_forward: Callable[[Out, Params, X], PerExample] | None = None
     variance: Callable[[Params], Array] | None = None
+    part: str = "noise"
 
 
 def resolve(settings: Settings, spec: DataSpec) -> Settings:
@@ -178,6 +182,36 @@ def categorical(settings: Settings, spec: DataSpec, hparams: Hparams) -> Output:
     )
 
 
+def features(settings: Settings, spec: DataSpec, hparams: Hparams) -> Output:
+    """Makes a Gaussian of the features of x, its discriminator's last hidden layer, of variance one (Larsen et al. 2016).
+
+    It is a density of features and none of x, so a model has no log p(x). Its draws are its means.
+    """
+    del hparams
+    discriminator = image_discriminator(settings, spec)
+
+    def mean(out: Out) -> X:
+        return jax.nn.sigmoid(out) if spec.bounded else out
+
+    def log_prob(out: Out, shared: Params, x: X) -> PerExample:
+        both = [last_hidden(discriminator, shared, images) for images in (mean(out), x)]
+        return likelihoods.gaussian_log_prob(both[0], jnp.zeros_like(both[0]), both[1])
+
+    return Output(
+        Likelihood("features", "nats of features", density=True),
+        logit(spec.mean) if spec.bounded else spec.mean,
+        log_prob,
+        mean,
+        lambda out, shared, rng: mean(out),
+        part="discriminator",
+    )
+
+
+def image_discriminator(settings: Settings, spec: DataSpec) -> nn.Module:
+    """Builds the second player of `features`, from examples to a logit."""
+    return networks.encoder(settings, settings["discriminator_hidden"], spec.shape, 1)
+
+
 OUTPUTS: dict[str, Callable[[Settings, DataSpec, Hparams], Output]] = {
     "bernoulli": bernoulli,
     "continuous_bernoulli": continuous_bernoulli,
@@ -187,6 +221,7 @@ OUTPUTS: dict[str, Callable[[Settings, DataSpec, Hparams], Output]] = {
     "logistic": logistic,
     "logistic_mixture": logistic_mixture,
     "categorical": categorical,
+    "features": features,
 }
 
 
