@@ -38,8 +38,8 @@ ABOUT = {
     "likelihood=logistic": "of grey levels, with open bins at both ends (Kingma et al. 2016)",
     "likelihood=logistic_mixture": "a mixture of `logistics` such distributions for each value (Salimans et al. 2017)",
     "likelihood=categorical": "of grey levels, one logit each (van den Oord et al. 2016)",
-    "likelihood=features": "a Gaussian of the last hidden layer of a discriminator of x, the second player of a VAE-GAN "
-    "(Larsen et al. 2016)",
+    "likelihood=features": "a Gaussian of the last hidden layer of a discriminator of x, the second player (VAE-GAN, "
+    "Larsen et al. 2016)",
     "logistics": "components of `logistic_mixture`",
     "regulariser": "what changes the rate of `elbo`, or is added to any bound",
     "regulariser=none": "nothing: -bound, with beta times the rate",

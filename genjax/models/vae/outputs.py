@@ -183,7 +183,7 @@ def categorical(settings: Settings, spec: DataSpec, hparams: Hparams) -> Output:
 
 
 def features(settings: Settings, spec: DataSpec, hparams: Hparams) -> Output:
-    """Makes a Gaussian of the features of x, its discriminator's last hidden layer, of variance one (Larsen et al. 2016).
+    """Makes a Gaussian of variance one of the discriminator's last hidden layer (Larsen et al. 2016).
 
     It is a density of features and none of x, so a model has no log p(x). Its draws are its means.
     """
