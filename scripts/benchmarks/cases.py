@@ -82,6 +82,12 @@ def _dcgan() -> ConfigDict:
     return config
 
 
+def _dcgan_r1() -> ConfigDict:
+    config = _dcgan()
+    config.model.penalties = ("r1",)
+    return config
+
+
 def _conv_vae() -> ConfigDict:
     config = _of_noise("vae")
     config.model.network = "dcgan"
@@ -101,6 +107,7 @@ CASES = {
     "mlp_vae_512": Case("MLP VAE 784-512-20, batch 512", 30, lambda: _mlp_vae(512)),
     "burda_vae": Case("Burda VAE 784-200-200-50, binarised anew, batch 100", 200, _burda),
     "dcgan": Case("DCGAN-like pair at 28x28, 32 base channels, batch 64", 15, _dcgan),
+    "dcgan_r1": Case("The same pair with R1, a gradient of a gradient", 15, _dcgan_r1, ("torch_eager", "torch_tuned")),
     "conv_vae": Case("Convolutional VAE at 28x28, 32 base channels, batch 128", 15, _conv_vae),
     "one_layer": Case("One-layer autoencoder on digits, 64-32, batch 128", 1000, _one_layer),
     "sweep_mlp_vae": Case(

@@ -99,9 +99,9 @@ def _measure(name: str, measure: Measure, rounds: int, say: Callable[[str], None
 
 
 def _beside(name: str, rounds: int, say: Callable[[str], None]) -> dict[str, list[float]]:
-    if name == "objectives":
-        say("objectives: a step of each factor of a VAE")
-        return objectives.ratios(rounds)
+    if name in objectives.OBJECTIVES:
+        say(f"{name}: a step of each factor")
+        return objectives.ratios(name, rounds)
     return _runs(rounds, say) if name == "runs" else _sweep_runs(say)
 
 

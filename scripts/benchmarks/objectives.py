@@ -1,4 +1,4 @@
-"""A step of each factor of a VAE over a step of the plain one: MLP 784-512-20, batch 128, in one process, in turns."""
+"""A step of each factor of a family over a step of the plain model, in one process, in turns."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -17,8 +17,7 @@ from genjax.training.scan import advance, make_train
 from genjax.types import Batch
 
 STEPS = 20  # of a round
-PLAIN = "mlp_vae_128"
-OBJECTIVES: dict[str, Mapping[str, Any]] = {
+OF_VAES: Mapping[str, Mapping[str, Any]] = {
     "iwae, k = 5": {"model.bound": "iwae", "model.samples": 5},
     "dreg, k = 5": {"model.bound": "dreg", "model.samples": 5},
     "stl": {"model.bound": "stl"},
@@ -41,21 +40,42 @@ OBJECTIVES: dict[str, Mapping[str, Any]] = {
     "dip": {"model.regulariser": "dip"},
     "mmd": {"model.regulariser": "mmd"},
 }
+OF_GANS: Mapping[str, Mapping[str, Any]] = {
+    "relativistic": {"model.loss": "relativistic"},
+    "r1": {"model.penalties": ("r1",)},
+    "r1, every 16th step": {"model.penalties": ("r1",), "model.penalty_every": 16},
+    "r1 and r2": {"model.penalties": ("r1", "r2")},
+    "wgan_gp": {"model.penalties": ("wgan_gp",)},
+    "dragan": {"model.penalties": ("dragan",)},
+    "lecam": {"model.penalties": ("lecam",)},
+    "consistency": {"model.penalties": ("consistency",)},
+    "spectral norm": {"model.spectral_norm": True},
+    "weight clipping": {"model.weight_clipping": True},
+    "diffaugment": {"model.augmentation": "diffaugment"},
+    "ada": {"model.augmentation": "ada"},
+    "packing of 2": {"model.packing": 2},
+    "batch deviation": {"model.batch_deviation": True},
+    "infogan": {"model.condition": "information"},
+    "average with a half-life": {"model.average": "half_life"},
+}
+# {name on the command line: (the plain model's case, the factors)}
+OBJECTIVES = {"objectives": ("mlp_vae_128", OF_VAES), "gan_objectives": ("dcgan", OF_GANS)}
 
 
-def ratios(rounds: int) -> dict[str, list[float]]:
-    """Each objective's time over the plain VAE's, round by round."""
-    plain = _chunk({})
+def ratios(name: str, rounds: int) -> dict[str, list[float]]:
+    """Each factor's time over the plain model's, round by round."""
+    case, factors = OBJECTIVES[name]
+    plain = _chunk(case, {})
     measured = {}
-    for name, changes in OBJECTIVES.items():
-        chunk = _chunk(changes)
-        measured[name] = [_seconds(chunk) / _seconds(plain) for _ in range(rounds)]
+    for factor, changes in factors.items():
+        chunk = _chunk(case, changes)
+        measured[factor] = [_seconds(chunk) / _seconds(plain) for _ in range(rounds)]
     return measured
 
 
-def _chunk(changes: Mapping[str, Any]) -> Callable[[], None]:
+def _chunk(case: str, changes: Mapping[str, Any]) -> Callable[[], None]:
     """A function that goes on for `STEPS` steps; it is compiled, and has settled."""
-    config = CASES[PLAIN].config()
+    config = CASES[case].config()
     config.update_from_flattened_dict(changes)
     configs.check(config)
     images = dataset(config)

@@ -101,8 +101,14 @@ def gan(config) -> list[Player]:
     def critic(x):
         with torch.no_grad():
             fake = torch.sigmoid(generator(torch.randn(len(x), latent)))
-        real, fake = discriminator_logits(torch.cat([x, fake])).chunk(2)
-        return (F.softplus(-real) + F.softplus(fake)).mean()
+        if not config.model.penalties:
+            real, fake = discriminator_logits(torch.cat([x, fake])).chunk(2)
+            return (F.softplus(-real) + F.softplus(fake)).mean()
+        x = x.clone().requires_grad_()
+        real, fake = discriminator_logits(x), discriminator_logits(fake)
+        (slope,) = torch.autograd.grad(real.sum(), x, create_graph=True)
+        r1 = 0.5 * slope.square().flatten(1).sum(1).mean()
+        return (F.softplus(-real) + F.softplus(fake)).mean() + hparams.r1_weight * r1
 
     def forger(x):
         return F.softplus(-discriminator_logits(torch.sigmoid(generator(torch.randn(len(x), latent))))).mean()
