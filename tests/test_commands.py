@@ -23,6 +23,7 @@ from genjax.system import processes
 from genjax.types import InputError
 
 LOSSES = {"discriminator_loss", "generator_loss", "real_logit", "fake_logit"}
+EVALUATED = {*LOSSES, "discriminator_accuracy", "sliced_wasserstein"}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_a_run_leaves_its_records(finished):
     assert {path.name for path in workdir.glob("*.png")} == {"samples.png", "traversal.png", "curves.png"}
     assert len(list(workdir.glob("events.out.tfevents.*"))) == 1
     evaluation = json.loads((workdir / "evaluation.json").read_text())
-    named = {f"{split}/{name}" for split in ("validation", "test") for name in LOSSES | {"sliced_wasserstein"}}
+    named = {f"{split}/{name}" for split in ("validation", "test") for name in EVALUATED}
     assert evaluation.keys() == {"step"} | named
     assert evaluation["step"] == 60
 
@@ -64,7 +65,7 @@ def test_metrics_are_flat_rows_one_for_each_chunk(finished):
     lines = [json.loads(line) for line in (finished.workdir / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [10, 20, 30, 40, 50, 60]
     always = {"step", "seconds", "examples_per_second"} | {f"train/{name}" for name in LOSSES | {"r1"}}
-    evaluated = {f"validation/{name}" for name in LOSSES | {"sliced_wasserstein"}}
+    evaluated = {f"validation/{name}" for name in EVALUATED}
     for line in lines:
         assert line.keys() == always | (evaluated if line["step"] % 20 == 0 else set())
         assert all(isinstance(value, int | float) for value in line.values())
