@@ -36,6 +36,7 @@ FACTORS_OF_VAES = (
     ({"bound": "renyi"}, SAMPLES),
     ({"prior": "mixture"}, COMPONENTS),
     ({"prior": "vamp"}, COMPONENTS),
+    ({"prior": "flow"}, {"model.couplings": 2, "model.coupling_hidden": 5}),
     ({"prior": "class"}, LABEL),
     ({"likelihood": "continuous_bernoulli"}, {}),
     ({"likelihood": "logistic"}, {}),

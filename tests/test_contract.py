@@ -241,6 +241,8 @@ BESIDE = {
     "vae": {
         "model.groups": (2, {"model.bound": "miwae", "model.samples": 2}),
         "model.components": (3, {"model.prior": "mixture"}),
+        "model.couplings": (3, {"model.prior": "flow"}),
+        "model.coupling_hidden": (3, {"model.prior": "flow"}),
         "model.categories": (3, {"model.posterior": "gumbel"}),
         "model.logistics": (2, {"model.likelihood": "logistic_mixture"}),
         "model.tc_estimator": ("stratified", {"model.regulariser": "tc"}),

@@ -34,6 +34,7 @@ def make(spec=IMAGES, **changes):
         ({"posterior": "gumbel", "bound": "iwae"}, "relaxed codes of 'gumbel' have none"),
         ({"posterior": "gumbel", "regulariser": "dip"}, "needs the posterior 'gaussian'"),
         ({"prior": "class"}, "needs model.condition 'label'"),
+        ({"prior": "flow", "latent": 1}, "two latent dimensions"),
         ({"prior": "vamp", "condition": "label"}, "pseudo-inputs without a class"),
         ({"prior": "mixture", "regulariser": "free_bits"}, "needs the rate of each dimension"),
         ({"prior": "class", "condition": "label", "regulariser": "tc"}, "needs the prior 'normal'"),

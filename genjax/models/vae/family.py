@@ -142,6 +142,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "model.prior 'vamp' needs the encoder of the only layer: set model.layers to 1"
     if prior == "vamp" and conditional:
         yield "model.prior 'vamp' has pseudo-inputs without a class: use the prior 'class'"
+    if prior == "flow" and settings["latent" if layers == 1 else "upper_latent"] < 2:
+        yield "model.prior 'flow' divides the dimensions into two halves: it needs two latent dimensions"
     if prior == "class" and not conditional:
         yield "model.prior 'class' needs model.condition 'label'"
     if factor.of_rate and bound != "elbo":
@@ -215,6 +217,8 @@ def _unused_settings(settings: Settings) -> set[str]:
         "groups": BOUNDS[settings["bound"]].grouped,
         "prior": not gumbel,
         "components": settings["prior"] in ("mixture", "vamp") and not gumbel,
+        "couplings": settings["prior"] == "flow" and not gumbel,
+        "coupling_hidden": settings["prior"] == "flow" and not gumbel,
         "categories": gumbel,
         "logistics": settings["likelihood"] == "logistic_mixture",
         "upper_hidden": settings["layers"] > 1,
@@ -224,7 +228,7 @@ def _unused_settings(settings: Settings) -> set[str]:
     if settings["likelihood"] == "features" and settings["network"] == "mlp":
         conditions["discriminator_hidden"] = True
     unused = networks.unused_settings(settings, "hidden")
-    if settings["layers"] > 1 or REGULARISERS[settings["regulariser"]].adversarial:
+    if settings["layers"] > 1 or settings["prior"] == "flow" or REGULARISERS[settings["regulariser"]].adversarial:
         unused -= {"activation"}
     return unused | {name for name, acts in conditions.items() if not acts}
 
@@ -239,6 +243,8 @@ FAMILY = Family(
         "groups": 1,
         "prior": "normal",
         "components": 10,
+        "couplings": 4,
+        "coupling_hidden": 64,
         "posterior": "gaussian",
         "categories": 10,
         "likelihood": "auto",

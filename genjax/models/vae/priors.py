@@ -15,8 +15,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from genjax.losses.divergences import mixture_log_prob, normal_kl, normal_log_prob, standard_normal_kl
+from genjax.models.vae import flows
 from genjax.models.vae.posteriors import Codes, Draws, Output, draw_gaussian, log_shares, moments
 from genjax.nn import networks
+from genjax.nn.layers import PRECISIONS
 from genjax.nn.networks import forward, initial, logit
 from genjax.types import DataSpec, Key, Params, Settings
 
@@ -158,6 +160,22 @@ def vamp(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
     return _with_density(("prior",), init, sample, log_prob)
 
 
+def flow(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
+    """Makes the distribution of f(u), u ~ N(0, I), with a chain f of `couplings` (Dinh et al. 2017, equation 2)."""
+    del spec, encoder
+    latent, width = settings["latent"], settings["coupling_hidden"]
+    couplings = flows.Couplings(settings["couplings"], width, settings["activation"], PRECISIONS[settings["precision"]])
+
+    def sample(params: Params, rng: Key, n: int, label: Label) -> Codes:
+        return flows.forward(couplings, params["prior"], jax.random.normal(rng, (n, latent))).point
+
+    def log_prob(params: Params, z: Array, label: Label) -> Array:
+        u, log_det = flows.inverse(couplings, params["prior"], z)
+        return normal_log_prob(u, jnp.zeros_like(u), jnp.zeros_like(u)) + log_det
+
+    return _with_density(("prior",), lambda rng: {"prior": flows.initial(couplings, rng, latent)}, sample, log_prob)
+
+
 def uniform(variables: int, categories: int) -> Prior:
     """Makes the uniform distribution of one-hot vectors, the prior of categorical variables."""
 
@@ -240,4 +258,5 @@ PRIORS: dict[str, Callable[[Settings, DataSpec, nn.Module], Prior]] = {
     "class": of_class,
     "mixture": mixture,
     "vamp": vamp,
+    "flow": flow,
 }

@@ -1,0 +1,87 @@
+"""A flow as a prior: z = f(u) with u ~ N(0, I) and an invertible f, so that log p(z) is exact.
+
+f is a chain of affine couplings (Dinh et al. 2017, equations 7 and 8). Each leaves one half of the dimensions as it is,
+and scales and shifts the other half by functions of the first. The halves change places from one coupling to the next.
+"""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.typing import Dtype
+from jaxtyping import Array, Float
+
+from genjax.nn.layers import ACTIVATIONS
+
+# A coupling scales by at most e^2, and by at least e^-2: a chain of them stays invertible in float32.
+LARGEST_LOG_SCALE = 2.0
+
+Codes = Float[Array, "*batch latent"]
+
+
+class Image(NamedTuple):
+    """A point that a chain of couplings leads to.
+
+    Attributes:
+      point: where z, or u, is sent.
+      log_det: the logarithm of the volume that the map multiplies by there.
+    """
+
+    point: Codes
+    log_det: Float[Array, "*batch"]
+
+
+class Couplings(nn.Module):
+    """A chain of affine couplings, which is the identity before training.
+
+    Attributes:
+      count: of the couplings.
+      hidden: width of the hidden layer that computes scales and shifts.
+      activation: of that layer, a name of `layers.ACTIVATIONS`.
+      dtype: of the hidden layer; points and volumes are float32.
+    """
+
+    count: int
+    hidden: int
+    activation: str
+    dtype: Dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, points: Codes, inverse: bool = False) -> Image:
+        """Computes f(u), or the inverse of z."""
+        latent = points.shape[-1]
+        log_det = jnp.zeros(points.shape[:-1])
+        order = range(self.count)
+        for number in reversed(order) if inverse else order:
+            kept = (jnp.arange(latent) % 2 == number % 2).astype(jnp.float32)
+            kept = jnp.broadcast_to(kept, points.shape)
+            log_scale, shift = self._scale_and_shift(number, points * kept)
+            log_scale, shift = log_scale * (1 - kept), shift * (1 - kept)
+            points = (points - shift) * jnp.exp(-log_scale) if inverse else points * jnp.exp(log_scale) + shift
+            log_det += (-1 if inverse else 1) * jnp.sum(log_scale, axis=-1)
+        return Image(points, log_det)
+
+    def _scale_and_shift(self, number: int, half: Codes) -> tuple[Codes, Codes]:
+        hidden = nn.Dense(self.hidden, dtype=self.dtype, name=f"hidden_{number}")(half)
+        zeros = nn.initializers.zeros
+        out = nn.Dense(2 * half.shape[-1], dtype=self.dtype, kernel_init=zeros, name=f"out_{number}")(
+            ACTIVATIONS[self.activation](hidden)
+        ).astype(jnp.float32)
+        raw, shift = jnp.split(out, 2, axis=-1)
+        return LARGEST_LOG_SCALE * jnp.tanh(raw / LARGEST_LOG_SCALE), shift
+
+
+def forward(flow: Couplings, params, u: Codes) -> Image:
+    """Computes f(u), the point z that u becomes."""
+    return flow.apply({"params": params}, u)  # pyright: ignore[reportReturnType]
+
+
+def inverse(flow: Couplings, params, z: Codes) -> Image:
+    """Computes the u that becomes z."""
+    return flow.apply({"params": params}, z, inverse=True)  # pyright: ignore[reportReturnType]
+
+
+def initial(flow: Couplings, rng: jax.Array, latent: int):
+    """Draws the parameters of a flow."""
+    return flow.init(rng, jnp.zeros((1, latent)))["params"]
