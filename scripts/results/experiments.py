@@ -200,8 +200,8 @@ def _losses_and_penalties(data: str, published: str, without: tuple[object, ...]
     ]
     return Experiment(
         f"Losses against penalties on {data}, ten seeds",
-        "Small players, a short run and one weight for each penalty, so that methods differ. At the end of training, of "
-        "2,500 samples, as the sweep's own evaluation has them. Published (modes, % good, reverse KL in nats): "
+        "Small players, a short run and one weight for each penalty, so that methods differ. At the end of training, "
+        "of 2,500 samples, as the sweep's own evaluation has them. Published (modes, % good, reverse KL in nats): "
         f"{published}.",
         (
             Column("modes found", "test/modes_found"),
