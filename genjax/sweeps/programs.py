@@ -47,8 +47,8 @@ class CohortPrograms(NamedTuple):
       evaluate: `(states, hparams, rngs, split) -> {name: [T]}`, on the `validation` or the `test` split.
       metrics: `() -> names` of what `evaluate` measures.
       like: the shapes of the states.
-      chunk: `(length) -> program`, compiled for states, data, hyperparameters and keys: what `advance` calls.
-      evaluation: `(split) -> program`, compiled: what `evaluate` calls.
+      lower_chunk: `(length) -> lowered program` of states, data, hyperparameters and keys: what `advance` compiles.
+      lower_evaluation: `(split) -> lowered program`: what `evaluate` compiles.
       bytes_to_train: `(length) -> bytes` on a device, of the program that advances.
       bytes_to_evaluate: `() -> bytes` on a device, of the program that evaluates.
       model: `(hparams, step) -> Model` of one trial.
@@ -66,8 +66,8 @@ class CohortPrograms(NamedTuple):
     evaluate: Callable[[TrainState, Hparams, Array, str], dict[str, Array]]
     metrics: Callable[[], list[str]]
     like: TrainState
-    chunk: Callable[[int], Any]
-    evaluation: Callable[[str], Any]
+    lower_chunk: Callable[[int], Any]
+    lower_evaluation: Callable[[str], Any]
     bytes_to_train: Callable[[int], int]
     bytes_to_evaluate: Callable[[], int]
     model: Callable[[Hparams, Array], Model]
@@ -126,7 +126,9 @@ def make_cohort_programs(
     like = _shapes(train, configs.active(config), width, sharding_of_trials)
     root_keys = jax.jit(_root_keys, out_shardings=sharding_of_trials)
     select = jax.jit(trials.select_trials, out_shardings=sharding_of_trials)
-    chunk, evaluation = _compile_later(train, over, like, split, mesh.devices.flat[0].platform)
+    lower_chunk, lower_evaluation = _lower_later(train, over, like, split, mesh.devices.flat[0].platform)
+    chunk = cache(lambda length: lower_chunk(length).compile())
+    evaluation = cache(lambda name: lower_evaluation(name).compile())
     return CohortPrograms(
         count=count,
         devices=mesh.size,
@@ -138,8 +140,8 @@ def make_cohort_programs(
         evaluate=lambda states, hparams, rngs, name: evaluation(name)(states, split(name), hparams, rngs),
         metrics=lambda: list(jax.eval_shape(partial(trials.evaluate, train), like[0], split("validation"), *like[1:])),
         like=like[0],
-        chunk=chunk,
-        evaluation=evaluation,
+        lower_chunk=lower_chunk,
+        lower_evaluation=lower_evaluation,
         bytes_to_train=lambda length: bytes_on_device(chunk(length)),
         bytes_to_evaluate=lambda: bytes_on_device(evaluation("validation")),
         model=train.model,
@@ -154,10 +156,10 @@ def _check_fit(config: ConfigDict, dataset: Dataset, train: Train) -> None:
         raise InputError(f"a sweep keeps its data on the device, and {dataset.name} is larger than data.resident_bytes")
 
 
-def _compile_later(
+def _lower_later(
     train: Train, over: trials.Over, like: tuple[Any, ...], split: Callable[[str], Batch], platform: str
 ) -> tuple[Callable[[int], Any], Callable[[str], Any]]:
-    """`(length) -> program` that trains, and `(split) -> program` that evaluates, each compiled once."""
+    """`(length) -> lowered program` that trains, and `(split) -> lowered program` that evaluates."""
     states, *rest = like
 
     def train_chunk(states: TrainState, data: Batch, hparams: Hparams, rngs: Array, length: int) -> Any:
@@ -167,9 +169,10 @@ def _compile_later(
         return trials.evaluate(train, states, data, hparams, rngs, over)
 
     jitted = compiled(train_chunk, platform, donate_argnums=0, static_argnums=4)
-    chunk = cache(lambda length: jitted.lower(states, split("train"), *rest, length).compile())
-    evaluation = cache(lambda name: jax.jit(evaluate).lower(states, split(name), *rest).compile())
-    return chunk, evaluation
+    return (
+        lambda length: jitted.lower(states, split("train"), *rest, length),
+        lambda name: jax.jit(evaluate).lower(states, split(name), *rest),
+    )
 
 
 def _shapes(train: Train, names: Iterable[str], width: int, placement: NamedSharding) -> tuple[Any, ...]:
