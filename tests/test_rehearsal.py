@@ -1,6 +1,6 @@
 """What is read off a compiled program, and what follows from it, on programs for a CPU and on texts written here."""
 
-import importlib
+import importlib.util
 import json
 
 import jax
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from present import present
 
 from genjax.commands import rehearse as command
 from genjax.rehearsal import costs, hlo, report, targets
@@ -99,7 +100,7 @@ backend_config={"known_trip_count":{"n":"7"}}
 
 def compiled_text(function, *shapes):
     structs = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
-    return jax.jit(function).lower(*structs).compile().as_text()
+    return present(jax.jit(function).lower(*structs).compile().as_text())
 
 
 def test_a_step_is_what_its_loop_repeats_and_nothing_around_it():
@@ -325,7 +326,15 @@ def test_what_is_not_installed_is_named_with_the_command_that_installs_it(name, 
 def program(**values):
     zero = dict.fromkeys(("argument_bytes", "scratch_bytes", "bytes_on_device", "bytes", "flops", "cycles"), 0.0)
     counts = dict.fromkeys(("kernels", "fusion", "library", "other", "without_cycles", "collectives"), 0.0)
-    texts = {"name": "train", "trials": 1, "length": 100, "error": "", "compile_seconds": 1.0, "collective_bytes": 0.0}
+    texts = {
+        "name": "train",
+        "trials": 1,
+        "devices": 1,
+        "length": 100,
+        "error": "",
+        "compile_seconds": 1.0,
+        "collective_bytes": 0.0,
+    }
     buffers = {"command_buffers": None, "outside_command_buffers": None}
     return {**zero, **counts, **texts, **buffers, "seconds": [1e-4, 3e-4], **values}
 

@@ -29,7 +29,9 @@ def rehearse_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--device", metavar="NAME", help="h100, a100, l4, v5e, v6e, v5p or v4")
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="how many of them (default 1)")
     parser.add_argument("--compare", metavar="NAME", help="another device, side by side")
-    parser.add_argument("--trials", type=int, nargs="+", metavar="N", help="side by side, of a run (default 1 16 256)")
+    parser.add_argument(
+        "--trials", type=int, nargs="+", metavar="N", help="side by side as well (default of a run 1 16 256)"
+    )
     parser.add_argument("--shape", metavar="H,W,C", help="of an example, where the data are not there: 28,28,1")
     parser.add_argument("--examples", type=int, metavar="N", help="of the training split, with --shape")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here as well")
@@ -56,11 +58,11 @@ def _rehearse(arguments: Sequence[str], description: str) -> int:
     devices = [find_device(name) for name in (parsed.device, parsed.compare) if name]
     config = _load_config(parsed.config, typed)
     from genjax.rehearsal import report, targets
-    from genjax.rehearsal.rehearse import TRIALS, rehearse
+    from genjax.rehearsal.rehearse import rehearse
 
     targets.leave_devices_alone()
-    load, trials = _loader(parsed), parsed.trials or TRIALS
-    records = [rehearse(config, load, device, parsed.devices, trials, _say) for device in devices]
+    load = _loader(parsed)
+    records = [rehearse(config, load, device, parsed.devices, parsed.trials or (), _say) for device in devices]
     print(*(report.table(record) for record in records), sep="\n\n")
     if parsed.compare:
         print("", report.compare(*records), sep="\n")

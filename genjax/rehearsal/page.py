@@ -90,7 +90,9 @@ def write(path: Path, folder: Path, say: Callable[[str], None]) -> None:
         if records.get(key, {}).get("state") != state:
             say(key)
             records[key] = {"state": state, **_record(config, name, say)}
-            figures.write_text(json.dumps({"records": dict(sorted(records.items()))}, indent=1) + "\n")
+            records = dict(sorted(records.items()))
+            figures.write_text(json.dumps({"records": records}, indent=1) + "\n")
+            path.write_text(text(records))  # each time, so that what is stopped leaves what it has
     path.write_text(text(records))
 
 

@@ -1,6 +1,7 @@
 """The programs that a command would compile, lowered for devices that need not be there."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from genjax.evaluation.rows import ROWS, rows_program
 from genjax.runs import feeding
 from genjax.runs.load import LoadedRun
 from genjax.runs.pictures import SAMPLES
-from genjax.runs.programs import check_fit, fits_device, place, placed_functions, reads_labels
+from genjax.runs.programs import Placement, check_fit, fits_device, place, placed_functions, reads_labels
 from genjax.sweeps.programs import CohortPrograms, make_cohort_programs
 from genjax.training.scan import Train
 from genjax.training.step import averaged_params, batches_per_step
@@ -36,12 +37,14 @@ class Program(NamedTuple):
       lower: lowers it for its devices.
       length: the steps of a chunk; 0 for a program that is no chunk.
       trials: that it trains or evaluates.
+      devices: that share the work.
     """
 
     name: str
     lower: Callable[[], Any]
     length: int = 0
     trials: int = 1
+    devices: int = 1
 
 
 def shaped_dataset(name: str, shape: tuple[int, ...], examples: int) -> Dataset:
@@ -85,35 +88,40 @@ def run_programs(config: ConfigDict, dataset: Dataset, devices: list[Any]) -> It
     check_fit(config, dataset, functions)
     hparams = {name: jax.ShapeDtypeStruct((), np.float32) for name in configs.active(config)}
     rng = jax.eval_shape(jax.random.key, config.seed)
-    state = jax.eval_shape(functions.init, hparams, rng)
-    state, hparams, rng = _lying(placement.whole, (state, hparams, rng))
+    state = _lying(placement.whole, jax.eval_shape(functions.init, hparams, rng))
     labelled = reads_labels(config)
 
     def split(name: str) -> Batch:
         return _lying(placement.whole, stored_batch(dataset, getattr(dataset, name), labelled))
 
-    length, platform = config.train.log_every, placement.devices[0].platform
-    if fits_device(config, dataset):
-        chunk, arguments = feeding.resident_chunk(functions, platform), (state, split("train"), hparams, rng)
-        yield Program("train", lambda: chunk.lower(*arguments, length=length), length)
-    else:
-        streamed = feeding.streamed_chunk(functions, platform)
-        fed = _lying(placement.whole, _chunk_of(config, functions, split("train"), length))
-        yield Program("train", lambda: streamed.lower(state, *fed, hparams, rng), length)
-    yield Program("evaluate", lambda: jax.jit(functions.evaluate).lower(state, split("validation"), hparams, rng))
+    count, lower_chunk = len(placement.devices), _chunk(config, functions, placement, fits_device(config, dataset))
+    chunk = partial(lower_chunk, state, split("train"), hparams, rng)
+    yield Program("train", chunk, config.train.log_every, devices=count)
+    evaluate = jax.jit(functions.evaluate)
+    yield Program("evaluate", lambda: evaluate.lower(state, split("validation"), hparams, rng), devices=count)
     model = functions.model(configs.active(config), jnp.int32(0))
     if model.sample is not None:
-        yield Program(f"{SAMPLES} samples", lambda: jax.jit(_sampler(functions)).lower(state, hparams, rng))
+        sample = jax.jit(_sampler(functions))
+        yield Program(f"{SAMPLES} samples", lambda: sample.lower(state, hparams, rng), devices=count)
     if model.log_weights is not None:
         subject = LoadedRun(Path(), config, dataset, spec, model, averaged_params(state), 0)
-        yield Program("log p(x)", lambda: _lower_likelihood(subject, placement.devices))
+        yield Program("log p(x)", lambda: _lower_likelihood(subject, placement.devices), devices=count)
 
 
-def _chunk_of(config: ConfigDict, functions: Train, data: Batch, length: int) -> tuple[Batch, Any]:
-    """The shapes of a chunk's examples, which the host sends, and of where each step finds its own among them."""
+def _chunk(config: ConfigDict, functions: Train, placement: Placement, resident: bool) -> Callable[..., Any]:
+    """`(state, data, hparams, rng) -> lowered chunk`, of data on the devices or of examples that the host sends."""
+    platform, length = placement.devices[0].platform, config.train.log_every
+    if resident:
+        return partial(feeding.resident_chunk(functions, platform).lower, length=length)
     batches = batches_per_step(functions.model(configs.active(config), jnp.int32(0)))
     places = jax.ShapeDtypeStruct((length, batches, config.train.batch_size), jnp.uint32)
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((places.size, *leaf.shape[1:]), leaf.dtype), data), places
+
+    def lower(state: TrainState, data: Batch, hparams: Hparams, rng: Key) -> Any:
+        sent = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((places.size, *leaf.shape[1:]), leaf.dtype), data)
+        examples = _lying(placement.whole, (sent, places))
+        return feeding.streamed_chunk(functions, platform).lower(state, *examples, hparams, rng)
+
+    return lower
 
 
 def _sampler(functions: Train) -> Callable[[TrainState, Hparams, Key], Array]:
@@ -149,8 +157,8 @@ def cohort_programs(config: ConfigDict, dataset: Dataset, count: int, devices: l
 def trial_programs(cohort: CohortPrograms, length: int) -> list[Program]:
     """The chunk and the evaluation of trials side by side."""
     return [
-        Program("train", lambda: cohort.lower_chunk(length), length, cohort.count),
-        Program("evaluate", lambda: cohort.lower_evaluation("validation"), 0, cohort.count),
+        Program("train", lambda: cohort.lower_chunk(length), length, cohort.count, cohort.devices),
+        Program("evaluate", lambda: cohort.lower_evaluation("validation"), 0, cohort.count, cohort.devices),
     ]
 
 

@@ -17,6 +17,7 @@ from genjax.rehearsal.devices import Device
 from genjax.rehearsal.roofline import Range
 from genjax.rehearsal.targets import described_devices
 from genjax.runs import chunks
+from genjax.runs.programs import fits_device
 from genjax.sweeps import plan
 from genjax.sweeps.programs import DEFAULT_SHARE, CohortPrograms, fit_memory
 from genjax.types import InputError
@@ -32,7 +33,7 @@ def rehearse(
     load: Callable[[str], Dataset],
     device: Device,
     count: int = 1,
-    trials: Sequence[int] = TRIALS,
+    trials: Sequence[int] = (),
     say: Say = lambda line: None,
 ) -> dict[str, Any]:
     """Compiles what a command would run, and says what can be said without running it.
@@ -42,7 +43,7 @@ def rehearse(
       load: loads a data set by its source.
       device: that the command would use.
       count: how many of them.
-      trials: how many trials side by side a single configuration is rehearsed with as well.
+      trials: how many trials side by side are rehearsed as well; `TRIALS` of a single configuration if empty.
       say: is called with a line before each program is compiled.
 
     Returns:
@@ -53,7 +54,8 @@ def rehearse(
     """
     devices = described_devices(device, count)
     rehearsal = _Rehearsal(device, devices, load, say)
-    parts = _sweep_parts(rehearsal, config) if "base" in config else _run_parts(rehearsal, config, trials)
+    make_parts = _sweep_parts if "base" in config else _run_parts
+    parts = make_parts(rehearsal, config, trials)
     exchanges = any(program["collectives"] for part in parts for program in part["programs"])
     return {
         "device": device.name,
@@ -118,6 +120,7 @@ class _Rehearsal:
         return {
             "name": program.name,
             "trials": program.trials,
+            "devices": program.devices,
             "length": program.length,
             "error": compiled.error,
             "compile_seconds": round(compiled.seconds, 1),
@@ -137,39 +140,43 @@ def _run_parts(rehearsal: _Rehearsal, config: ConfigDict, trials: Sequence[int])
     config = configs.resolve(config, programs.spec_of(config, dataset))
     own = [rehearsal.compile(program) for program in programs.run_programs(config, dataset, rehearsal.devices)]
     by_name = {compiled.program.name: compiled for compiled in own}
-    more = [rehearsal.trials(config, count) for count in sorted(set(trials)) if _is_sweepable(config, dataset, count)]
-    cohorts = [*more] if len(rehearsal.devices) > 1 else [[by_name["train"], by_name["evaluate"]], *more]
+    counts = set(trials or TRIALS) if fits_device(config, dataset) else set()  # a sweep keeps its data on the device
+    several = len(rehearsal.devices) > 1  # one trial lies on one device then, and the run's batch on all of them
+    more = [rehearsal.trials(config, n) for n in sorted(counts | {1} if several else counts - {1})]
+    cohorts = more if several else [[by_name["train"], by_name["evaluate"]], *more]
     part = _part(rehearsal, "the run", 1, cohorts, config)
     part["programs"] = [rehearsal.row(c) for c in [*own, *(compiled for cohort in more for compiled in cohort)]]
+    if several and not (more[0][0].error or by_name["train"].error):
+        split = (more[0][0].kernels, by_name["train"].kernels, 1, rehearsal.device, len(rehearsal.devices))
+        part["split_gain"] = list(roofline.gain(*split))
     evaluations = sum(chunk.evaluate for chunk in chunks.schedule(config.train, 0, config.train.steps))
     return [part | _job(rehearsal, config, by_name["train"], by_name["evaluate"], 1, evaluations)]
 
 
-def _is_sweepable(config: ConfigDict, dataset: Dataset, count: int) -> bool:
-    """Whether so many trials would be another program than the run's; a sweep keeps its data on the device."""
-    return count > 1 and dataset.train.x.nbytes <= config.data.resident_bytes
-
-
-def _sweep_parts(rehearsal: _Rehearsal, sweep: ConfigDict) -> list[dict[str, Any]]:
+def _sweep_parts(rehearsal: _Rehearsal, sweep: ConfigDict, trials: Sequence[int]) -> list[dict[str, Any]]:
     """A part for each group of a sweep's trials, which one program trains."""
     if sweep.strategy == "optuna":
         raise InputError("strategy 'optuna' chooses points from results: rehearse with --config.strategy=random")
-    trials = plan.make_trials(sweep, plan.make_points(sweep))
-    trials = plan.resolve_trials(sweep, trials, lambda c: programs.spec_of(c, rehearsal.load(c.data.source)))
-    return [_group_part(rehearsal, sweep, group) for group in plan.group_trials(trials)]
+    planned = plan.make_trials(sweep, plan.make_points(sweep))
+    planned = plan.resolve_trials(sweep, planned, lambda c: programs.spec_of(c, rehearsal.load(c.data.source)))
+    return [_group_part(rehearsal, sweep, group, trials) for group in plan.group_trials(planned)]
 
 
-def _group_part(rehearsal: _Rehearsal, sweep: ConfigDict, group: list[plan.Trial]) -> dict[str, Any]:
+def _group_part(
+    rehearsal: _Rehearsal, sweep: ConfigDict, group: list[plan.Trial], trials: Sequence[int]
+) -> dict[str, Any]:
     config = group[0].config
     static = {
         axis.setting: group[0].settings[axis.setting]
         for axis in sweep.axes
         if axis.setting != "seed" and not axis.setting.startswith("hparams.")
     }
-    cohorts = [rehearsal.trials(config, count) for count in sorted({1, len(group)})]
+    by_count = {count: rehearsal.trials(config, count) for count in sorted({1, len(group), *trials})}
+    cohorts = list(by_count.values())
     part = _part(rehearsal, plan.describe(static) or "all trials", len(group), cohorts, config)
     part["programs"] = [rehearsal.row(compiled) for cohort in cohorts for compiled in cohort]
-    train, evaluate = cohorts[-1]
+    part["stopping"] = sweep.stopping
+    train, evaluate = by_count[len(group)]
     evaluations = sum(chunk.evaluate for chunk in chunks.schedule(config.train, 0, config.train.steps))
     return part | _job(rehearsal, config, train, evaluate, -(-len(group) // train.program.trials), evaluations)
 

@@ -26,18 +26,30 @@ def table(record: Record) -> str:
     return "\n".join(lines)
 
 
-HEAD = ("program", "trials", "compiles", "arguments", "scratch", "kernels", "FLOPs", "bytes", "exchanges", "time")
+HEAD = (
+    "program",
+    "trials",
+    "devices",
+    "compiles",
+    "arguments",
+    "scratch",
+    "kernels",
+    "FLOPs",
+    "bytes",
+    "exchanges",
+    "time",
+)
 
 
 def program_cells(program: Record) -> tuple[str, ...]:
     """The cells of one program; of a chunk they are those of one step."""
     name = f"{program['name']}, a step" if program["length"] else program["name"]
+    shared = (name, str(program["trials"]), str(program["devices"]))
     if program["error"]:
-        return (name, str(program["trials"]), f"no: {program['error']}", *[""] * (len(HEAD) - 3))
+        return (*shared, f"no: {program['error']}", *[""] * (len(HEAD) - 4))
     exchanges = program["collectives"]
     return (
-        name,
-        str(program["trials"]),
+        *shared,
         f"in {program['compile_seconds']:.0f} s",
         megabytes(program["argument_bytes"]),
         megabytes(program["scratch_bytes"]),
@@ -72,8 +84,12 @@ def summary(part: Record) -> list[str]:
         low, high = pace["steps_per_second"]
         gain = f", {range_text(pace['gain'])} times one trial" if pace["trials"] > 1 and pace["gain"] else ""
         lines.append(f"{pace['trials']} trial(s): {low:,.0f} to {high:,.0f} trial steps a second{gain}")
+    if "split_gain" in part:
+        gain = range_text(part["split_gain"])
+        lines.append(f"the batch split over all devices: {gain} times the steps of one device; trials exchange nothing")
     if part["job_seconds"]:
         what = f"{part['steps']:,} steps and {part['evaluations']} evaluation(s)"
+        what += ", all trials to their ends" if part.get("stopping", "none") != "none" else ""
         lines.append(f"the whole job: {time_range(part['job_seconds'])} for {what}, without compilation and the host")
     return lines
 
@@ -83,10 +99,12 @@ def compare(first: Record, second: Record) -> str:
     rows = [("", first["title"], second["title"])]
     for one, other in zip(first["parts"], second["parts"], strict=False):
         rows.append((one["name"], "", ""))
-        theirs = {(p["name"], p["trials"]): p for p in other["programs"]}
+        theirs = {(p["name"], p["trials"], p["devices"]): p for p in other["programs"]}
         for program in one["programs"]:
-            name = f"{program['name']}, {program['trials']} trial(s)"
-            rows.append((name, cost(program), cost(theirs.get((program["name"], program["trials"])))))
+            name = f"{program['name']}, {program['trials']} trial(s) on {program['devices']} device(s)"
+            rows.append(
+                (name, cost(program), cost(theirs.get((program["name"], program["trials"], program["devices"]))))
+            )
         rows.append(("trials that fit", number(one["fits"]), number(other["fits"])))
         rows.append(("the whole job", time_range(one["job_seconds"]), time_range(other["job_seconds"])))
     return "\n".join([f"side by side: {SAID}", *columns(rows)])
