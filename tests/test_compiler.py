@@ -29,3 +29,11 @@ def test_jax_own_setting_of_the_cache_comes_first():
     jax.config.update("jax_compilation_cache_dir", "elsewhere")
     compiler.keep_programs()
     assert getattr(jax.config, SETTINGS[0]) == "elsewhere"
+
+
+def test_options_are_those_of_the_platform_that_a_program_is_for(monkeypatch):
+    monkeypatch.setattr(compiler, "OPTIONS", {"cpu": {"no_such_option": True}})
+    assert compiler.compiled(lambda x: x + 1, "gpu")(1.0) == 2
+    for platform in ("cpu", None):
+        with pytest.raises(jax.errors.JaxRuntimeError, match="no_such_option"):
+            compiler.compiled(lambda x: x + 2, platform)(1.0)

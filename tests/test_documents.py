@@ -10,6 +10,7 @@ from genjax import config
 from genjax.commands import train
 from genjax.commands.arguments import assignments, config_parser
 from genjax.commands.evaluate import evaluation_parser
+from genjax.commands.rehearse import rehearse_parser
 from genjax.commands.sweep import sweep_parser
 from genjax.commands.train_features import features_parser
 from genjax.evaluation import options
@@ -47,6 +48,10 @@ def parse(script, words):
     elif script == "evaluate.py":
         parsed = evaluation_parser("").parse_args(words)
         options.check(options.Options(**{name: getattr(parsed, name) for name in options.Options._fields}))
+    elif script == "rehearse.py":
+        parsed, rest = rehearse_parser("").parse_known_args(words)
+        assert not rest
+        assert parsed.all or (ROOT / parsed.config).exists()
     elif script == "train_features.py":
         features_parser("").parse_args(words)
     else:

@@ -4,12 +4,16 @@ import os
 
 import chex
 import jax
+import numpy as np
 import pytest
 from cases import small_config
 
 from genjax import data
+from genjax.config import active
+from genjax.evaluation.rows import rows_program
 from genjax.runs import loop
 from genjax.runs.programs import make_run_programs
+from genjax.sweeps import programs as sweeps
 from genjax.types import InputError
 
 
@@ -35,6 +39,19 @@ def test_as_many_devices_as_divide_the_batch_are_used_by_default(digits, batch, 
     assert jax.device_count() == 2
     programs = make_run_programs(small_config("autoencoder", {"train.batch_size": batch}), digits)
     assert {len(leaf.devices()) for leaf in jax.tree.leaves(programs.init())} == {used}
+
+
+def test_programs_run_on_the_devices_that_they_are_given(digits):
+    """A run, the trials of a sweep and the rows of a measurement, each on the second device alone."""
+    config, second = small_config("autoencoder", {"train.batch_size": 8}), jax.devices()[1:]
+    run = make_run_programs(config, digits, second)
+    state, _ = run.advance(run.init(), 1)
+    sweep = sweeps.make_cohort_programs(config, digits, 2, "map", sweeps.residence(), second)
+    hparams, keys = sweep.put({name: np.full(2, v, np.float32) for name, v in active(config).items()}), sweep.keys
+    states = sweep.initial(hparams, keys(np.arange(2, dtype=np.uint32)))
+    _, doubled = rows_program(lambda rows, factor: factor * rows, tuple(second))
+    for leaf in jax.tree.leaves((state, states, doubled(np.arange(4.0), np.float32(2)))):
+        assert leaf.devices() == set(second)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 from genjax.config.defaults import active, active_objectives, default, describe_resolved, flatten, setting_defaults
 from genjax.models import FAMILIES
 from genjax.system.messages import nearest_name
-from genjax.training import optimisers, schedules
+from genjax.training import optimisers, precision, schedules
 from genjax.types import Family, InputError
 
 
@@ -180,5 +180,6 @@ def _check_train(train: Mapping[str, Any]) -> None:
             raise InputError(
                 f"train.{name} = {train[name]} must be a multiple of train.log_every = {train['log_every']}"
             )
+    nearest_name("train.matmul_precision", train["matmul_precision"], precision.PRECISIONS)
     if train["devices"] < 0:
         raise InputError(f"train.devices = {train['devices']} must be 0 (all) or a number of devices")

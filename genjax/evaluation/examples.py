@@ -9,6 +9,7 @@ from genjax.evaluation.rows import over_rows
 from genjax.rng import evenly_spaced, stream
 from genjax.runs.load import LoadedRun
 from genjax.runs.programs import reads_labels
+from genjax.training.precision import at_precision
 from genjax.training.step import prepare
 from genjax.types import Array, Batch, InputError, Key
 
@@ -60,6 +61,7 @@ def codes(subject: LoadedRun, batch: Batch, options: Options) -> np.ndarray:
         keys = row_keys(key_of(options, "binarise"), numbers)
         return encode(params, jax.vmap(lambda key, row: prepare(subject.spec, key, row))(keys, examples))
 
+    encoded = at_precision(encoded, "highest")  # distances and fits are made of codes
     return finite(subject, "codes", over_rows(encoded, BLOCK)((batch, np.arange(len(batch.x))), subject.params))
 
 

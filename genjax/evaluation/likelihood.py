@@ -69,9 +69,9 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
     return results
 
 
-def rows_of_block() -> int:
-    """How many images each device measures at a time."""
-    return ROWS.get(jax.default_backend(), ROWS_ELSEWHERE)
+def rows_of_block(platform: str | None = None) -> int:
+    """How many images each device of a platform, JAX's default if None, measures at a time."""
+    return ROWS.get(platform or jax.default_backend(), ROWS_ELSEWHERE)
 
 
 def _active_units(subject: LoadedRun, values: dict[str, np.ndarray], protocol: dict[str, Any]) -> Result:

@@ -1,7 +1,7 @@
 """Maps a function over many rows: block by block, each block divided among the devices."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -16,7 +16,10 @@ Rows = Callable[[Any, Any], Any]
 
 
 def over_rows(
-    function: Callable[[Any, Any], Any], block: int, tick: Callable[[int], None] = lambda count: None
+    function: Callable[[Any, Any], Any],
+    block: int,
+    tick: Callable[[int], None] = lambda count: None,
+    devices: Sequence[Any] | None = None,
 ) -> Rows:
     """Returns `(rows, shared) -> results` for any number of rows, in the memory of one block; results are on the host.
 
@@ -26,8 +29,10 @@ def over_rows(
         `[1, ...]`, if the result stays the same when the last row is repeated: the last block is filled so.
       block: rows at a time on each device.
       tick: is called with the number of rows that were finished since its last call.
+      devices: that divide a block; all that JAX finds if None.
     """
-    devices, grid, program = jax.devices(), *_make_program(function)
+    devices = tuple(jax.devices() if devices is None else devices)
+    grid, program = rows_program(function, devices)
 
     def apply(rows: Any, shared: Any) -> Any:
         n = len(jax.tree.leaves(rows)[0])
@@ -52,8 +57,8 @@ def _fetch(results: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=8)
-def _make_program(function: Callable[[Any, Any], Any]) -> tuple[Mesh, Callable[[Any, Any], Any]]:
-    """The program for all devices; the same function is compiled once."""
-    mesh, divided, shared = sharding.device_mesh(jax.devices(), ROWS), PartitionSpec(ROWS), PartitionSpec()
+def rows_program(function: Callable[[Any, Any], Any], devices: tuple[Any, ...]) -> tuple[Mesh, Any]:
+    """A mesh of the devices and the program of one block on it; the same function is compiled once."""
+    mesh, divided, shared = sharding.device_mesh(devices, ROWS), PartitionSpec(ROWS), PartitionSpec()
     mapped = jax.shard_map(function, mesh=mesh, in_specs=(divided, shared), out_specs=divided, check_vma=False)
-    return mesh, compiled(mapped)
+    return mesh, compiled(mapped, devices[0].platform)

@@ -20,6 +20,7 @@ from genjax.evaluation.rows import over_rows
 from genjax.rng import stream
 from genjax.runs.load import LoadedRun
 from genjax.system.files import write_atomically
+from genjax.training.precision import at_precision
 from genjax.training.step import prepare
 from genjax.types import Array, Batch, InputError, Key, Params
 
@@ -152,6 +153,7 @@ def _training_codes(subject: LoadedRun, options: Options) -> np.ndarray:
 
         return jax.vmap(draw_row)(row_keys(root, rows[1]), rows[0])
 
+    draw = at_precision(draw, "highest")  # a sampler is fitted to these codes in double precision
     return finite(subject, "codes", over_rows(draw, 250)((examples, np.arange(len(examples.x))), subject.params))
 
 

@@ -39,7 +39,7 @@ def pca(name: str, x: np.ndarray) -> Features:
     centre, axes = mean.astype(np.float32)[None, :], components.astype(np.float32)  # [1, D], [D, k]
 
     def extract(images: Array) -> Array:
-        return (images.reshape(images.shape[0], -1) - centre) @ jnp.asarray(axes)
+        return jnp.matmul(images.reshape(images.shape[0], -1) - centre, jnp.asarray(axes), precision="highest")
 
     return Features(name, digest, k, extract)
 

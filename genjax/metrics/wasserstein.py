@@ -27,5 +27,6 @@ def sliced_wasserstein(
     x, y = x.reshape(x.shape[0], -1), y.reshape(y.shape[0], -1)  # [n, d]
     directions = jax.random.normal(rng, (x.shape[1], projections))
     directions /= jnp.linalg.norm(directions, axis=0, keepdims=True)
-    gap = jnp.sort(x @ directions, axis=0) - jnp.sort(y @ directions, axis=0)  # [n, projections]
+    x, y = (jnp.matmul(samples, directions, precision="highest") for samples in (x, y))  # [n, projections]
+    gap = jnp.sort(x, axis=0) - jnp.sort(y, axis=0)
     return jnp.sqrt(jnp.mean(jnp.square(gap)))

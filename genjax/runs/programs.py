@@ -1,12 +1,13 @@
 """The compiled functions of one run, for its data and this machine's devices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 from ml_collections import ConfigDict
 
 from genjax import config as configs
@@ -45,8 +46,31 @@ class RunPrograms(NamedTuple):
     rng: Key
 
 
-def make_run_programs(config: ConfigDict, dataset: Dataset) -> RunPrograms:
+class Placement(NamedTuple):
+    """How a run lies on its devices: as it is on one; on several its batches are split, and all the rest is repeated.
+
+    Attributes:
+      devices: that the run uses.
+      whole: where everything but the batches lies.
+      batches: splits `[batches, b, ...]` along b.
+      indices: has every device compute all of the indices.
+      replicate: puts a tree of arrays on the devices.
+    """
+
+    devices: list[Any]
+    whole: Sharding
+    batches: Callable[[Batch], Batch]
+    indices: Callable[[Array], Array]
+    replicate: Callable[[Any], Any]
+
+
+def make_run_programs(config: ConfigDict, dataset: Dataset, devices: Sequence[Any] | None = None) -> RunPrograms:
     """Compiles nothing yet: each function compiles when it is first called.
+
+    Args:
+      config: of the run.
+      dataset: that it is trained on.
+      devices: that it may use; all that JAX finds if None.
 
     Raises:
       InputError: the configuration does not fit the data or the devices.
@@ -55,16 +79,15 @@ def make_run_programs(config: ConfigDict, dataset: Dataset) -> RunPrograms:
     config = configs.resolve(config, spec)
     hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
     rng = jax.random.key(config.seed)
-    place, replicate_indices, replicate = _placement(config)
-    train = make_train(config, spec, place=place)
-    functions = train._replace(indices=lambda *arguments: replicate_indices(train.indices(*arguments)))
+    placement = place(config, jax.devices() if devices is None else devices)
+    functions, replicate = placed_functions(config, spec, placement), placement.replicate
     examples = check_fit(config, dataset, functions)
     labelled = reads_labels(config)
 
     def stored(split: str) -> Batch:
         return stored_batch(dataset, getattr(dataset, split), labelled)
 
-    feed = feeding.resident if dataset.train.x.nbytes <= config.data.resident_bytes else feeding.streamed
+    feed = feeding.resident if fits_device(config, dataset) else feeding.streamed
     init, evaluate = jax.jit(functions.init), jax.jit(functions.evaluate)
     jax.eval_shape(init, hparams, rng)  # a model that does not fit its data is refused here
 
@@ -73,7 +96,7 @@ def make_run_programs(config: ConfigDict, dataset: Dataset) -> RunPrograms:
 
     return RunPrograms(
         init=lambda: replicate(init(hparams, rng)),
-        advance=feed(functions, stored("train"), hparams, rng, replicate),
+        advance=feed(functions, stored("train"), hparams, rng, replicate, placement.devices[0].platform),
         evaluate=lambda state, split: evaluate(state, on_devices(stored(split)), hparams, rng),
         model=lambda state: functions.model(hparams, state.step),
         replicate=replicate,
@@ -82,6 +105,11 @@ def make_run_programs(config: ConfigDict, dataset: Dataset) -> RunPrograms:
         spec=spec,
         rng=rng,
     )
+
+
+def fits_device(config: ConfigDict, dataset: Dataset) -> bool:
+    """Whether the training split lies on the devices as a whole."""
+    return dataset.train.x.nbytes <= config.data.resident_bytes
 
 
 def reads_labels(config: ConfigDict) -> bool:
@@ -108,13 +136,30 @@ def check_fit(config: ConfigDict, dataset: Dataset, functions: Train) -> int:
     return examples
 
 
-def _placement(config: ConfigDict) -> tuple[Callable[[Batch], Batch], Callable[[Array], Array], Callable[[Any], Any]]:
-    """How batches, indices and all the rest lie on the devices: as they are on one; on several split, or repeated."""
-    devices = select_devices(sharding.by_process(jax.devices()), config.train.devices, config.train.batch_size)
+def place(config: ConfigDict, available: Sequence[Any]) -> Placement:
+    """Places a run on as many of the available devices as its configuration says.
+
+    Raises:
+      InputError: its batches cannot be split so.
+    """
+    devices = select_devices(sharding.by_process(available), config.train.devices, config.train.batch_size)
     if len(devices) == 1:
-        return lambda batches: batches, lambda indices: indices, lambda tree: tree
+        whole = SingleDeviceSharding(devices[0])
+        return Placement(devices, whole, lambda b: b, lambda i: i, lambda tree: jax.device_put(tree, whole))
     mesh = sharding.batch_mesh(devices)
-    return sharding.shard_batches(mesh), sharding.replicate_indices(mesh), partial(sharding.replicate, mesh)
+    return Placement(
+        devices,
+        NamedSharding(mesh, PartitionSpec()),
+        sharding.shard_batches(mesh),
+        sharding.replicate_indices(mesh),
+        partial(sharding.replicate, mesh),
+    )
+
+
+def placed_functions(config: ConfigDict, spec: DataSpec, placement: Placement) -> Train:
+    """The training functions of a configuration without `auto`, over the devices of a placement."""
+    train = make_train(config, spec, place=placement.batches)
+    return train._replace(indices=lambda *arguments: placement.indices(train.indices(*arguments)))
 
 
 def select_devices(by_process: list[list[Any]], count_wanted: int, batch: int) -> list[Any]:

@@ -4,7 +4,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -47,6 +47,8 @@ class CohortPrograms(NamedTuple):
       evaluate: `(states, hparams, rngs, split) -> {name: [T]}`, on the `validation` or the `test` split.
       metrics: `() -> names` of what `evaluate` measures.
       like: the shapes of the states.
+      lower_chunk: `(length) -> lowered program` of states, data, hyperparameters and keys: what `advance` compiles.
+      lower_evaluation: `(split) -> lowered program`: what `evaluate` compiles.
       bytes_to_train: `(length) -> bytes` on a device, of the program that advances.
       bytes_to_evaluate: `() -> bytes` on a device, of the program that evaluates.
       model: `(hparams, step) -> Model` of one trial.
@@ -64,6 +66,8 @@ class CohortPrograms(NamedTuple):
     evaluate: Callable[[TrainState, Hparams, Array, str], dict[str, Array]]
     metrics: Callable[[], list[str]]
     like: TrainState
+    lower_chunk: Callable[[int], Any]
+    lower_evaluation: Callable[[str], Any]
     bytes_to_train: Callable[[int], int]
     bytes_to_evaluate: Callable[[], int]
     model: Callable[[Hparams, Array], Model]
@@ -84,7 +88,12 @@ def _root_keys(seeds: Array) -> Array:
 
 
 def make_cohort_programs(
-    config: ConfigDict, dataset: Dataset, count: int, mode: str, resident: Resident
+    config: ConfigDict,
+    dataset: Dataset,
+    count: int,
+    mode: str,
+    resident: Resident,
+    devices: Sequence[Any] | None = None,
 ) -> CohortPrograms:
     """Makes the programs of a group for so many trials; each compiles when it is first called.
 
@@ -94,6 +103,7 @@ def make_cohort_programs(
       count: of trials.
       mode: a name of `MODES`: how trials share a device.
       resident: of `residence`.
+      devices: that the trials may share; all that JAX finds if None.
 
     Raises:
       InputError: the configuration does not fit the data or the devices.
@@ -101,7 +111,7 @@ def make_cohort_programs(
     spec = describe(dataset, config.data.dynamic_binarisation)
     train = make_train(config, spec)
     _check_fit(config, dataset, train)
-    mesh = trials.trial_mesh(select_devices(config, count))
+    mesh = trials.trial_mesh(select_devices(config, count, jax.devices() if devices is None else devices))
     width = -(-count // mesh.size) * mesh.size  # the least multiple of the devices
     over, sharding_of_trials = trials.sharded(mesh, MODES[mode]), NamedSharding(mesh, PartitionSpec(trials.TRIALS))
     labelled = reads_labels(config)
@@ -116,7 +126,9 @@ def make_cohort_programs(
     like = _shapes(train, configs.active(config), width, sharding_of_trials)
     root_keys = jax.jit(_root_keys, out_shardings=sharding_of_trials)
     select = jax.jit(trials.select_trials, out_shardings=sharding_of_trials)
-    chunk, evaluation = _compile_later(train, over, like, split)
+    lower_chunk, lower_evaluation = _lower_later(train, over, like, split, mesh.devices.flat[0].platform)
+    chunk = cache(lambda length: lower_chunk(length).compile())
+    evaluation = cache(lambda name: lower_evaluation(name).compile())
     return CohortPrograms(
         count=count,
         devices=mesh.size,
@@ -128,8 +140,10 @@ def make_cohort_programs(
         evaluate=lambda states, hparams, rngs, name: evaluation(name)(states, split(name), hparams, rngs),
         metrics=lambda: list(jax.eval_shape(partial(trials.evaluate, train), like[0], split("validation"), *like[1:])),
         like=like[0],
-        bytes_to_train=lambda length: _bytes_on_device(chunk(length)),
-        bytes_to_evaluate=lambda: _bytes_on_device(evaluation("validation")),
+        lower_chunk=lower_chunk,
+        lower_evaluation=lower_evaluation,
+        bytes_to_train=lambda length: bytes_on_device(chunk(length)),
+        bytes_to_evaluate=lambda: bytes_on_device(evaluation("validation")),
         model=train.model,
         spec=spec,
         dataset=dataset,
@@ -142,10 +156,10 @@ def _check_fit(config: ConfigDict, dataset: Dataset, train: Train) -> None:
         raise InputError(f"a sweep keeps its data on the device, and {dataset.name} is larger than data.resident_bytes")
 
 
-def _compile_later(
-    train: Train, over: trials.Over, like: tuple[Any, ...], split: Callable[[str], Batch]
+def _lower_later(
+    train: Train, over: trials.Over, like: tuple[Any, ...], split: Callable[[str], Batch], platform: str
 ) -> tuple[Callable[[int], Any], Callable[[str], Any]]:
-    """`(length) -> program` that trains, and `(split) -> program` that evaluates, each compiled once."""
+    """`(length) -> lowered program` that trains, and `(split) -> lowered program` that evaluates."""
     states, *rest = like
 
     def train_chunk(states: TrainState, data: Batch, hparams: Hparams, rngs: Array, length: int) -> Any:
@@ -154,10 +168,11 @@ def _compile_later(
     def evaluate(states: TrainState, data: Batch, hparams: Hparams, rngs: Array) -> dict[str, Array]:
         return trials.evaluate(train, states, data, hparams, rngs, over)
 
-    jitted = compiled(train_chunk, donate_argnums=0, static_argnums=4)
-    chunk = cache(lambda length: jitted.lower(states, split("train"), *rest, length).compile())
-    evaluation = cache(lambda name: jax.jit(evaluate).lower(states, split(name), *rest).compile())
-    return chunk, evaluation
+    jitted = compiled(train_chunk, platform, donate_argnums=0, static_argnums=4)
+    return (
+        lambda length: jitted.lower(states, split("train"), *rest, length),
+        lambda name: jax.jit(evaluate).lower(states, split(name), *rest),
+    )
 
 
 def _shapes(train: Train, names: Iterable[str], width: int, placement: NamedSharding) -> tuple[Any, ...]:
@@ -181,19 +196,19 @@ def residence() -> Resident:
     return resident
 
 
-def select_devices(config: ConfigDict, count: int) -> list[Any]:
+def select_devices(config: ConfigDict, count: int, devices: Sequence[Any]) -> list[Any]:
     """Selects as many devices as share the trials evenly: 48 trials are 2 on each of 24 of 32. On many hosts, all.
 
     Raises:
       InputError: `train.devices` asks for more than there are.
     """
-    devices, count_wanted = jax.devices(), config.train.devices
+    count_wanted = config.train.devices
     if count_wanted > len(devices):
         raise InputError(f"train.devices = {count_wanted}, but this machine has {len(devices)}")
     if jax.process_count() > 1:
-        return devices
+        return list(devices)
     limit = count_wanted or len(devices)
-    return devices[: math.ceil(count / math.ceil(count / limit))]
+    return list(devices)[: math.ceil(count / math.ceil(count / limit))]
 
 
 def _pad(leaf: Any, width: int) -> Any:
@@ -202,7 +217,7 @@ def _pad(leaf: Any, width: int) -> Any:
     return leaf if missing == 0 else leaf[np.minimum(np.arange(width), leaf.shape[0] - 1)]
 
 
-def _bytes_on_device(program: Any) -> int:
+def bytes_on_device(program: Any) -> int:
     """Bytes by the compiler's own account: arguments, results that reuse none of them, and scratch."""
     sizes = program.memory_analysis()
     if sizes is None:

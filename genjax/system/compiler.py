@@ -18,9 +18,9 @@ DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 LEAST_SECONDS = 0.2
 
 
-def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """`jax.jit(function, **options)` with the options of the platform that it will run on."""
-    return jax.jit(function, compiler_options=OPTIONS.get(jax.default_backend()), **options)
+def compiled(function: Callable[..., Any], platform: str | None = None, **options: Any) -> Any:
+    """`jax.jit(function, **options)` with the options of the platform that it will run on; JAX's default if None."""
+    return jax.jit(function, compiler_options=OPTIONS.get(platform or jax.default_backend()), **options)
 
 
 def ask_for_determinism(deterministic: bool) -> None:

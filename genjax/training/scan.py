@@ -14,6 +14,7 @@ from genjax.metrics.samples import SAMPLE_METRICS
 from genjax.models import FAMILIES
 from genjax.rng import batch_indices, evenly_spaced, stream
 from genjax.training import step as steps
+from genjax.training.precision import at_precision, model_at_precision
 from genjax.training.schedules import scheduled
 from genjax.types import Array, Batch, DataSpec, Family, Hparams, Key, Model, Settings, TrainState
 
@@ -48,8 +49,9 @@ def make_train(
     """The training functions of a configuration on data of one description.
 
     Args:
-      config: `model`, `optim`, `schedules` (none if absent), `train.batch_size`, `train.steps` and
-        `train.evaluate_batch_size` are read, all static. A setting of `model` may say `auto`.
+      config: `model`, `optim`, `schedules` (none if absent), `train.batch_size`, `train.steps`,
+        `train.evaluate_batch_size` and `train.matmul_precision` (JAX's default if absent) are read, all static. A
+        setting of `model` may say `auto`.
       spec: of the data.
       family: of the model; the one that `config.model.family` names if None.
       place: applied to each step's `[batches, b, ...]`, to shard it over devices (`sharding.shard_batches`).
@@ -68,9 +70,11 @@ def make_train(
     family = FAMILIES[config["model"]["family"]] if family is None else family
     settings, optimisers, total = family.resolve(config["model"], spec), config["optim"], config["train"]["steps"]
     batch_size, schedules = config["train"]["batch_size"], dict(config.get("schedules") or {})
+    precision = config["train"].get("matmul_precision", "default")
 
     def model(hparams: Hparams, step: Array) -> Model:
-        return family.make(settings, spec, {**hparams, "step": step, "progress": step / total})
+        made = family.make(settings, spec, {**hparams, "step": step, "progress": step / total})
+        return model_at_precision(made, precision)
 
     def init(hparams: Hparams, rng: Key) -> TrainState:
         label = jnp.zeros(1, jnp.int32) if family.labelled(settings) else None
@@ -101,7 +105,7 @@ def make_train(
         batch = config["train"]["evaluate_batch_size"]
         return _evaluate(model(hparams, state.step), spec, state, data, batch, stream(rng, "evaluate"))
 
-    return Train(init, indices, chunk, evaluate, model)
+    return Train(init, indices, at_precision(chunk, precision), at_precision(evaluate, precision), model)
 
 
 def advance(
