@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -63,6 +64,8 @@ def add_row(name: str, experiment: Experiment, row: Row, root: Path) -> None:
     measured_row = measured.read_row(experiment, row, root)
     if measured_row is not None:
         figures.setdefault(name, {})[row.label] = {**measured_row, "machine": page.machine()}
+        if experiment.picture:
+            shutil.copyfile(root / next(iter(row.runs)) / experiment.picture, PAGE.parent / page.picture_name(name))
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     PAGE.write_text(page.markdown(EXPERIMENTS, figures))
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from results.kinds import Column, Experiment, Row, Run, Sweep
+from results import mixtures
+from results.kinds import Column, Experiment, Row, Run
 
 LONG = {  # of the VAE of Burda et al.: batches of 100 and a cosine, since a CPU sees an epoch so in half the time
     "train.batch_size": "100",
@@ -169,49 +170,6 @@ def _samplers() -> Experiment:
     )
 
 
-def _points(data: str, published: str) -> Experiment:
-    folder = f"gan_{data}_seeds"
-    losses = {"non-saturating": "nonsaturating", "minimax": "minimax"}
-    return Experiment(
-        f"GANs on {data}, ten seeds",
-        "Modes found and the share of 2,500 samples within 3 standard deviations of one, at the end of training, with "
-        "an R1 penalty, as the sweep's own evaluation has them. "
-        f"Published (modes, % good): {published}.",
-        (Column("modes found", "test/modes_found"), Column("good samples", "test/good_samples")),
-        tuple(Row(label, {folder: Sweep(folder)}, where={"model.loss": loss}) for label, loss in losses.items()),
-    )
-
-
-LOSSES = ("nonsaturating", "minimax", "least_squares", "hinge", "wasserstein", "relativistic")
-PENALTY_SETS = ((), ("r1",), ("r1", "r2"), ("zero_centred",), ("wgan_gp",))
-
-
-def _losses_and_penalties(data: str, published: str, without: tuple[object, ...]) -> Experiment:
-    folder = f"gan_losses_{data}"
-    rows = [
-        Row(
-            f"{loss}, {' + '.join(penalties) or 'no penalty'}",
-            {folder: Sweep(folder)},
-            where={"model.loss": loss, "model.penalties": str(penalties)},
-        )
-        for loss in LOSSES
-        for penalties in PENALTY_SETS
-        if loss not in without and penalties not in without
-    ]
-    return Experiment(
-        f"Losses against penalties on {data}, ten seeds",
-        "Small players, a short run and one weight for each penalty, so that methods differ. At the end of training, "
-        "of 2,500 samples, as the sweep's own evaluation has them. Published (modes, % good, reverse KL in nats): "
-        f"{published}.",
-        (
-            Column("modes found", "test/modes_found"),
-            Column("good samples", "test/good_samples"),
-            Column("reverse KL, nats", "test/reverse_kl"),
-        ),
-        tuple(rows),
-    )
-
-
 def _sprites() -> Experiment:
     settings = {
         "data.source": "sprites32",
@@ -347,20 +305,21 @@ def _families(data: str, title: str) -> Experiment:
 EXPERIMENTS = {
     "likelihood": _likelihood(),
     "bounds": _bounds(),
-    "ring8": _points(
+    "ring8": mixtures.points(
         "ring8", "GAN 1, 99.3 and VEEGAN 8, 52.9 (Srivastava et al. 2017); PacGAN2 7.9, 95.6 (Lin et al. 2018)"
     ),
-    "grid25": _points(
+    "grid25": mixtures.points(
         "grid25", "GAN 3.3, 0.5 and VEEGAN 24.6, 40 (Srivastava et al. 2017); PacGAN2 23.8, 91.3 (Lin et al. 2018)"
     ),
-    "gan_losses_ring8": _losses_and_penalties(
+    "gan_losses_ring8": mixtures.losses_and_penalties(
         "ring8", "GAN 6.3, 98.2, 0.45; PacGAN2 7.9, 95.6, 0.07 (Lin et al. 2018)", ()
     ),
-    "gan_losses_grid25": _losses_and_penalties(
+    "gan_losses_grid25": mixtures.losses_and_penalties(
         "grid25",
         "GAN 17.3, 94.8, 0.70; PacGAN2 23.8, 91.3, 0.13; PacGAN4 24.8, 93.6, 0.04 (Lin et al. 2018)",
         ("minimax", ("zero_centred",)),
     ),
+    "gan_packing_grid25": mixtures.packing(),
     "samplers": _samplers(),
     "mnist": _families("mnist", "MNIST"),
     "fashion": _families("fashion_mnist", "Fashion-MNIST"),

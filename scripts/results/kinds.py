@@ -54,12 +54,17 @@ class Row(NamedTuple):
 
 
 class Experiment(NamedTuple):
-    """A table: a title, what it asks and how it was measured, its columns and rows."""
+    """A table: a title, what it asks and how it was measured, its columns and rows.
+
+    Attributes:
+      picture: of the rows' sweep, a file of its folder that is shown under the table.
+    """
 
     title: str
     text: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    picture: str = ""
 
 
 def train_command(run: Run | Sweep, workdir: Path) -> list[str]:

@@ -28,8 +28,15 @@ def markdown(experiments: Mapping[str, Experiment], figures: Mapping[str, Any]) 
         lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
         lines += [_line(experiment, row, figures.get(name, {}).get(row.label)) for row in experiment.rows]
         parts.append("\n".join(lines) + "\n")
+        if experiment.picture and name in figures:
+            parts.append(f"![{experiment.title}]({picture_name(name)})\n")
         parts.append(_commands(experiment))
     return "\n".join(parts)
+
+
+def picture_name(experiment: str) -> str:
+    """The file beside the page that an experiment's picture is copied to."""
+    return f"{experiment}.png"
 
 
 def machine() -> str:
