@@ -1,6 +1,10 @@
 """Losses against penalties on the ring: `uv run scripts/sweep.py --config configs/sweeps/gan_losses_ring8.py`.
 
-Six losses, five sets of penalties, ten seeds, on `gan_ring8` with smaller players.
+Six losses, five sets of penalties, ten seeds, on `gan_ring8` with smaller players. Reached (JAX 0.10.2, CPU): without a
+penalty `minimax` finds 6.5 of 8 modes (median; reverse KL 0.32 nats) and `least_squares` 7 (0.24); with any of the four
+sets every loss but `wasserstein` finds 8 on nearly all seeds, with a reverse KL below 0.01. `wasserstein` needs
+`wgan_gp`: with any other set it finds none on most seeds. docs/results.md has the table, `heat.png` the means; 1,000 s
+on two busy cores.
 """
 
 from pathlib import Path

@@ -11,11 +11,13 @@ import scipy.special
 import scipy.stats
 
 from genjax.losses import discrepancies, discretised, likelihoods, penalties, total_correlation
+from genjax.losses.adversarial import LOSSES
 from genjax.losses.divergences import standard_normal_kl
 from genjax.metrics import annealing
 from genjax.metrics.frechet import Gaussian, frechet_distance
 from genjax.metrics.wasserstein import sliced_wasserstein
 from genjax.models import FAMILIES
+from genjax.nn.spectral import initial_vectors, spectral_normalise
 from genjax.types import Batch, DataSpec
 
 D, LATENT, VARIANCE, DRAWS = 4, 2, 0.3, 200_000
@@ -47,7 +49,15 @@ class Certificate(NamedTuple):
 
 def page() -> str:
     """The text of docs/certificates.md."""
-    rows = [*_bounds(), *_priors_and_layers(), *_annealing(), *_densities(), *_batch_statistics(), *_others()]
+    rows = [
+        *_bounds(),
+        *_priors_and_layers(),
+        *_annealing(),
+        *_densities(),
+        *_batch_statistics(),
+        *_players(),
+        *_others(),
+    ]
     return HEAD + "".join(map(_line, rows))
 
 
@@ -219,10 +229,45 @@ def _batch_statistics() -> Iterator[Certificate]:
     yield Certificate("MMD^2 of two sets of one Gaussian", 0.0, float(squares.mean()), error, "Gretton et al. 2012")
 
 
-def _others() -> Iterator[Certificate]:
+def _players() -> Iterator[Certificate]:
+    """The losses of a discriminator at its optimum, for p and q over six points, and what bounds its slope."""
+    p, q = np.array([0.3, 0.25, 0.2, 0.15, 0.07, 0.03]), np.array([0.05, 0.1, 0.1, 0.2, 0.25, 0.3])
+    pairs = jnp.asarray(np.outer(p, q).reshape(-1), jnp.float32)
+
+    def mean_loss(name: str, logits: Any) -> Any:
+        return jnp.sum(pairs * LOSSES[name].discriminator(jnp.repeat(logits, 6), jnp.tile(logits, 6)))
+
+    halfway = (p + q) / 2
+    js = float(0.5 * np.sum(p * np.log(p / halfway)) + 0.5 * np.sum(q * np.log(q / halfway)))
+    tv, ratio = 0.5 * float(np.abs(p - q).sum()), np.log(p / q)
+    for name, best, exact, source in (
+        ("nonsaturating", ratio, 2 * math.log(2) - 2 * js, "Goodfellow et al. 2014"),
+        ("least_squares", p / (p + q), 0.5 * float(np.sum(p * q / (p + q))), "Mao et al. 2017"),
+        ("hinge", np.sign(p - q), 2 - 2 * tv, "Lim & Ye 2017"),
+    ):
+        value = float(mean_loss(name, jnp.asarray(best, jnp.float32)))
+        yield Certificate(f"loss of the best discriminator, `{name}`", exact, value, None, source)
+    slope = jax.grad(lambda logits: mean_loss("relativistic", logits))(jnp.asarray(ratio, jnp.float32))
+    slope = float(jnp.abs(slope).max())
+    yield Certificate("slope of `relativistic` at log p/q", 0.0, slope, None, "Jolicoeur-Martineau 2019")
     weights = jnp.array([3.0, 4.0])
-    value = float(penalties.r1_penalty(lambda x: x @ weights, jnp.zeros((1, 2)))[0])
-    yield Certificate("R1 penalty of D(x) = 3 x_1 + 4 x_2", 12.5, value, None, "Mescheder et al. 2018")
+    for name, penalty, exact, source in (
+        ("R1 penalty", penalties.r1_penalty, 12.5, "Mescheder et al. 2018"),
+        ("gradient penalty with target 1", penalties.gradient_norm_penalty, 16.0, "Gulrajani et al. 2017"),
+    ):
+        value = float(penalty(lambda x: x @ weights, jnp.zeros((1, 2)))[0])
+        yield Certificate(f"{name} of D(x) = 3 x_1 + 4 x_2", exact, value, None, source)
+    kernel = jax.random.normal(RNG, (3, 3, 4, 6))
+    params: Any = {"Conv_0": {"kernel": kernel}}
+    vectors = initial_vectors(RNG, params)
+    for _ in range(100):
+        normalised, vectors = spectral_normalise(params, vectors)
+    exact = float(np.linalg.svd(np.asarray(kernel, np.float64).reshape(-1, 6))[1][0])
+    value = float(kernel[0, 0, 0, 0] / normalised["Conv_0"]["kernel"][0, 0, 0, 0])
+    yield Certificate("spectral norm of a 3x3 kernel, 100 iterations", exact, value, None, "Miyato et al. 2018")
+
+
+def _others() -> Iterator[Certificate]:
     first, second = (Gaussian(np.full(2, m), s * np.eye(2)) for m, s in ((0.0, 1.0), (1.0, 4.0)))
     yield Certificate("Fréchet distance of N(0, I) and N(1, 4 I)", 4.0, frechet_distance(first, second), None, "")
     x = jax.random.normal(RNG, (4000, 2))
