@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import BATCH, CLASSES, GAN_FACTORS, SHAPE, N, case, slow, stored
+from cases import BATCH, CLASSES, GAN_FACTORS, SHAPE, N, case, slow, small_config, stored
+from cases import build as build_case
 from present import present
 
 from genjax import config as configs
@@ -255,3 +256,19 @@ def test_conditional_samples_are_of_their_class(condition):
 
 def test_the_family_is_in_the_table():
     assert FAMILIES["gan"] is FAMILY
+
+
+def test_gradient_norms_of_both_players():
+    """Under gradient descent a step moves a player by its rate times the norm."""
+    descent = {f"optim.{player}.optimiser": "sgd" for player in ("discriminator", "generator")}
+    rates = {f"hparams.{player}_learning_rate": 0.5 for player in ("discriminator", "generator")}
+    config = small_config("gan", {**descent, **rates, "hparams.momentum": 0.0, "train.gradient_norms": True})
+    c = build_case(config)
+    start = c.init(c.hparams, KEY)
+    state, metrics = c.chunk(start, c.hparams, KEY, 1)
+    for player in ("discriminator", "generator"):
+        change = jax.tree.map(jnp.subtract, state.params[player], start.params[player])
+        norm = np.sqrt(sum(float(jnp.sum(leaf**2)) for leaf in jax.tree.leaves(change)))
+        np.testing.assert_allclose(metrics[f"{player}_gradient_norm"][0], norm / 0.5, rtol=1e-3)
+    plain = case("gan")
+    assert "generator_gradient_norm" not in plain.chunk(plain.init(plain.hparams, KEY), plain.hparams, KEY, 1)[1]

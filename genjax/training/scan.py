@@ -50,8 +50,8 @@ def make_train(
 
     Args:
       config: `model`, `optim`, `schedules` (none if absent), `train.batch_size`, `train.steps`,
-        `train.evaluate_batch_size` and `train.matmul_precision` (JAX's default if absent) are read, all static. A
-        setting of `model` may say `auto`.
+        `train.evaluate_batch_size`, `train.matmul_precision` (JAX's default if absent) and `train.gradient_norms`
+        (no if absent) are read, all static. A setting of `model` may say `auto`.
       spec: of the data.
       family: of the model; the one that `config.model.family` names if None.
       place: applied to each step's `[batches, b, ...]`, to shard it over devices (`sharding.shard_batches`).
@@ -70,7 +70,10 @@ def make_train(
     family = FAMILIES[config["model"]["family"]] if family is None else family
     settings, optimisers, total = family.resolve(config["model"], spec), config["optim"], config["train"]["steps"]
     batch_size, schedules = config["train"]["batch_size"], dict(config.get("schedules") or {})
-    precision = config["train"].get("matmul_precision", "default")
+    precision, gradient_norms = (
+        config["train"].get(name, otherwise)
+        for name, otherwise in (("matmul_precision", "default"), ("gradient_norms", False))
+    )
 
     def model(hparams: Hparams, step: Array) -> Model:
         made = family.make(settings, spec, {**hparams, "step": step, "progress": step / total})
@@ -95,7 +98,8 @@ def make_train(
             batches = steps.prepare(spec, stream(key, "binarise"), stored)
             progress = state.step / total
             current = scheduled(schedules, hparams, progress)
-            return steps.train_step(model(current, state.step), optimisers, state, batches, current, key, progress)
+            bound = model(current, state.step)
+            return steps.train_step(bound, optimisers, state, batches, current, key, progress, gradient_norms)
 
         numbers = state.step + jnp.arange(indices.shape[0])
         keys = jax.vmap(jax.random.fold_in, (None, 0))(stream(rng, "step"), numbers)  # [length]

@@ -56,6 +56,7 @@ def train_step(
     hparams: Hparams,
     rng: Key,
     progress: Array,
+    gradient_norms: bool = False,
 ) -> tuple[TrainState, dict[str, Array]]:
     """One step: every objective in order, each seeing the update of the one before.
 
@@ -70,6 +71,7 @@ def train_step(
       hparams: traced scalars.
       rng: the step's own key.
       progress: steps done over steps in all.
+      gradient_norms: whether `<objective>_gradient_norm`, of its last update, is among the metrics.
 
     Returns:
       The state after it, and the objectives' metrics, each of the objective's last update.
@@ -80,7 +82,7 @@ def train_step(
     params, opt_state, metrics, finite = state.params, {}, {}, state.diverged_at < 0
     for name, objective in model.objectives.items():
         optimiser = make_optimiser(name, optimisers[name], hparams, progress)
-        moments, reported = state.opt_state[name], {}
+        moments, reported, gradients = state.opt_state[name], {}, {}
         for update in range(objective.updates):
             own_batches = _batches_of_update(objective, batches, update)
             gradients, aux = _gradients(objective, params, own_batches, stream(rng, f"{name} {update}"))
@@ -93,6 +95,8 @@ def train_step(
             raise ValueError(f"objective {name!r} reports {min(twice)!r}, which another objective reports already")
         opt_state[name] = moments
         metrics |= reported
+        if gradient_norms:
+            metrics[f"{name}_gradient_norm"] = optax.tree.norm(gradients)
     average = _moved_average(model, state.average, params, batches.x.shape[1])
     next_state = TrainState(state.step + 1, params, opt_state, average, state.diverged_at)
     frozen = state._replace(diverged_at=jnp.where(state.diverged_at < 0, state.step, state.diverged_at))
