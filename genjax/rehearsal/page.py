@@ -4,7 +4,7 @@ import datetime
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,16 +88,17 @@ def write(path: Path, folder: Path, say: Callable[[str], None]) -> None:
     figures = path.with_suffix(".json")
     records = json.loads(figures.read_text())["records"] if figures.exists() else {}
     paths = (*sorted(folder.glob("*.py")), *sorted((folder / "sweeps").glob("*.py")))
-    for name, config_path in itertools.product(DEVICES, paths):
-        key, config = f"{config_path.relative_to(folder).with_suffix('')} {name}", configs.load(config_path)
+    names = {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
+    for name, config_name in itertools.product(DEVICES, names):
+        key, config = f"{config_name} {name}", configs.load(names[config_name])
         state = {"digest": own_digest(config), "versions": _versions(name)}
         if records.get(key, {}).get("state") != state:
             say(key)
             records[key] = {"state": state, **_record(config, name, say)}
             records = dict(sorted(records.items()))
             figures.write_text(json.dumps({"records": records}, indent=1) + "\n")
-            path.write_text(text(records))  # each time, so that what is stopped leaves what it has
-    path.write_text(text(records))
+            path.write_text(text(records, names))  # each time, so that what is stopped leaves what it has
+    path.write_text(text(records, names))
 
 
 def own_digest(config: ConfigDict) -> str:
@@ -121,8 +122,8 @@ def _record(config: ConfigDict, name: str, say: Callable[[str], None]) -> dict[s
         return {"date": today, "error": str(error)}
 
 
-def text(records: dict[str, Any]) -> str:
-    """The page, of the figures by `<config> <device>`."""
+def text(records: dict[str, Any], names: Iterable[str]) -> str:
+    """The page, of the figures by `<config> <device>`, and of the names of all configurations."""
     assumptions = {a for record in records.values() for a in record.get("assumptions", ())}
     lines = [HEAD.format(assumptions=" ".join(f"{_capitalised(a)}." for a in sorted(assumptions)))]
     for name in DEVICES:
@@ -133,6 +134,8 @@ def text(records: dict[str, Any]) -> str:
         sweeps = [line for key, r in of_device.items() if key.startswith("sweeps/") for line in _sweep_rows(key, r)]
         lines += [f"## One {device.title}\n", f"{'; '.join(said)}. Compiled, not measured.\n", *CONFIG_TABLE, *runs]
         lines += ["", *SWEEP_TABLE, *sweeps, ""]
+        if absent := [f"`{config}`" for config in names if config not in of_device]:
+            lines += [f"Not compiled yet: {', '.join(absent)}.", ""]
     return "\n".join(lines)
 
 
