@@ -62,6 +62,8 @@ the figures would depend on the machine.
 - **The whole job** is its steps and evaluations, all trials to their ends. Compilation, what the host does between
   chunks, checkpoints and pictures come on top.
 - Products of float32 are TF32 on a GPU and bfloat16 on a TPU by JAX's default, and the peak is theirs.
+  `--config.train.matmul_precision=highest` asks for all of float32: on a TPU the cycles of the rehearsal say what that
+  costs; on a GPU the peak is then that of its ordinary cores, which the ranges here do not assume.
 
 Descriptions of the devices, with their sources, are in `genjax/rehearsal/devices.py`.
 """
