@@ -25,12 +25,14 @@ _FLAT = {4: "2x2", 8: "2x4", 16: "4x4", 32: "4x8", 64: "8x8", 128: "8x16", 256: 
 _CUBIC = {4: "2x2x1", 8: "2x2x2", 16: "2x2x4", 32: "2x4x4", 64: "4x4x4", 128: "4x4x8", 256: "4x8x8"}
 SHAPES = {"v5e": _FLAT, "v6e": _FLAT, "v5p": _CUBIC, "v4": _CUBIC}
 
-# Without a word from the environment libtpu asks a network that is not there who it is.
+# Without a word from the environment libtpu asks a network that is not there who it is, and lets one process at a time
+# use the chips of a machine, which no rehearsal does.
 _ENVIRONMENT = {
     "TPU_ACCELERATOR_TYPE": "v5litepod-4",
     "TPU_WORKER_HOSTNAMES": "localhost",
     "TPU_WORKER_ID": "0",
     "TPU_SKIP_MDS_QUERY": "1",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "1",
 }
 
 
