@@ -119,7 +119,8 @@ def _versions(name: str) -> str:
 def _record(config: ConfigDict, name: str, say: Callable[[str], None]) -> dict[str, Any]:
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     try:
-        return {"date": today, **rehearse(config, data.load, find_device(name), trials=TRIALS, say=say)}
+        trials = () if "base" in config else TRIALS  # a sweep has trials of its own
+        return {"date": today, **rehearse(config, data.load, find_device(name), trials=trials, say=say)}
     except InputError as error:
         return {"date": today, "error": str(error)}
 
