@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,8 @@ from jax import lax
 from present import present
 
 from genjax.commands import rehearse as command
-from genjax.rehearsal import costs, hlo, report, targets
+from genjax.config import default
+from genjax.rehearsal import costs, hlo, page, report, targets
 from genjax.rehearsal.compiling import read_buffers
 from genjax.rehearsal.costs import Kernel
 from genjax.rehearsal.devices import DEVICES, describe_gpu, find_device
@@ -372,3 +374,20 @@ def test_the_table_says_that_nothing_was_measured_and_why_a_program_does_not_com
     ):
         assert words in text
     assert "does not compile: it is too large" in report.compare(record, record)
+
+
+def test_the_page_holds_a_row_of_each_record():
+    """The page is written by the command; only the list of what is not compiled yet depends on what else there is."""
+    path = Path(__file__).parents[1] / "docs" / "accelerators.md"
+    records = json.loads(path.with_suffix(".json").read_text())["records"]
+    assert len(records) > 30
+    assert set(page.text(records, ()).splitlines()) <= set(path.read_text().splitlines())
+
+
+def test_a_page_compiles_again_what_a_configuration_itself_changes():
+    config = default("vae")
+    digest = page.own_digest(config)
+    config.model.latent = 3
+    assert page.own_digest(config) != digest
+    config.model.latent = default("vae").model.latent
+    assert page.own_digest(config) == digest
