@@ -15,6 +15,7 @@ def get_config() -> ConfigDict:
     sweep.base.model.generator_hidden = (64, 64, 64)
     sweep.base.model.discriminator_hidden = (64, 64, 64)
     sweep.base.model.penalties = ()
+    sweep.base.hparams.r1_weight = 1.0
     sweep.base.train.batch_size = 120
     sweep.base.train.steps = 8000
     sweep.base.train.evaluate_every = 8000

@@ -27,8 +27,8 @@ def mode_coverage(
       >>> coverage = mode_coverage(jnp.array([[0.0], [5.0]]), jnp.array([[0.0], [10.0]]), 1.0)
       >>> print(coverage["modes_found"], coverage["good_samples"])
       1.0 0.5
-      >>> print(coverage["reverse_kl"])
-      0.0
+      >>> print(coverage["reverse_kl"].round(3))  # both samples are nearest to one of two modes: log 2
+      0.693
     """
     squared = jnp.sum(jnp.square(samples[:, None, :] - centres[None, :, :]), axis=-1)  # [n, K]
     good = jnp.min(squared, axis=1) <= jnp.square(3 * sigma)  # [n]
