@@ -92,12 +92,51 @@ def test_seeds_of_a_sweep_are_its_trials(tmp_path):
 
     folder = tmp_path / "gan_ring8_seeds"
     folder.mkdir()
-    head = "model.loss,seed,steps,test/modes_found,test/good_samples,seconds\n"
-    (folder / "trials.csv").write_text(head + "minimax,0,50,8,0.9,2\nminimax,1,50,7,0.8,3\nnonsaturating,0,50,8,1,4\n")
+    head = "trial,model.loss,seed,steps,test/modes_found,test/good_samples,seconds\n"
+    trials = "2,minimax,0,50,8,0.9,2\n3,minimax,1,50,7,0.8,3\n0,nonsaturating,0,50,8,1,4\n"
+    (folder / "trials.csv").write_text(head + trials)
     found = read_row(EXPERIMENTS["ring8"], EXPERIMENTS["ring8"].rows[1], tmp_path)
     assert found is not None
     assert found["figures"]["modes found"]["values"] == [8, 7]
     assert (found["seconds"], found["steps"]) == (5, 50)
+
+
+def test_evaluations_of_trials_are_found_in_their_folders(tmp_path):
+    from results.command import commands
+    from results.kinds import Column, Experiment, Row, Sweep
+    from results.measured import read_row
+
+    sweep = Sweep("vae_digits", 2, ("--metrics latent",))
+    row = Row("beta = 4", {"s": sweep}, where={"hparams.beta": "4.0"})
+    one = Experiment("Title", "Text.", (Column("kl", "test/kl"), Column("mig", "mig")), (row,))
+    (tmp_path / "s" / "best").mkdir(parents=True)
+    trials = "trial,hparams.beta,steps,test/kl,seconds\n0,1.0,50,3.0,1\n1,4.0,50,2.0,1\n11,4.0,50,1.0,1\n"
+    (tmp_path / "s" / "trials.csv").write_text(trials)
+    evaluated(tmp_path / "s" / "best" / "1-trial-11", ("mig", 0.3, None, {}))
+    (tmp_path / "s" / "best" / "2-trial-1").mkdir()
+    train, *evaluations = commands(one, row, tmp_path)
+    assert train[-2:] == ["--export-best", "2"]
+    assert [command[4] for command in evaluations] == [str(tmp_path / "s" / "best" / "2-trial-1")]
+    assert read_row(one, row, tmp_path) is None  # the other seed is not evaluated
+    evaluated(tmp_path / "s" / "best" / "3-trial-1", ("mig", 0.2, None, {}))
+    (tmp_path / "s" / "best" / "2-trial-1").rmdir()
+    found = read_row(one, row, tmp_path)
+    assert found is not None
+    assert {heading: figure["values"] for heading, figure in found["figures"].items()} == {
+        "kl": [2.0, 1.0],
+        "mig": [0.2, 0.3],
+    }
+
+
+def test_regularisers_are_drawn(tmp_path):
+    from results.regularisers import SCORES, WEIGHTS, draw, experiment
+
+    labels = [row.label for row in experiment().rows]
+    assert len(labels) == sum(len(weights) for *_, weights in WEIGHTS.values())
+    values = {heading: {"values": [1.0, 2.0, 4.0]} for heading in ("distortion, nats", *SCORES)}
+    draw({key: {"figures": values} for key in labels[:4]}, tmp_path / "some.png")
+    draw({key: {"figures": values} for key in labels}, tmp_path / "all.png")
+    assert (tmp_path / "some.png").read_bytes() != (tmp_path / "all.png").read_bytes()
 
 
 def test_what_was_not_run_says_so():

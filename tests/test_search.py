@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 from scipy.stats import kstest, qmc
 
 from genjax import config
-from genjax.sweeps import axes, choice, default, integers, log_uniform, plan, settings, uniform, values
+from genjax.sweeps import axes, choice, default, integers, log_uniform, plan, settings, together, uniform, values
 from genjax.sweeps.axes import Axis
 from genjax.types import InputError
 
@@ -61,10 +61,21 @@ def test_sweeps_that_ship_can_be_run(path):
         ("zip", [values(BETA, 1.0, 1.0, 2.0), choice(LATENT, 2, 4, 4)], [(1.0, 2), (1.0, 4), (2.0, 4)]),
         ("zip", [BETAS, values(LATENT, 2, 4), integers("seed", 0, 4)], [(0.5, 2), (1.0, 4)]),
         ("zip", [values("seed", 3, 1)], [()]),
+        ("zip", together({BETA: 0.5}, {LATENT: 2}, {BETA: 1.0, LATENT: 4}), [(0.5, None), (None, 2), (1.0, 4)]),
     ],
 )
 def test_points_by_hand(strategy, swept, expected):
     assert points(*swept, strategy=strategy) == expected
+
+
+def test_a_value_that_a_case_leaves_out_is_the_base_s():
+    cases = together({"model.regulariser": "mmd", "hparams.mmd_weight": 3}, {BETA: 4.0})
+    mmd, plain = planned(sweep(*cases, strategy="zip", base__hparams__beta=2.0))
+    assert (mmd.config.model.regulariser, mmd.config.hparams.mmd_weight, mmd.config.hparams.beta) == ("mmd", 3.0, 2.0)
+    assert (plain.config.model.regulariser, plain.config.hparams.beta) == ("none", 4.0)
+    assert plain.config.hparams.mmd_weight == config.default("vae").hparams.mmd_weight
+    assert plan.describe(plain.settings) == "beta=4 seed=0"
+    assert len(plan.group_trials([mmd, plain])) == 2
 
 
 @pytest.mark.parametrize("strategy", ["random", "sobol"])
@@ -310,6 +321,8 @@ SWEEPS = [
     ([BETAS], {"memory_bytes": -1}, "memory_bytes = -1 must be at least 0"),
     ([BETAS, values(LATENT, 1, 2, 3)], {"strategy": "zip"}, "{'hparams.beta': 2, 'model.latent': 3}"),
     ([BETAS, values("seed", 0, 0)], {"strategy": "zip"}, "axis seed lists a value twice"),
+    (together({BETA: 0.5}, {LATENT: 2}), {}, "axis hparams.beta leaves a value out, which only a zip of settings can"),
+    (together({"seed": 0}, {LATENT: 2}), {"strategy": "zip"}, "axis seed leaves a value out"),
     ([ONE], {"strategy": "grid"}, "axis hparams.beta is a range, and a grid needs lists"),
     ([ONE], {"strategy": "zip"}, "axis hparams.beta is a range, and a zip needs lists"),
     ([integers(LATENT, 2, 4)], {"strategy": "zip"}, "axis model.latent is a range, and a zip needs lists"),

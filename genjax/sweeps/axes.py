@@ -1,7 +1,7 @@
 """The axes of a sweep: a setting, and what it may be."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ class Axis(NamedTuple):
     Attributes:
       setting: such as `hparams.beta`, `model.latent` or `seed`.
       kind: a name of `KINDS`.
-      of: the listed values, or the least and the greatest.
+      of: the listed values, or the least and the greatest. In a `zip` None leaves the setting as the base has it.
     """
 
     setting: str
@@ -29,6 +29,22 @@ class Axis(NamedTuple):
 def values(setting: str, *options: Any) -> Axis:
     """Every one of the listed values: crossed with the other axes, whatever the strategy."""
     return Axis(setting, "values", _plain(options))
+
+
+def together(*cases: Mapping[str, Any]) -> tuple[Axis, ...]:
+    """Axes that move together under the strategy `zip`: each case is a point, crossed with the seeds.
+
+    A setting that a case does not name stays as the base has it, so that cases may differ in what they set.
+
+    Examples:
+      >>> for axis in together({"model.regulariser": "mmd", "hparams.mmd_weight": 10.0}, {"hparams.beta": 4.0}):
+      ...     print(axis.setting, axis.of)
+      model.regulariser ('mmd', None)
+      hparams.mmd_weight (10.0, None)
+      hparams.beta (None, 4.0)
+    """
+    names = dict.fromkeys(name for case in cases for name in case)
+    return tuple(values(name, *(case.get(name) for case in cases)) for name in names)
 
 
 def choice(setting: str, *options: Any) -> Axis:

@@ -10,6 +10,7 @@ from typing import TextIO
 import numpy as np
 from ml_collections import ConfigDict
 
+from genjax import config as configs
 from genjax import data
 from genjax.runs.folder import check_folder, claim
 from genjax.runs.loop import FINISHED, STOPPED
@@ -175,12 +176,14 @@ def _sender(context: SweepContext) -> str:
 def _make_move(context: SweepContext, cohort: Cohort) -> Move:
     """A population's step: the worst go on from copies of the best, with traced settings changed."""
     config = context.config
-    ranges = {
-        name.removeprefix("hparams."): (min(axis.of), max(axis.of))
+    base = configs.flatten(config.base)
+    numbers = {
+        name: [base[name] if value is None else value for value in axis.of]
         for axis in config.axes
         if axis.setting.startswith("hparams.")
         for name in axes.targets(axis.setting, config.base)
     }
+    ranges = {name.removeprefix("hparams."): (min(values), max(values)) for name, values in numbers.items()}
 
     def move(state: CohortState) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         rng = np.random.default_rng([config.draw_seed, cohort.trials[0].number, state.step])

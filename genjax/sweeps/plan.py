@@ -22,7 +22,7 @@ class Trial(NamedTuple):
     Attributes:
       number: from 0, in the order of the plan.
       point: the number of its point: trials of one point differ in their seeds alone.
-      settings: `{setting: value}` of every axis.
+      settings: `{setting: value}` of every axis; None where the base's value stays.
       config: its whole configuration, as a single run would have it.
     """
 
@@ -77,9 +77,9 @@ def make_trials(sweep: ConfigDict, points: Sequence[Point], first_trial: int = 0
     for number, (i, seed) in enumerate(itertools.product(range(len(points)), seeds), first_trial):
         settings = {**points[i], "seed": seed}
         try:
-            for name, value in settings.items():
+            for name, value in _named(settings).items():
                 settings[name] = axes.typed(name, value, defaults[targets[name][0]])
-            values = {target: value for name, value in settings.items() for target in targets[name]}
+            values = {target: value for name, value in _named(settings).items() for target in targets[name]}
             config, _ = configs.drop_unused(_configure(sweep.base, values), values)
         except InputError as error:
             raise InputError(f"trial {number} ({describe(settings)}): {error}") from error
@@ -102,8 +102,9 @@ def resolve_trials(
     Raises:
       InputError: an axis would not act under the resolved settings; the line says in which trial.
     """
-    typed = [target for axis in sweep.axes for target in axes.targets(axis.setting, sweep.base)]
-    return [_resolve_trial(trial, describe_data(trial.config), typed) for trial in trials]
+    targets = {axis.setting: axes.targets(axis.setting, sweep.base) for axis in sweep.axes}
+    typed = [[target for name in _named(trial.settings) for target in targets.get(name, ())] for trial in trials]
+    return [_resolve_trial(trial, describe_data(trial.config), t) for trial, t in zip(trials, typed, strict=True)]
 
 
 def _resolve_trial(trial: Trial, spec: DataSpec, typed: Sequence[str]) -> Trial:
@@ -116,7 +117,7 @@ def _resolve_trial(trial: Trial, spec: DataSpec, typed: Sequence[str]) -> Trial:
         reasons = "; ".join([str(error), *configs.describe_resolved(trial.config, resolved)])
         raise InputError(f"trial {trial.number} ({describe(trial.settings)}): {reasons}") from error
     model = {f"model.{name}": value for name, value in config.model.items()}
-    settings = {name: model.get(name, value) for name, value in trial.settings.items()}
+    settings = trial.settings | {name: model.get(name, value) for name, value in _named(trial.settings).items()}
     return trial._replace(settings=settings, config=config)
 
 
@@ -140,12 +141,17 @@ def unused_in_base(sweep: ConfigDict) -> list[set[str]]:
     """
     unused, targets = [], {axis.setting: axes.targets(axis.setting, sweep.base) for axis in sweep.axes}
     for point in static_points(sweep):
-        values = {target: value for name, value in point.items() for target in targets[name]}
+        values = {target: value for name, value in _named(point).items() for target in targets[name]}
         config = _configure(sweep.base, values)
         with contextlib.suppress(InputError):
             configs.check_values(config)
             unused.append(configs.unused(config) - values.keys())
     return unused or [set()]
+
+
+def _named(settings: Point) -> Point:
+    """The settings that a point changes; one whose value is None stays as the base has it."""
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _configure(base: ConfigDict, values: Mapping[str, Any]) -> ConfigDict:
@@ -172,9 +178,9 @@ def group_trials(trials: Sequence[Trial]) -> list[list[Trial]]:
 
 def describe(settings: Point) -> str:
     """`beta=4 learning_rate=0.001`: a point in short."""
-    return " ".join(f"{name.split('.', 1)[-1]}={format_value(value)}" for name, value in settings.items())
+    return " ".join(f"{name.split('.', 1)[-1]}={format_value(value)}" for name, value in _named(settings).items())
 
 
 def format_value(value: Any) -> str:
-    """A value of a setting as a person would write it."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """A value of a setting as a person would write it; nothing for a setting that stays as the base has it."""
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -181,7 +181,10 @@ def _check_axes(sweep: ConfigDict) -> None:
             raise InputError(f"there is no axis over {axis.setting}: all trials of a sweep share it")
         axes.check(axis)
         _check_kind(axis, sweep.strategy)
-        values = [axes.typed(axis.setting, value, like) for value in axis.of]
+        named = [value for value in axis.of if value is not None] or axis.of
+        if len(named) < len(axis.of) and (sweep.strategy != "zip" or axis.setting == "seed"):
+            raise InputError(f"axis {axis.setting} leaves a value out, which only a zip of settings can")
+        values = [axes.typed(axis.setting, value, like) for value in named]
         if len(set(values)) < len(values) and (sweep.strategy != "zip" or axis.setting == "seed"):
             raise InputError(f"axis {axis.setting} lists a value twice")
         swept_settings.update(targets)

@@ -53,9 +53,17 @@ def commands(experiment: Experiment, row: Row, root: Path) -> Iterator[list[str]
     """The commands that a row is the outcome of; a folder that has finished says so at once, and is left as it is."""
     for folder, run in row.runs.items():
         yield train_command(run, root / folder)
-        if isinstance(run, Run) and measured.read_row(experiment, row._replace(runs={folder: run}), root) is None:
+        if measured.read_row(experiment, row._replace(runs={folder: run}), root) is not None:
+            continue
+        for evaluated in [root / folder] if isinstance(run, Run) else _trials_to_evaluate(row, root / folder):
             for evaluation in run.evaluations:
-                yield [*UV_RUN, "scripts/evaluate.py", "--workdir", str(root / folder), *evaluation.split()]
+                yield [*UV_RUN, "scripts/evaluate.py", "--workdir", str(evaluated), *evaluation.split()]
+
+
+def _trials_to_evaluate(row: Row, sweep: Path) -> list[Path]:
+    numbers = [trial["trial"] for trial in measured.read_trials(row, sweep)]
+    folders = [measured.trial_folder(sweep, number) for number in numbers]
+    return [folder for folder in folders if folder is not None and not (folder / "evaluation.json").exists()]
 
 
 def add_row(name: str, experiment: Experiment, row: Row, root: Path) -> None:
@@ -64,7 +72,9 @@ def add_row(name: str, experiment: Experiment, row: Row, root: Path) -> None:
     measured_row = measured.read_row(experiment, row, root)
     if measured_row is not None:
         figures.setdefault(name, {})[row.label] = {**measured_row, "machine": page.machine()}
-        if experiment.picture:
+        if callable(experiment.picture):
+            experiment.picture(figures[name], PAGE.parent / page.picture_name(name))
+        elif experiment.picture:
             shutil.copyfile(root / next(iter(row.runs)) / experiment.picture, PAGE.parent / page.picture_name(name))
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     PAGE.write_text(page.markdown(EXPERIMENTS, figures))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from results import mixtures
+from results import mixtures, regularisers
 from results.kinds import Column, Experiment, Row, Run
 
 LONG = {  # of the VAE of Burda et al.: batches of 100 and a cosine, since a CPU sees an epoch so in half the time
@@ -208,53 +208,6 @@ def _sprites() -> Experiment:
     )
 
 
-REGULARISERS = {
-    "beta-VAE, beta = 4": {"hparams.beta": "4.0"},
-    "capacity 15, gamma = 100": {"model.regulariser": "capacity", "hparams.capacity": "15.0"},
-    "beta-TC, beta = 6": {"model.regulariser": "tc"},
-    "FactorVAE, gamma = 10": {"model.regulariser": "factor", "hparams.tc_weight": "10.0"},
-    "DIP-VAE I, lambda = 10, 100": {"model.regulariser": "dip", "model.dip": "i", "hparams.dip_diagonal": "100.0"},
-    "DIP-VAE II, lambda = 10": {"model.regulariser": "dip"},
-    "InfoVAE, beta = 0, MMD x 100": {"model.regulariser": "mmd", "hparams.beta": "0.0", "hparams.mmd_weight": "100.0"},
-    "free bits, 1 nat": {"model.regulariser": "free_bits", "hparams.free_bits": "1.0"},
-}
-
-
-def _regularisers() -> Experiment:
-    settings = {
-        "data.source": "sprites32",
-        "model.hidden": "(256,256)",
-        "model.latent": "10",
-        "train.steps": "4000",
-        "train.batch_size": "128",
-        "train.log_every": "500",
-        "train.evaluate_every": "4000",
-        "train.checkpoint_every": "4000",
-    }
-
-    def runs(label: str, changes: Mapping[str, str]) -> Mapping[str, Run]:
-        name = label.partition(",")[0].replace(" ", "_")
-        evaluation = ("--metrics latent likelihood --importance-samples 100",)
-        return {
-            f"regulariser_{name}_{seed}": Run("vae_digits", {**settings, **changes, "seed": str(seed)}, evaluation)
-            for seed in range(2)
-        }
-
-    return Experiment(
-        "Disentanglement against reconstruction: regularisers on sprites",
-        "Sprites of 32x32 pixels over a full grid of five factors; 1024-256-256-10, 4,000 steps of 128, two seeds.",
-        (
-            Column("distortion, nats", "distortion"),
-            Column("rate, nats", "rate"),
-            Column("MIG", "mig"),
-            Column("SAP", "sap"),
-            Column("DCI disentanglement", "dci_disentanglement"),
-            Column("FactorVAE score", "factor_vae_score"),
-        ),
-        tuple(Row(label, runs(label, changes)) for label, changes in {"VAE": {}, **REGULARISERS}.items()),
-    )
-
-
 def _families(data: str, title: str) -> Experiment:
     source, features = f"tfds:{data}", f"classifier:{data}"
     prior = {"sampler": "prior", "features": features}
@@ -324,5 +277,5 @@ EXPERIMENTS = {
     "mnist": _families("mnist", "MNIST"),
     "fashion": _families("fashion_mnist", "Fashion-MNIST"),
     "sprites": _sprites(),
-    "regularisers": _regularisers(),
+    "regularisers": regularisers.experiment(),
 }

@@ -1,6 +1,6 @@
 """What an experiment is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,13 +22,24 @@ class Run(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """One run of sweep.py: a name in configs/sweeps/."""
+    """One run of sweep.py.
+
+    Attributes:
+      config: a name in configs/sweeps/.
+      trials: how many of its trials are written as folders of single runs, the best first.
+      evaluations: argument lists of evaluate.py, for each of those.
+    """
 
     config: str
+    trials: int = 0
+    evaluations: tuple[str, ...] = ()
 
 
 class Column(NamedTuple):
-    """Where a figure is found: a metric of `evaluation.json`, by parts of its protocol; or a column of `trials.csv`."""
+    """Where a figure is found: a metric of `evaluation.json`, by parts of its protocol; or a column of `trials.csv`.
+
+    Of a sweep's row, a metric that `trials.csv` has not is looked up in the folders of the evaluated trials.
+    """
 
     heading: str
     metric: str
@@ -57,19 +68,21 @@ class Experiment(NamedTuple):
     """A table: a title, what it asks and how it was measured, its columns and rows.
 
     Attributes:
-      picture: of the rows' sweep, a file of its folder that is shown under the table.
+      picture: shown under the table: a file of the sweep's folder, or a function that draws the figures to a path.
     """
 
     title: str
     text: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    picture: str = ""
+    picture: str | Callable[[Mapping[str, Any], Path], None] = ""
 
 
 def train_command(run: Run | Sweep, workdir: Path) -> list[str]:
     """The command that trains a run or a sweep into its folder."""
     if isinstance(run, Sweep):
-        return [*UV_RUN, "scripts/sweep.py", "--config", f"configs/sweeps/{run.config}.py", "--workdir", str(workdir)]
+        config = f"configs/sweeps/{run.config}.py"
+        exported = ["--export-best", str(run.trials)] if run.trials else []
+        return [*UV_RUN, "scripts/sweep.py", "--config", config, "--workdir", str(workdir), *exported]
     settings = [f"--config.{name}={value}" for name, value in run.settings.items()]
     return [*UV_RUN, "scripts/train.py", "--config", f"configs/{run.config}.py", *settings, "--workdir", str(workdir)]

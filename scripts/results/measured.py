@@ -67,17 +67,35 @@ def _logged_rows(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-def _read_sweep(experiment: Experiment, row: Row, folder: Path) -> dict[str, Any] | None:
-    path = folder / "trials.csv"
+def read_trials(row: Row, sweep: Path) -> list[dict[str, str]]:
+    """The rows of a sweep's `trials.csv` that are the row's seeds; none while there is no table."""
+    path = sweep / "trials.csv"
     if not path.exists():
-        return None
+        return []
     with path.open() as rows:
-        trials = [trial for trial in csv.DictReader(rows) if all(trial[k] == v for k, v in row.where.items())]
+        return [trial for trial in csv.DictReader(rows) if all(trial[k] == v for k, v in row.where.items())]
+
+
+def trial_folder(sweep: Path, number: str) -> Path | None:
+    """The folder of a trial that the sweep wrote as a single run."""
+    return next(sweep.glob(f"best/*-trial-{number}"), None)
+
+
+def _read_sweep(experiment: Experiment, row: Row, sweep: Path) -> dict[str, Any] | None:
+    trials = read_trials(row, sweep)
     if not trials:
         return None
-    figures = {
-        column.heading: {"values": [float(trial[column.metric] or "nan") for trial in trials], "error": None}
-        for column in experiment.columns
-    }
+    figures: dict[str, Any] = {column.heading: {"values": [], "error": None} for column in experiment.columns}
+    for trial in trials:
+        folder = trial_folder(sweep, trial["trial"])
+        evaluated = [] if folder is None else _results(folder)
+        for column in experiment.columns:
+            if column.metric in trial:
+                value = float(trial[column.metric] or "nan")
+            elif (result := _look_up(evaluated, column, row)) is not None:
+                value = float(result["value"])
+            else:
+                return None
+            figures[column.heading]["values"].append(value)
     seconds = sum(float(trial["seconds"]) for trial in trials)
     return {"figures": figures, "seconds": seconds, "steps": int(trials[0]["steps"])}

@@ -64,6 +64,6 @@ def _commands(experiment: Experiment) -> str:
         folder, run = next(iter(row.runs.items()))
         seeds = f"  # and {len(row.runs) - 1} more seeds" if len(row.runs) > 1 else ""
         lines.append(shlex.join(train_command(run, Path("runs/results") / folder)) + seeds)
-        if isinstance(run, Run):
-            lines += [f"uv run scripts/evaluate.py --workdir runs/results/{folder} {text}" for text in run.evaluations]
+        where = folder if isinstance(run, Run) else f"{folder}/best/RANK-trial-NUMBER"
+        lines += [f"uv run scripts/evaluate.py --workdir runs/results/{where} {text}" for text in run.evaluations]
     return "```sh\n" + "\n".join(dict.fromkeys(lines)) + "\n```\n"
