@@ -157,6 +157,31 @@ class Likelihood(NamedTuple):
     density: bool
 
 
+class DiscreteCodes(NamedTuple):
+    """The discrete codes of a model: a map of numbers for each example.
+
+    Attributes:
+      grid: shape of a map, such as `(7, 7)`.
+      size: how many codes there are; a number lies in [0, size).
+      encode: `(params, batch) -> [b, *grid]` int32.
+      decode: `(params, numbers: [n, *grid]) -> [n, *shape]`.
+
+    Example:
+      >>> from genjax.models import FAMILIES
+      >>> family = FAMILIES["autoencoder"]
+      >>> spec = DataSpec(shape=(28, 28, 1), bounded=True, scale=1.0, mean=np.zeros((28, 28, 1)))
+      >>> settings = {**family.settings, "network": "dcgan", "bottleneck": "fsq", "levels": (8, 5)}
+      >>> codes = family.make(settings, spec, family.hparams).discrete
+      >>> codes.grid, codes.size
+      ((7, 7), 40)
+    """
+
+    grid: tuple[int, ...]
+    size: int
+    encode: Callable[[Params, Batch], Array]
+    decode: Callable[[Params, Array], Array]
+
+
 class Watch(NamedTuple):
     """A state of training that a person should hear of, once.
 
@@ -206,6 +231,7 @@ class Model(NamedTuple):
         x is drawn, and is not the mean of p(x|z).
       log_densities: `(params, batch, z) -> (log p(z), log p(x|z))`, each `[b]` in nats, at `z: [b, d]` as `simulate`
         draws it. It is differentiable by z.
+      discrete: the discrete codes of examples, where the model has such.
       watches: what a person should hear of while the model trains.
       averaged: the parts of params whose exponential moving average a <- d a + (1 - d) w evaluation and sampling use.
       average_decay: `(images of a step) -> d` at the model's step; there where `averaged` names a part.
@@ -243,6 +269,7 @@ class Model(NamedTuple):
     sample_class: Callable[[Params, Key, Array], Array] | None = None
     simulate: Callable[[Params, Key, int], tuple[Batch, Array]] | None = None
     log_densities: Callable[[Params, Batch, Array], tuple[Array, Array]] | None = None
+    discrete: DiscreteCodes | None = None
     watches: tuple[Watch, ...] = ()
     averaged: tuple[str, ...] = ()
     average_decay: Callable[[int], Array] | None = None

@@ -99,6 +99,30 @@ GAN_FACTORS = {
     for factor, beside in FACTORS_OF_GANS
 }
 
+# Each factor of an autoencoder, with what it needs of the others.
+FACTORS_OF_AUTOENCODERS = (
+    ({"corruption": "gaussian"}, {}),
+    ({"corruption": "masking"}, {}),
+    ({"code_penalty": "l1"}, {}),
+    ({"code_penalty": "sparse"}, {"model.phi": "sigmoid"}),
+    ({"code_penalty": "contractive"}, {}),
+    ({"code_penalty": "l2"}, {}),
+    ({"code_penalty": "gradient"}, {}),
+    ({"code_penalty": "mmd"}, {}),
+    ({"code_penalty": "sliced"}, {"model.projections": 5}),
+    ({"code_penalty": "adversarial"}, {"model.discriminator_hidden": (5,)}),
+    ({"bottleneck": "vq"}, {"model.codes": 6, "model.positions": 2, "hparams.codebook_start": 2.0}),
+    ({"bottleneck": "vq", "codebook": "gradient"}, {"model.codes": 6, "model.positions": 2}),
+    ({"bottleneck": "fsq"}, {"model.latent": 16, "model.levels": (3, 4), "model.positions": 2}),
+)
+AUTOENCODER_FACTORS = {
+    "_".join(["autoencoder", *(part for entry in factor.items() for part in entry)]): (
+        "autoencoder",
+        {f"model.{name}": value for name, value in factor.items()} | beside,
+    )
+    for factor, beside in FACTORS_OF_AUTOENCODERS
+}
+
 CASES = {
     "autoencoder": ("autoencoder", {}),
     "autoencoder_one_layer": ("autoencoder", {"model.hidden": (), "model.phi": "sigmoid"}),
@@ -106,6 +130,8 @@ CASES = {
         "autoencoder",
         {"model.likelihood": "gaussian", "model.psi": "tanh", "optim.autoencoder.optimiser": "sgd"},
     ),
+    **AUTOENCODER_FACTORS,
+    "autoencoder_vq_grid": ("autoencoder", {**CONVOLUTIONAL, "model.bottleneck": "vq", "model.codes": 6}),
     "autoencoder_resnet": ("autoencoder", {**RESNET, "model.upsampling": "subpixel"}),
     "vae": ("vae", {}),
     "vae_auto": ("vae", {"model.likelihood": "auto"}),

@@ -154,6 +154,9 @@ def test_one_trace_serves_every_hyperparameter(name):
 ACTING = [
     *RICHEST.values(),
     "autoencoder_gaussian",
+    *(f"autoencoder_corruption_{name}" for name in ("gaussian", "masking")),
+    *(f"autoencoder_code_penalty_{name}" for name in ("l1", "sparse", "contractive", "gradient", "mmd", "sliced")),
+    *(f"autoencoder_bottleneck_{name}" for name in ("vq", "vq_codebook_gradient")),
     "gan_minimax",
     "gan_wasserstein",
     "gan_relativistic_r1_r2",
@@ -178,6 +181,7 @@ OTHER = {
     "free_bits": 10.0,
     "lecam_start": 3.0,
     "ada_target": 2.0,
+    "restart_share": 1.0,
 }
 
 
@@ -206,6 +210,9 @@ STATIC = {
         "model.latent": 4,
         "model.phi": "tanh",
         "model.likelihood": "gaussian",
+        "model.corruption": "gaussian",
+        "model.code_penalty": "l2",
+        "model.bottleneck": "vq",
     },
     "vae": {
         "model.hidden": (7,),
@@ -260,7 +267,22 @@ BESIDE = {
         "model.generator_condition": ("norm", {**DCGAN, "model.condition": "projection"}),
         "model.prior": ("uniform", {}),
     },
-    "autoencoder": {"model.psi": ("tanh", {"model.likelihood": "gaussian"})},
+    "autoencoder": {
+        "model.psi": ("tanh", {"model.likelihood": "gaussian"}),
+        "model.mmd_kernel": ("rbf", {"model.code_penalty": "mmd"}),
+        "model.projections": (5, {"model.code_penalty": "sliced"}),
+        "model.discriminator_hidden": ((4,), {"model.code_penalty": "adversarial"}),
+        "model.codes": (5, {"model.bottleneck": "vq"}),
+        "model.codebook": ("gradient", {"model.bottleneck": "vq"}),
+        "model.levels": ((3,), {"model.bottleneck": "fsq", "model.latent": 16}),
+        "model.positions": (2, {"model.bottleneck": "vq"}),
+    },
+}
+# What brings a player into being: {family: {its settings: what they need}}.
+AGAINST_CODES = {"model.code_penalty": "adversarial"}
+ADVERSARIAL = {
+    "vae": {"optim.discriminator": {"model.regulariser": "factor"}},
+    "autoencoder": {"optim.discriminator": AGAINST_CODES, "optim.generator": AGAINST_CODES},
 }
 MLP = {"model.network": "dcgan", "model.activation": "tanh", "model.precision": "bfloat16"}
 CONVOLUTIONAL = {
@@ -278,7 +300,7 @@ OPTIM = {"optimiser": "sgd", "schedule": "exponential", "clip": True}
 def static_changes():
     for family, settings in STATIC.items():
         optim = {f"optim.{o}.{name}": value for o in FAMILIES[family].objectives for name, value in OPTIM.items()}
-        needed = {"optim.discriminator": {"model.regulariser": "factor"}} if family == "vae" else {}
+        needed = ADVERSARIAL.get(family, {})
         for name, value in {**settings, **MLP, **SHARED, **optim}.items():
             context = needed.get(name.rpartition(".")[0], {})
             yield pytest.param(family, context, name, value, id=f"{family}-{name}")

@@ -45,12 +45,13 @@ def encoder(
     shape: tuple[int, ...],
     features: int,
     batch_deviation: bool,
+    grid: bool,
     blocks: Blocks | None,
 ) -> nn.Module:
     """Builds an encoder; see `networks.encoder`."""
     del hidden  # convolutions have channels instead
     _require_images(settings, shape)
-    return Encoder(features, blocks, **_shared_attributes(settings), batch_deviation=batch_deviation)
+    return Encoder(features, blocks, **_shared_attributes(settings), batch_deviation=batch_deviation, grid=grid)
 
 
 def decoder(
@@ -59,6 +60,7 @@ def decoder(
     shape: tuple[int, ...],
     bias_init: Initializer,
     modulators: int,
+    grid: bool,
     blocks: Blocks | None,
 ) -> nn.Module:
     """Builds a decoder; see `networks.decoder`."""
@@ -71,6 +73,7 @@ def decoder(
         upsampling=settings["upsampling"],
         bias_init=bias_init,
         modulators=modulators,
+        grid=grid,
     )
 
 
@@ -98,6 +101,7 @@ class Encoder(nn.Module):
       activation, norm: after each hidden convolution, names of `layers.ACTIVATIONS` and `layers.NORMS`.
       dtype: of the computation; parameters and output are float32.
       batch_deviation: whether the last layer sees how much the examples of a batch differ.
+      grid: whether the last layer is a 1x1 convolution, whose map is flattened, instead of a fully connected one.
     """
 
     features: int
@@ -107,6 +111,7 @@ class Encoder(nn.Module):
     norm: str
     dtype: Dtype
     batch_deviation: bool = False
+    grid: bool = False
 
     @nn.compact
     def __call__(self, x: Images) -> Float[Array, "batch {self.features}"]:
@@ -119,6 +124,9 @@ class Encoder(nn.Module):
             x = _apply_blocks(self.blocks, x, norm_activation, self.dtype, levels)
         self.sow("intermediates", "features", x)
         x = append_batch_deviation(x) if self.batch_deviation else x
+        if self.grid:
+            codes = Conv(self.features // math.prod(x.shape[1:3]), (1, 1), dtype=self.dtype)(x)
+            return codes.reshape(len(x), -1).astype(jnp.float32)
         return nn.Dense(self.features, dtype=self.dtype)(x.reshape(x.shape[0], -1)).astype(jnp.float32)
 
 
@@ -134,6 +142,7 @@ class Decoder(nn.Module):
       upsampling: a name of `layers.UPSAMPLINGS`.
       bias_init: initialiser of the output's bias, one per value.
       modulators: how many of a vector's last entries set the gain and the offset after each norm.
+      grid: whether a vector is a flattened map of the smallest size, which a 1x1 convolution takes.
     """
 
     shape: tuple[int, ...]
@@ -145,6 +154,7 @@ class Decoder(nn.Module):
     upsampling: str
     bias_init: Initializer
     modulators: int = 0
+    grid: bool = False
 
     @nn.compact
     def __call__(self, z: Float[Array, "batch latent"]) -> Float[Array, "batch height width ..."]:
@@ -153,7 +163,10 @@ class Decoder(nn.Module):
         up = UPSAMPLINGS[self.upsampling]
         *larger, smallest = sizes(*self.shape[:2])  # for example [(28, 28), (14, 14)], (7, 7)
         width = self.channels * 2 ** (len(larger) - 1)
-        x = nn.Dense(math.prod(smallest) * width, dtype=self.dtype)(z).reshape(-1, *smallest, width)
+        if self.grid:
+            x = Conv(width, (1, 1), dtype=self.dtype)(z.reshape(len(z), *smallest, -1))
+        else:
+            x = nn.Dense(math.prod(smallest) * width, dtype=self.dtype)(z).reshape(-1, *smallest, width)
         for level, (h, w) in reversed(list(enumerate(larger))):
             x = norm_activation(x)
             x = _apply_blocks(self.blocks, x, norm_activation, self.dtype, len(larger))

@@ -13,18 +13,23 @@ from genjax.types import Settings
 
 
 def encoder(
-    settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], features: int, batch_deviation: bool
+    settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], features: int, batch_deviation: bool, grid: bool
 ) -> nn.Module:
     """Builds an encoder; see `networks.encoder`."""
-    del shape  # the first layer takes any number of inputs
+    del shape, grid  # the first layer takes any number of inputs, and the last has no positions
     return Encoder(tuple(hidden), features, settings["activation"], PRECISIONS[settings["precision"]], batch_deviation)
 
 
 def decoder(
-    settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], bias_init: Initializer, modulators: int
+    settings: Settings,
+    hidden: Sequence[int],
+    shape: tuple[int, ...],
+    bias_init: Initializer,
+    modulators: int,
+    grid: bool,
 ) -> nn.Module:
     """Builds a decoder; see `networks.decoder`."""
-    del modulators  # there is no norm
+    del modulators, grid  # there is no norm, and the first layer has no positions
     return Decoder(tuple(hidden), shape, settings["activation"], bias_init, PRECISIONS[settings["precision"]])
 
 

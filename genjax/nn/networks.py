@@ -23,8 +23,8 @@ class Network(NamedTuple):
       decoder: a function of the arguments of `decoder`.
     """
 
-    encoder: Callable[[Settings, Sequence[int], tuple[int, ...], int, bool], nn.Module]
-    decoder: Callable[[Settings, Sequence[int], tuple[int, ...], Initializer, int], nn.Module]
+    encoder: Callable[[Settings, Sequence[int], tuple[int, ...], int, bool, bool], nn.Module]
+    decoder: Callable[[Settings, Sequence[int], tuple[int, ...], Initializer, int, bool], nn.Module]
 
 
 def _convolutional(encoder: convnet.Blocks | None, decoder: convnet.Blocks | None) -> Network:
@@ -81,7 +81,12 @@ ABOUT = {
 
 
 def encoder(
-    settings: Settings, hidden: Sequence[int], shape: tuple[int, ...], features: int, batch_deviation: bool = False
+    settings: Settings,
+    hidden: Sequence[int],
+    shape: tuple[int, ...],
+    features: int,
+    batch_deviation: bool = False,
+    grid: bool = False,
 ) -> nn.Module:
     """Builds a network from examples to vectors, without an activation after the last layer.
 
@@ -91,11 +96,13 @@ def encoder(
       shape: of an example.
       features: width of the output.
       batch_deviation: whether the last layer sees how much the examples of a batch differ.
+      grid: whether the output of a convolutional network is a flattened map of `code_grid`, and each of its positions
+        sees a part of the image; an MLP's output sees all of it.
 
     Raises:
       InputError: the network is convolutional and the data are not images.
     """
-    return NETWORKS[settings["network"]].encoder(settings, hidden, shape, features, batch_deviation)
+    return NETWORKS[settings["network"]].encoder(settings, hidden, shape, features, batch_deviation, grid)
 
 
 def decoder(
@@ -104,6 +111,7 @@ def decoder(
     shape: tuple[int, ...],
     bias_init: Initializer = nn.initializers.zeros,
     modulators: int = 0,
+    grid: bool = False,
 ) -> nn.Module:
     """Builds a network from vectors to examples, without an activation after the last layer.
 
@@ -114,11 +122,27 @@ def decoder(
       bias_init: initialiser of the output's bias, which has one entry per value of an example.
       modulators: how many of a vector's last entries set the gain and the offset after each norm of a convolutional
         network.
+      grid: whether the input of a convolutional network is a flattened map of `code_grid`.
 
     Raises:
       InputError: the network is convolutional and the data are not images.
     """
-    return NETWORKS[settings["network"]].decoder(settings, hidden, shape, bias_init, modulators)
+    return NETWORKS[settings["network"]].decoder(settings, hidden, shape, bias_init, modulators, grid)
+
+
+def code_grid(settings: Settings, shape: tuple[int, ...], positions: int) -> tuple[int, ...]:
+    """Returns the shape of a map of codes: the smallest size of a convolutional network, or a row of an MLP's.
+
+    Args:
+      settings: of a family.
+      shape: of an example.
+      positions: of an MLP's map.
+
+    Example:
+      >>> code_grid({"network": "dcgan"}, (28, 28, 1), 8), code_grid({"network": "mlp"}, (28, 28, 1), 8)
+      ((7, 7), (8,))
+    """
+    return (positions,) if settings["network"] == "mlp" else convnet.sizes(*shape[:2])[-1]
 
 
 def unused_settings(settings: Settings, *hidden: str) -> set[str]:
