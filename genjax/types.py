@@ -45,6 +45,8 @@ class DataSpec(NamedTuple):
       binary: whether every stored value is 0 or 1.
       classes: how many classes the labels have; 0 where there are no labels, or several for each example.
       examples: how many the training split has; 0 where that is not known.
+      levels: how many values a value may have, evenly spaced in [0, 1]: 256 for bytes, 2 for binary data; 0 for the
+        real line.
       dynamic_binarisation: whether a batch's pixels are drawn anew, as Bernoulli variables, each time they are seen.
       modes: the mixture that points were drawn from, where it is known; evaluation alone uses it.
       sample_metrics: names in `metrics.samples.SAMPLE_METRICS` that suit these data, measured at every evaluation.
@@ -65,6 +67,7 @@ class DataSpec(NamedTuple):
     classes: int = 0
     sample_metrics: tuple[str, ...] = ()
     examples: int = 0
+    levels: int = 0
 
 
 class Batch(NamedTuple):
@@ -223,9 +226,10 @@ class Model(NamedTuple):
       infer: `(params, batch, rng) -> [b, latent]`, a draw of each example's code from the posterior q(z|x).
       log_weights: `(params, batch, rng, k) -> [k, b]`, log p(x, z) - log q(z|x) at k draws of z from q(z|x), in nats:
         the mean of their exponentials is p(x) in expectation.
+      log_prob: `(params, batch) -> [b]`, log p(x) itself in nats, where it can be computed.
       rates: `(params, batch, rng) -> [b, groups]`, the KL of each group of latent variables, in nats; their sum is the
         rate.
-      likelihood: what the decoder's log p(x|z) is.
+      likelihood: what the decoder's log p(x|z), or the model's log p(x), is.
       sample_class: `(params, rng, label) -> [n, *shape]`, draws of the classes `label: [n]` from a conditional model.
       simulate: `(params, rng, n) -> (Batch, z)`, n exact draws of x and of all latent variables `z: [n, d]` together;
         x is drawn, and is not the mean of p(x|z).
@@ -264,6 +268,7 @@ class Model(NamedTuple):
     prior: Callable[[Params, Key, int], Array] | None = None
     infer: Callable[[Params, Batch, Key], Array] | None = None
     log_weights: Callable[[Params, Batch, Key, int], Array] | None = None
+    log_prob: Callable[[Params, Batch], Array] | None = None
     rates: Callable[[Params, Batch, Key], Array] | None = None
     likelihood: Likelihood | None = None
     sample_class: Callable[[Params, Key, Array], Array] | None = None

@@ -20,7 +20,9 @@ SMALL = {
     "autoencoder": {"model.hidden": (6,), "model.latent": 3},
     "vae": {"model.hidden": (6,), "model.latent": 3, "model.likelihood": "bernoulli"},
     "gan": {"model.generator_hidden": (6,), "model.discriminator_hidden": (6,), "model.latent": 3},
+    "autoregressive": {"model.hidden": (6,)},
 }
+TRANSFORMER = {"model.network": "transformer", "model.width": 4, "model.depth": 1, "model.heads": 2}
 DCGAN = {"model.network": "dcgan", "model.channels": 4, "model.latent": 3}
 RESNET = {"model.network": "resnet", "model.channels": 4, "model.latent": 3, "model.norm": "group"}
 
@@ -154,8 +156,17 @@ CASES = {
         {"model.penalties": ("r1",), "model.critic_steps": 2, "optim.discriminator.clip": True},
     ),
     **GAN_FACTORS,
+    "autoregressive": ("autoregressive", {}),
+    "autoregressive_binarised": ("autoregressive", {"data.dynamic_binarisation": True}),
+    "autoregressive_label": ("autoregressive", {"data.dynamic_binarisation": True, **LABEL}),
+    "autoregressive_transformer": ("autoregressive", {**TRANSFORMER, "data.dynamic_binarisation": True, **LABEL}),
 }
-RICHEST = {"autoencoder": "autoencoder", "vae": "vae_binarised", "gan": "gan_critic"}  # one case a family
+RICHEST = {  # one case a family
+    "autoencoder": "autoencoder",
+    "vae": "vae_binarised",
+    "gan": "gan_critic",
+    "autoregressive": "autoregressive_binarised",
+}
 
 
 def slow(*values):
@@ -181,7 +192,17 @@ class Case(NamedTuple):
 def spec_of(config: ConfigDict) -> DataSpec:
     """Of `images()`."""
     mean, binarised = (images().mean(axis=0) / 255).astype(np.float32), config.data.dynamic_binarisation
-    return DataSpec(SHAPE, True, 1 / 255, mean, 0.1, dynamic_binarisation=binarised, classes=CLASSES, examples=N)
+    return DataSpec(
+        SHAPE,
+        True,
+        1 / 255,
+        mean,
+        0.1,
+        dynamic_binarisation=binarised,
+        classes=CLASSES,
+        examples=N,
+        levels=2 if binarised else 256,
+    )
 
 
 @cache

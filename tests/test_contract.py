@@ -15,6 +15,7 @@ from cases import (
     RICHEST,
     SHAPE,
     SMALL,
+    TRANSFORMER,
     N,
     build,
     case,
@@ -86,6 +87,9 @@ def test_shapes(name):
         chex.assert_shape(shape_of(model.rates, params, batch, RNG), (BATCH, None))
     if model.log_weights is not None:
         chex.assert_shape(shape_of(lambda p: present(model.log_weights)(p, batch, RNG, 3), params), (3, BATCH))
+        assert model.likelihood is not None
+    if model.log_prob is not None:
+        chex.assert_shape(shape_of(model.log_prob, params, batch), (BATCH,))
         assert model.likelihood is not None
     chex.assert_shape(list(shape_of(model.evaluate, params, batch, RNG).values()), (BATCH,))
     if model.encode is not None:
@@ -182,6 +186,7 @@ OTHER = {
     "lecam_start": 3.0,
     "ada_target": 2.0,
     "restart_share": 1.0,
+    "codebook_start": 1.0,
 }
 
 
@@ -242,9 +247,15 @@ STATIC = {
         "model.condition": "projection",
         "model.average": "half_life",
     },
+    "autoregressive": {"model.hidden": (7,), "model.network": "transformer", "model.condition": "label"},
 }
 # Settings that act beside another one: {setting: (value, what it needs)}.
 BESIDE = {
+    "autoregressive": {
+        "model.width": (6, TRANSFORMER),
+        "model.depth": (2, TRANSFORMER),
+        "model.heads": (1, TRANSFORMER),
+    },
     "vae": {
         "model.groups": (2, {"model.bound": "miwae", "model.samples": 2}),
         "model.components": (3, {"model.prior": "mixture"}),
@@ -297,16 +308,22 @@ SHARED = {"train.batch_size": 6, "data.dynamic_binarisation": True}
 OPTIM = {"optimiser": "sgd", "schedule": "exponential", "clip": True}
 
 
+def network_changes(family):
+    """What changes an MLP and a convolutional network, where a family builds its networks from `nn.networks`."""
+    return (MLP, CONVOLUTIONAL) if "channels" in FAMILIES[family].settings else ({"model.activation": "tanh"}, {})
+
+
 def static_changes():
     for family, settings in STATIC.items():
         optim = {f"optim.{o}.{name}": value for o in FAMILIES[family].objectives for name, value in OPTIM.items()}
         needed = ADVERSARIAL.get(family, {})
-        for name, value in {**settings, **MLP, **SHARED, **optim}.items():
+        mlp, convolutional = network_changes(family)
+        for name, value in {**settings, **mlp, **SHARED, **optim}.items():
             context = needed.get(name.rpartition(".")[0], {})
             yield pytest.param(family, context, name, value, id=f"{family}-{name}")
         for name, (value, context) in BESIDE.get(family, {}).items():
             yield pytest.param(family, context, name, value, id=f"{family}-{name}")
-        for name, value in CONVOLUTIONAL.items():
+        for name, value in convolutional.items():
             yield pytest.param(family, DCGAN, name, value, id=f"{family}-dcgan-{name}")
 
 
@@ -336,7 +353,7 @@ def test_a_program_depends_on_its_settings_alone(family):
 
 def test_every_static_setting_is_tested():
     for family, settings in STATIC.items():
-        tested = settings.keys() | BESIDE.get(family, {}).keys() | MLP.keys() | CONVOLUTIONAL.keys()
+        tested = settings.keys() | BESIDE.get(family, {}).keys() | set().union(*network_changes(family))
         assert {f"model.{name}" for name in FAMILIES[family].settings} <= tested
 
 

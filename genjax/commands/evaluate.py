@@ -49,7 +49,10 @@ def evaluation_parser(description: str) -> argparse.ArgumentParser:
     add("importance_samples", "k of log p(x)")
     add("samples", "how many are compared with as many examples")
     add("features", "pixels, pca:<components>, classifier:<name>; what suits the data by default")
-    add("sampler", "prior, gaussian, mixture:<components>, reconstruction; the prior by default, if there is one")
+    add(
+        "sampler",
+        "prior, gaussian, mixture:<components>, run:<workdir>, reconstruction; by default a prior that there is",
+    )
     add("neighbours", "k of precision, recall, density and coverage, and of the codes' classification")
     add("annealing_steps", "from the prior to the posterior, of the bounds of log p(x)")
     add("chains", "for each example, of the bounds of log p(x)")

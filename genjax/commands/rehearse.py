@@ -102,11 +102,11 @@ def _load_config(path: Path, typed: dict[str, str]) -> Any:
 
 def _loader(parsed: argparse.Namespace) -> Any:
     """Loads a data set, or makes one of the shape that was typed."""
-    from genjax import data
     from genjax.rehearsal.programs import shaped_dataset
+    from genjax.runs.load import load_data
 
     if parsed.shape is None:
-        return data.load
+        return load_data
     parts = parsed.shape.split(",")
     if not all(part.isdigit() and int(part) for part in parts) or len(parts) not in (1, 3):
         refuse(f"--shape={parsed.shape} is not a shape such as 28,28,1 of images or 2 of points")

@@ -1,6 +1,7 @@
 """Every source of data, each as one `Dataset`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from genjax.data import digits, folder, mixtures, npz, sprites, stacked, tfds
 from genjax.data.dataset import Dataset, Modes, Split, describe, stored_batch
@@ -22,8 +23,12 @@ SOURCES: dict[str, Callable[[str], Dataset]] = {
 }
 
 
-def load(source: str) -> Dataset:
+def load(source: str, more: Mapping[str, Callable[[str], Dataset]] = MappingProxyType({})) -> Dataset:
     """Loads a data set by its source: `digits`, `tfds:mnist`, `npz:faces.npz`, `folder:photos`, `stacked:digits`, ...
+
+    Args:
+      source: as the user wrote it.
+      more: sources of a layer above, beside those of `SOURCES`.
 
     Raises:
       InputError: there is no such source, or what it holds cannot be used.
@@ -33,4 +38,4 @@ def load(source: str) -> Dataset:
       >>> digits.train.x.shape, digits.train.x.dtype
       ((1439, 8, 8, 1), dtype('uint8'))
     """
-    return find_by_prefix("data source", source, SOURCES)(source)
+    return find_by_prefix("data source", source, {**SOURCES, **more})(source)

@@ -8,7 +8,7 @@ from genjax.types import Batch, DataSpec, InputError, Modes
 
 
 class Split(NamedTuple):
-    """Examples `x: [N, *shape]`, uint8 or float32, and targets `y`: labels `[N]`, factors `[N, F]`, or None."""
+    """Examples `x: [N, *shape]`, uint8, uint16 or float32, and targets `y`: labels `[N]`, factors `[N, F]`, or None."""
 
     x: np.ndarray
     y: np.ndarray | None = None
@@ -63,7 +63,12 @@ def describe(dataset: Dataset, dynamic_binarisation: bool = False) -> DataSpec:
         classes=class_count(dataset),
         sample_metrics=() if dataset.modes is None else ("modes",),
         examples=len(x),
+        levels=2 if dynamic_binarisation else _count_levels(x, dataset.scale),
     )
+
+
+def _count_levels(x: np.ndarray, scale: float) -> int:
+    return round(1 / scale) + 1 if np.issubdtype(x.dtype, np.integer) else 0
 
 
 def class_count(dataset: Dataset) -> int:

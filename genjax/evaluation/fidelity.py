@@ -164,7 +164,7 @@ def _nearest_training_examples(
     count = min(COMPARED_SAMPLES, len(fake))
     index, gap = nearest(fake[:count].reshape(count, -1) - centre, flat - centre)
     if len(subject.spec.shape) == 3:
-        path = Path(subject.workdir, f"neighbours-{protocol['sampler'].replace(':', '-')}.png")
+        path = Path(subject.workdir, f"neighbours-{samplers.file_name(protocol['sampler'])}.png")
         plots.pairs(path, fake[:SHOWN], train[index[:SHOWN]], ("sample", "nearest example"))
     protocol_of_gaps = {**protocol, "samples": count, "against": f"{len(train):,} training examples"}
     results = [averaged("nearest_to_samples", gap, "", protocol_of_gaps)]

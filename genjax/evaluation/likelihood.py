@@ -18,18 +18,22 @@ from genjax.types import Array, Batch, Key, Params
 
 # Images at a time on each device, and samples of each: what fits a core's cache, and elsewhere what fills a device.
 ROWS, ROWS_ELSEWHERE, DRAWS = {"cpu": 10}, 500, 25
+EXACT_ROWS = 100  # images at a time on each device, where log p(x) is computed and not estimated
 ACTIVE = 0.01  # the variance of the posterior's mean above which a dimension is active (Burda et al. 2016)
 
 
 def applies(subject: LoadedRun) -> str:
     """What is missing, or nothing."""
-    return "" if subject.model.log_weights is not None else "a model with a likelihood"
+    known = subject.model.log_weights is not None or subject.model.log_prob is not None
+    return "" if known else "a model with a likelihood"
 
 
 def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]:
     """log p(x), the bound, rate and distortion, bits per dimension, active units."""
     batch = batch_of(subject, split_of(subject, options))
     x = batch.x
+    if subject.model.log_prob is not None:
+        return _exact(subject, options, batch, progress)
     with progress("likelihood", len(x)) as tick:
         measure_rows = over_rows(per_example(subject, options), rows_of_block(), tick)
         values = measure_rows((batch, np.arange(len(x))), subject.params)
@@ -67,6 +71,34 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
     if "code" in values:
         results.append(_active_units(subject, values, protocol))
     return results
+
+
+def _exact(subject: LoadedRun, options: Options, batch: Batch, progress: Any) -> list[Result]:
+    """log p(x) of a model that computes it, and bits per dimension."""
+    log_prob, key = subject.model.log_prob, key_of(options, "likelihood")
+    assert log_prob is not None
+
+    def measure_row(stored: Batch, key: Key, params: Params) -> Array:
+        prepared = prepare(subject.spec, stream(key, "binarise"), stored)
+        return log_prob(params, jax.tree.map(lambda leaf: leaf[None], prepared))[0]
+
+    def of_rows(rows: tuple[Batch, Array], params: Params) -> Array:
+        return jax.vmap(measure_row, (0, 0, None))(rows[0], row_keys(key, rows[1]), params)
+
+    with progress("likelihood", len(batch.x)) as tick:
+        values = over_rows(of_rows, EXACT_ROWS, tick)((batch, np.arange(len(batch.x))), subject.params)
+    protocol = {
+        "split": options.split,
+        "examples": len(batch.x),
+        "exact": True,
+        "binarisation": binarisation(subject),
+        "seed": options.seed,
+        "step": subject.step,
+    }
+    return [
+        averaged("log_likelihood", values, "nats", protocol),
+        averaged("bits_per_dimension", bits(subject, values), "bits", protocol),
+    ]
 
 
 def rows_of_block(platform: str | None = None) -> int:

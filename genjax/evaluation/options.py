@@ -9,7 +9,7 @@ from genjax.types import InputError
 METRICS = ("likelihood", "fidelity", "modes", "latent", "bounds")
 CHECKPOINTS = ("newest", "best")
 SPLITS = ("test", "validation", "train")
-SAMPLERS = ("prior", "gaussian", "mixture:<components>", "reconstruction")
+SAMPLERS = ("prior", "gaussian", "mixture:<components>", "run:<workdir>", "reconstruction")
 
 
 class Options(NamedTuple):
@@ -53,7 +53,7 @@ def check(options: Options) -> None:
     nearest_name("checkpoint", options.checkpoint, CHECKPOINTS)
     nearest_name("split", options.split, SPLITS)
     plain = options.sampler in ("", *SAMPLERS) and "<" not in options.sampler
-    if not plain and not re.fullmatch(r"mixture:[1-9]\d{0,3}", options.sampler):
+    if not plain and not re.fullmatch(r"mixture:[1-9]\d{0,3}|run:.+", options.sampler):
         raise InputError(f"no sampler {options.sampler!r}: there are {', '.join(SAMPLERS)}")
     for name in ("importance_samples", "samples", "neighbours", "annealing_steps", "chains"):
         if not 1 <= getattr(options, name) < 2**31:

@@ -15,7 +15,7 @@ from genjax.runs.pictures import SAMPLES
 
 def draw(subject: LoadedRun, options: Options, results: Mapping[str, Sequence[Result]]) -> None:
     """`samples-<sampler>.png` of what `samples.png` does not show, and `kl_per_dimension.png` of a measured VAE."""
-    name = options.sampler.replace(":", "-")
+    name = samplers.file_name(options.sampler)
     sampled = options.sampler != "prior" and not {"fidelity", "modes"}.isdisjoint(results)
     if sampled and len(subject.spec.shape) == 3:
         images = samplers.samples(subject, options, SAMPLES, "picture")

@@ -1,7 +1,8 @@
 """Sampling after training: codes from the prior, or from what is fitted to the training codes (Ghosh et al. 2020).
 
-An autoencoder defines no distribution. A Gaussian or a mixture of Gaussians that is fitted to its codes gives it one.
-It is kept in the run's folder, under `samplers/`, for the checkpoint that it was fitted to.
+An autoencoder defines no distribution. A Gaussian or a mixture of Gaussians that is fitted to its codes gives it one,
+kept in the run's folder, under `samplers/`, for the checkpoint that it was fitted to. So does another run that models
+its discrete codes (van den Oord et al. 2017).
 """
 
 import io
@@ -18,7 +19,7 @@ from genjax.evaluation.examples import batch_of, chosen_examples, codes, finite,
 from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
 from genjax.rng import stream
-from genjax.runs.load import LoadedRun
+from genjax.runs.load import CODES, LoadedRun, load_run
 from genjax.system.files import write_atomically
 from genjax.training.precision import at_precision
 from genjax.training.step import prepare
@@ -26,6 +27,7 @@ from genjax.types import Array, Batch, InputError, Key, Params
 
 FITTED_ON = 20_000  # training codes at most
 AT_ONCE = 50  # samples of one key
+RUN = "run:"  # the sampler that is another run, of this one's discrete codes
 BLOCK = 10  # keys at a time on each device
 
 
@@ -40,6 +42,12 @@ class Mixture(NamedTuple):
 def default(subject: LoadedRun) -> str:
     """The prior where the model has one, else a mixture of ten, as of Ghosh et al."""
     return "prior" if subject.model.sample is not None else "mixture:10"
+
+
+def file_name(sampler: str) -> str:
+    """A sampler as a part of a file's name: `mixture-10`, and of a run's folder its last part, `run-prior`."""
+    kind, _, detail = sampler.partition(":")
+    return f"{kind}-{Path(detail).name}" if detail else kind
 
 
 def samples(subject: LoadedRun, options: Options, n: int, use: str) -> np.ndarray:
@@ -82,11 +90,34 @@ def _draw(subject: LoadedRun, options: Options) -> tuple[Callable[[Any, Key], Ar
             raise InputError("an autoencoder has no prior to sample from: use the sampler 'gaussian' or 'mixture:10'")
         sample = model.sample
         return lambda params, key: sample(params, key, AT_ONCE), subject.params
+    if options.sampler.startswith(RUN):
+        return _draw_codes_of_run(subject, Path(options.sampler.removeprefix(RUN)))
     decode = model.decode
     if decode is None:
         raise InputError(f"the sampler {options.sampler!r} draws codes, and the model has no decoder of codes")
     mixture = fit_or_read(subject, options)
     return lambda shared, key: decode(shared[0], draw_codes(shared[1], key, AT_ONCE)), (subject.params, mixture)
+
+
+def _draw_codes_of_run(subject: LoadedRun, workdir: Path) -> tuple[Callable[[Any, Key], Array], Any]:
+    """Draws maps of discrete codes from a model of them, the run in another folder, and decodes them."""
+    discrete = subject.model.discrete
+    if discrete is None:
+        raise InputError(f"the sampler '{RUN}{workdir}' draws discrete codes, and the model has none")
+    prior = load_run(workdir)
+    source = prior.config.data.source
+    if not source.startswith(CODES) or Path(source.removeprefix(CODES)).resolve() != subject.workdir.resolve():
+        raise InputError(f"{workdir} models {source}, and not the codes of {subject.workdir}")
+    sample = prior.model.sample
+    if sample is None:
+        raise InputError(f"the model of {workdir} has nothing to sample from")
+
+    def draw(shared: Any, key: Key) -> Array:
+        x = sample(shared[1], key, AT_ONCE)  # in [0, 1]
+        numbers = jnp.round(x * (discrete.size - 1)).astype(jnp.int32)
+        return discrete.decode(shared[0], numbers.reshape(AT_ONCE, *discrete.grid))
+
+    return draw, (subject.params, prior.params)
 
 
 def draw_codes(mixture: Mixture, rng: Key, n: int) -> Array:
@@ -110,7 +141,7 @@ def fit_or_read(subject: LoadedRun, options: Options) -> Mixture:
 
 
 def _file_name(subject: LoadedRun, options: Options) -> str:
-    return f"{options.sampler.replace(':', '-')}-step-{subject.step}-seed-{options.seed}.npz"
+    return f"{file_name(options.sampler)}-step-{subject.step}-seed-{options.seed}.npz"
 
 
 def fit(z: np.ndarray, name: str, seed: int) -> Mixture:

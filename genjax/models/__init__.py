@@ -1,14 +1,15 @@
 """The table of model families. A new family is a file beside these and a line here.
 
 >>> sorted(FAMILIES)
-['autoencoder', 'gan', 'vae']
+['autoencoder', 'autoregressive', 'gan', 'vae']
 """
 
-from genjax.models import autoencoder, gan, vae
+from genjax.models import autoencoder, autoregressive, gan, vae
 from genjax.types import Family
 
 FAMILIES: dict[str, Family] = {
     "autoencoder": autoencoder.FAMILY,
     "vae": vae.FAMILY,
     "gan": gan.FAMILY,
+    "autoregressive": autoregressive.FAMILY,
 }

@@ -1,5 +1,6 @@
-"""A run's folder as a trained model and its data."""
+"""A run's folder as a trained model and its data, and the discrete codes of a run as data."""
 
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +13,17 @@ from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax import data
-from genjax.data import Dataset
+from genjax.data import Dataset, Split
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.programs import check_fit
+from genjax.system.files import write_atomically
 from genjax.system.messages import first_line
 from genjax.training.scan import make_train
-from genjax.training.step import averaged_params
-from genjax.types import DataSpec, InputError, Model, Params, TrainState
+from genjax.training.step import averaged_params, prepare
+from genjax.types import Batch, DataSpec, DiscreteCodes, InputError, Model, Params, TrainState
+
+CODES = "codes:"  # the source that is a run's codes
+AT_ONCE = 500  # examples that are encoded
 
 
 class LoadedRun(NamedTuple):
@@ -72,7 +77,7 @@ def load_run(
     config = read_config(workdir)
     if not (workdir / "checkpoints").is_dir():
         raise InputError(f"{workdir} has no checkpoints yet")
-    dataset = data.load(config.data.source)
+    dataset = load_data(config.data.source)
     spec = data.describe(dataset, config.data.dynamic_binarisation)
     config = configs.resolve(config, spec)  # a run writes what it resolved; a file that someone edited may say `auto`
     hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
@@ -83,6 +88,49 @@ def load_run(
         state = _restore(checkpoints, checkpoint, like, workdir, say)
     model = functions.model(hparams, jnp.asarray(state.step))
     return LoadedRun(workdir, config, dataset, spec, model, averaged_params(state), int(state.step))
+
+
+def load_data(source: str) -> Dataset:
+    """Loads a data set by its source: one of `data.SOURCES`, or `codes:<workdir>`, the discrete codes of a run.
+
+    Codes are images of numbers, with the labels of the run's examples. They are kept in the run's folder, under
+    `codes/`, for the checkpoint that they are of.
+
+    Raises:
+      InputError: there is no such source, or what it holds cannot be used.
+    """
+    return data.load(source, {f"{CODES}<workdir>": _load_codes})
+
+
+def _load_codes(source: str) -> Dataset:
+    run = load_run(source.removeprefix(CODES))
+    discrete, original = run.model.discrete, run.dataset
+    if discrete is None:
+        raise InputError(f"{source}: its model has no discrete codes; model.bottleneck gives an autoencoder some")
+    path = run.workdir / "codes" / f"step-{run.step}.npz"
+    parts = {"train": original.train, "validation": original.validation, "test": original.test}
+    if not path.is_file():
+        codes = {name: _encode(run, discrete, split.x) for name, split in parts.items()}
+        np.savez_compressed(buffer := io.BytesIO(), **codes)  # pyright: ignore
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, buffer.getvalue())
+    with np.load(path, allow_pickle=False) as arrays:
+        train, validation, test = (Split(arrays[name], split.y) for name, split in parts.items())
+    scale = 1 / (discrete.size - 1)
+    return Dataset(source, train, validation, test, train.x.shape[1:], True, scale, original.target_names)
+
+
+def _encode(run: LoadedRun, discrete: DiscreteCodes, x: np.ndarray) -> np.ndarray:
+    """The codes of a split, `[n, height, width, 1]`; a map of one dimension has the height 1."""
+    height, width = (1, *discrete.grid)[-2:]
+
+    @jax.jit
+    def encode(x: jax.Array) -> jax.Array:
+        return discrete.encode(run.params, prepare(run.spec, jax.random.key(run.config.seed), Batch(x)))
+
+    numbers = [np.asarray(encode(jnp.asarray(x[i : i + AT_ONCE]))) for i in range(0, len(x), AT_ONCE)]
+    smallest = np.uint8 if discrete.size <= 256 else np.uint16
+    return np.concatenate(numbers).reshape(-1, height, width, 1).astype(smallest)
 
 
 def read_config(workdir: Path) -> ConfigDict:

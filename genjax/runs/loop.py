@@ -22,6 +22,7 @@ from genjax.runs import feeding, logs, pictures, watches
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.chunks import Chunk, schedule
 from genjax.runs.folder import check_folder, claim, write_json
+from genjax.runs.load import load_data
 from genjax.runs.logs import Log
 from genjax.runs.programs import RunPrograms, make_run_programs
 from genjax.system import compiler, processes
@@ -58,7 +59,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
     compiler.ask_for_determinism(config.train.deterministic)
     compiler.keep_programs()
     with processes.raise_together():
-        dataset = data.load(config.data.source)
+        dataset = load_data(config.data.source)
         given, config = config, configs.resolve(config, data.describe(dataset, config.data.dynamic_binarisation))
         configs.check_resolved(given, config)
     check_folder(workdir, config)

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from genjax import config as configs
 from genjax import data
 from genjax.runs.folder import write_json
+from genjax.runs.load import load_data
 from genjax.sweeps import plan, programs, ranking
 from genjax.sweeps.cohorts import Cohort
 from genjax.sweeps.plan import Point, Trial
@@ -78,7 +79,7 @@ def trial_resolver(config: ConfigDict, load: Callable[[str], data.Dataset]) -> R
     return lambda trials: plan.resolve_trials(config, trials, describe_data)
 
 
-def program_maker(load: Callable[[str], data.Dataset] = data.load) -> MakePrograms:
+def program_maker(load: Callable[[str], data.Dataset] = load_data) -> MakePrograms:
     """Returns `make_cohort_programs` with each data set loaded and placed once, and each program made once."""
     load, resident = cache(load), programs.residence()
     cached: dict[tuple[str, int, str], CohortPrograms] = {}

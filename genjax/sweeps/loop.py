@@ -11,8 +11,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from genjax import config as configs
-from genjax import data
 from genjax.runs.folder import check_folder, claim
+from genjax.runs.load import load_data
 from genjax.runs.loop import FINISHED, STOPPED
 from genjax.sweeps import axes, batches, cohorts, export, pictures, plan, programs, ranking, results, settings
 from genjax.sweeps.batches import PointBatch, SweepContext
@@ -52,7 +52,7 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
     check_folder(workdir, config)
     progress = open_progress(stream or sys.stderr, SECONDS_BETWEEN_LINES) if processes.is_primary() else silent()
     finished = processes.any_of(processes.is_primary() and (workdir / results.TABLE).exists())
-    load = cache(data.load)
+    load = cache(load_data)
     resolve, make_programs = batches.trial_resolver(config, load), batches.program_maker(load)
     if finished:
         progress.say(f"{workdir} is finished")
