@@ -16,6 +16,7 @@ TITLES = {
     "autoencoder": "Regularised autoencoder",
     "vae": "Variational autoencoder",
     "gan": "Generative adversarial network",
+    "autoregressive": "Autoregressive model",
 }
 TABLE = ("| setting | default | what it does |", "|---|---|---|")
 HEAD = """# Models
@@ -31,23 +32,23 @@ compiled program, hyperparameters do not, so that a sweep maps over them. A hype
 def page() -> str:
     """The text of docs/models.md."""
     lines = _setting_lines(networks.SETTINGS, networks.CHOICES, networks.ABOUT)
-    shared = "\n".join(["\n## Networks of every family\n", *TABLE, *lines, ""])
+    shared = "\n".join(["\n## Encoders, decoders and discriminators\n", *TABLE, *lines, ""])
     return HEAD + shared + "".join(_section(name, family) for name, family in FAMILIES.items())
 
 
 def _section(name: str, family: Family) -> str:
     configs_of_family = sorted(path.name for path in (PAGE.parents[1] / "configs").glob("*.py") if _is_of(path, name))
-    own = {key: value for key, value in family.settings.items() if networks.SETTINGS.get(key) != value}
+    shared = networks.SETTINGS if "channels" in family.settings else {}
+    own = {key: value for key, value in family.settings.items() if shared.get(key) != value}
     lines = [
         f"\n## {TITLES[name]}: `{name}`\n",
         f"Configurations: {', '.join(f'`configs/{file}`' for file in configs_of_family)}.\n",
         *TABLE,
         *_setting_lines(own, family.choices, family.about),
-        "",
-        "| hyperparameter | default | what it does |",
-        "|---|---|---|",
-        *(f"| `{key}` | {value:g} | {_cell(family.about[key])} |" for key, value in family.hparams.items()),
     ]
+    if family.hparams:
+        lines += ["", "| hyperparameter | default | what it does |", "|---|---|---|"]
+    lines += [f"| `{key}` | {value:g} | {_cell(family.about[key])} |" for key, value in family.hparams.items()]
     return "\n".join(lines) + "\n"
 
 

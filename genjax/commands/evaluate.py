@@ -51,7 +51,7 @@ def evaluation_parser(description: str) -> argparse.ArgumentParser:
     add("features", "pixels, pca:<components>, classifier:<name>; what suits the data by default")
     add(
         "sampler",
-        "prior, gaussian, mixture:<components>, run:<workdir>, reconstruction; by default a prior that there is",
+        "prior, gaussian, mixture:<components>, run:<workdir>, reconstruction; by default the prior, if any",
     )
     add("neighbours", "k of precision, recall, density and coverage, and of the codes' classification")
     add("annealing_steps", "from the prior to the posterior, of the bounds of log p(x)")
