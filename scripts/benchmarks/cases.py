@@ -100,6 +100,18 @@ def _one_layer() -> ConfigDict:
     return config
 
 
+def _mlp_autoencoder() -> ConfigDict:
+    config = _of_noise("autoencoder")
+    config.model.hidden, config.model.latent = (512,), 20
+    return config
+
+
+def _conv_autoencoder() -> ConfigDict:
+    config = _of_noise("autoencoder")
+    config.model.network = "dcgan"
+    return config
+
+
 CASES = {
     "mlp_vae_32": Case("MLP VAE 784-512-20, batch 32", 200, lambda: _mlp_vae(32)),
     "mlp_vae_100": Case("MLP VAE 784-512-20, batch 100", 100, lambda: _mlp_vae(100), ("torch_eager", "pythae")),
@@ -109,6 +121,10 @@ CASES = {
     "dcgan": Case("DCGAN-like pair at 28x28, 32 base channels, batch 64", 15, _dcgan),
     "dcgan_r1": Case("The same pair with R1, a gradient of a gradient", 15, _dcgan_r1, ("torch_eager", "torch_tuned")),
     "conv_vae": Case("Convolutional VAE at 28x28, 32 base channels, batch 128", 15, _conv_vae),
+    "mlp_autoencoder": Case("MLP autoencoder 784-512-20, batch 128", 100, _mlp_autoencoder, ()),
+    "conv_autoencoder": Case(
+        "Convolutional autoencoder at 28x28, 32 base channels, batch 128", 15, _conv_autoencoder, ()
+    ),
     "one_layer": Case("One-layer autoencoder on digits, 64-32, batch 128", 1000, _one_layer),
     "sweep_mlp_vae": Case(
         "16 MLP VAEs 784-256-20, batch 128", 20, lambda: _mlp_vae(128, 256), ("torch_eager", "torch_tuned"), SWEPT

@@ -1,7 +1,7 @@
 """The evaluator's hot paths, timed: what is measured, on how much, and against which contestants."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +12,14 @@ from genjax.evaluation import fidelity, likelihood
 from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
 from genjax.models import FAMILIES
+from genjax.nn.autoregression import NETWORKS, AutoregressiveNetwork
 from genjax.runs.load import LoadedRun
 from genjax.system import processes
 from genjax.types import Batch, DataSpec
 
 Work = Callable[[int], object]
 POINTS, WIDTH = 10_000, 256
+MAPS, POSITIONS, LEVELS = 100, 49, 240
 IMPORTANCE_SAMPLES = 5_000
 
 
@@ -43,6 +45,12 @@ MEASURES = {
         "image",
         ("log_likelihood", "pythae_nll"),
     ),
+    "code_samples": Measure(
+        f"{MAPS} maps of 7x7 codes out of {LEVELS} from a transformer of width 96 and depth 3",
+        1,
+        "draw",
+        ("code_samples", "code_samples_anew"),
+    ),
     "kernel_distance": Measure(
         f"KID of two sets of {POINTS:,} x {WIDTH} features", 1, "distance", ("kernel_distance", "feature_products")
     ),
@@ -53,6 +61,37 @@ MEASURES = {
         ("prdc", "feature_products"),
     ),
 }
+
+
+def code_samples(measure: Measure) -> Work:
+    """As `evaluate.py --sampler run:<workdir>` draws them, before they are decoded."""
+    del measure
+    model, module, params = _transformer()
+    draw = jax.jit(lambda key: model.draw(module, params, key, MAPS, None))
+    return lambda n: [draw(jax.random.key(i)).block_until_ready() for i in range(n)]
+
+
+def code_samples_anew(measure: Measure) -> Work:
+    """The same draws from logits of all positions, computed once for each position."""
+    del measure
+    model, module, params = _transformer()
+
+    @jax.jit
+    def draw(key: jax.Array) -> jax.Array:
+        def place_number(numbers: jax.Array, place: jax.Array) -> tuple[jax.Array, None]:
+            logits = model.logits(module, params, numbers, None)[:, place]
+            return numbers.at[:, place].set(jax.random.categorical(jax.random.fold_in(key, place), logits)), None
+
+        return jax.lax.scan(place_number, jnp.zeros((MAPS, POSITIONS), jnp.int32), jnp.arange(POSITIONS))[0]
+
+    return lambda n: [draw(jax.random.key(i)).block_until_ready() for i in range(n)]
+
+
+def _transformer() -> tuple[AutoregressiveNetwork, Any, Any]:
+    settings = {**FAMILIES["autoregressive"].settings, "width": 96, "activation": "gelu"}
+    network = NETWORKS["transformer"]
+    module = network.build(settings, POSITIONS, LEVELS, np.zeros(POSITIONS))
+    return network, module, network.init(module, jax.random.key(0), jnp.zeros((1, POSITIONS), jnp.int32), None)
 
 
 def log_likelihood(measure: Measure) -> Work:

@@ -58,8 +58,30 @@ OF_GANS: Mapping[str, Mapping[str, Any]] = {
     "infogan": {"model.condition": "information"},
     "average with a half-life": {"model.average": "half_life"},
 }
+OF_AUTOENCODERS: Mapping[str, Mapping[str, Any]] = {
+    "noise": {"model.corruption": "gaussian"},
+    "masking": {"model.corruption": "masking"},
+    "l1": {"model.code_penalty": "l1"},
+    "sparse": {"model.code_penalty": "sparse", "model.phi": "sigmoid"},
+    "contractive, estimated": {"model.code_penalty": "contractive"},
+    "RAE-L2": {"model.code_penalty": "l2"},
+    "RAE-GP": {"model.code_penalty": "gradient"},
+    "Wasserstein, MMD": {"model.code_penalty": "mmd"},
+    "sliced Wasserstein": {"model.code_penalty": "sliced"},
+    "adversarial, three objectives": {"model.code_penalty": "adversarial"},
+}
+OF_CODES: Mapping[str, Mapping[str, Any]] = {
+    "vq, 512 codes": {"model.bottleneck": "vq"},
+    "vq, 512 codes, by gradient": {"model.bottleneck": "vq", "model.codebook": "gradient"},
+    "fsq, 512 codes": {"model.bottleneck": "fsq"},
+}
 # {name on the command line: (the plain model's case, the factors)}
-OBJECTIVES = {"objectives": ("mlp_vae_128", OF_VAES), "gan_objectives": ("dcgan", OF_GANS)}
+OBJECTIVES = {
+    "objectives": ("mlp_vae_128", OF_VAES),
+    "gan_objectives": ("dcgan", OF_GANS),
+    "autoencoder_objectives": ("mlp_autoencoder", OF_AUTOENCODERS),
+    "code_objectives": ("conv_autoencoder", OF_CODES),
+}
 
 
 def ratios(name: str, rounds: int) -> dict[str, list[float]]:

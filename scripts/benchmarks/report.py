@@ -26,6 +26,8 @@ NAMES = {
     "log_likelihood": "genjax, as `evaluate.py` measures it",
     "kernel_distance": "genjax, as `evaluate.py` measures it",
     "prdc": "genjax, as `evaluate.py` measures it",
+    "code_samples": "genjax, keys and values kept",
+    "code_samples_anew": "all positions computed anew for each",
     "decoder_products": "the decoder's matrix products alone, in BLAS",
     "feature_products": "three matrix products alone, in BLAS",
     "pythae_nll": "pythae's `get_nll`",
@@ -34,6 +36,10 @@ BESIDE = {  # what is measured beside the cases
     "runs": "Beside the steps (MLP VAE 784-512-20, batch 128)",
     "objectives": "A step of each factor of a VAE over a step of the plain one (MLP 784-512-20, batch 128)",
     "gan_objectives": "A step of each factor of a GAN over a step of the plain one (DCGAN at 28x28, batch 64)",
+    "autoencoder_objectives": "A step of each factor of an autoencoder over a step of the plain one (MLP 784-512-20,"
+    " batch 128)",
+    "code_objectives": "A step with a map of 7x7 discrete codes over a step of the plain one (convolutions at 28x28,"
+    " batch 128, 16 dimensions)",
     "sweep_runs": f"A sweep with everything (`configs/vae_digits.py`, {len(whole_runs.starts_of_sweep())} trials x"
     f" {whole_runs.SWEPT_STEPS:,} steps, {whole_runs.SWEPT_ROUNDS} rounds, compilation cache warm)",
 }

@@ -22,6 +22,7 @@ def _contestant(name: str):
 
     functions = [ours.genjax, ours.genjax_sweep, ours.genjax_in_a_row, ours.flax_loop]
     functions += [measures.log_likelihood, measures.kernel_distance, measures.prdc]
+    functions += [measures.code_samples, measures.code_samples_anew]
     functions += [measures.decoder_products, measures.feature_products]
     by_name = {function.__name__: function for function in functions}
     if name in by_name:
