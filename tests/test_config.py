@@ -1,6 +1,7 @@
 """Configurations: the files that ship, overrides as they are typed, and what a hash sees."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ def test_files_that_ship_can_be_run(path):
     config.check(settings)
     family, _, source = path.stem.partition("_")
     assert settings.model.family == {"ae": "autoencoder"}.get(family, family)
-    assert settings.data.source.removeprefix("tfds:").partition("_")[0] == source.rpartition("_")[2]
+    data = re.sub("^(tfds:binarized_|tfds:|codes:.*_)", "", settings.data.source)
+    assert data.partition("_")[0] == source.rpartition("_")[2]
     assert f"scripts/train.py --config configs/{path.name}" in path.read_text()
 
 

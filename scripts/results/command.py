@@ -53,11 +53,14 @@ def commands(experiment: Experiment, row: Row, root: Path) -> Iterator[list[str]
     """The commands that a row is the outcome of; a folder that has finished says so at once, and is left as it is."""
     for folder, run in row.runs.items():
         yield train_command(run, root / folder)
+        for later, run_after in (run.after if isinstance(run, Run) else {}).items():
+            yield train_command(run_after, root / later)
         if measured.read_row(experiment, row._replace(runs={folder: run}), root) is not None:
             continue
         for evaluated in [root / folder] if isinstance(run, Run) else _trials_to_evaluate(row, root / folder):
             for evaluation in run.evaluations:
-                yield [*UV_RUN, "scripts/evaluate.py", "--workdir", str(evaluated), *evaluation.split()]
+                options = evaluation.format(runs=root).split()
+                yield [*UV_RUN, "scripts/evaluate.py", "--workdir", str(evaluated), *options]
 
 
 def _trials_to_evaluate(row: Row, sweep: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from results import mixtures, regularisers
+from results import codes, mixtures, regularisers
 from results.kinds import Column, Experiment, Row, Run
 
 LONG = {  # of the VAE of Burda et al.: batches of 100 and a cosine, since a CPU sees an epoch so in half the time
@@ -276,6 +276,9 @@ EXPERIMENTS = {
     "samplers": _samplers(),
     "mnist": _families("mnist", "MNIST"),
     "fashion": _families("fashion_mnist", "Fashion-MNIST"),
+    "autoencoders_mnist": codes.samplers("mnist", "MNIST"),
+    "autoencoders_fashion": codes.samplers("fashion_mnist", "Fashion-MNIST"),
+    "pixels": codes.pixels(),
     "sprites": _sprites(),
     "regularisers": regularisers.experiment(),
 }

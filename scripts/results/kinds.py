@@ -12,13 +12,15 @@ class Run(NamedTuple):
 
     Attributes:
       config: a name in configs/, without `.py`.
-      settings: changes to it, `{"train.steps": "5000"}`.
-      evaluations: argument lists of evaluate.py.
+      settings: changes to it, `{"train.steps": "5000"}`; `{runs}` stands for the folder of all runs.
+      evaluations: argument lists of evaluate.py, likewise.
+      after: `{folder: Run}`, which are trained after it and before its evaluations.
     """
 
     config: str
     settings: Mapping[str, str]
     evaluations: tuple[str, ...]
+    after: Mapping[str, "Run"] = {}
 
 
 class Sweep(NamedTuple):
@@ -38,12 +40,14 @@ class Sweep(NamedTuple):
 class Column(NamedTuple):
     """Where a figure is found: a metric of `evaluation.json`, by parts of its protocol; or a column of `trials.csv`.
 
-    Of a sweep's row, a metric that `trials.csv` has not is looked up in the folders of the evaluated trials.
+    A row without an `optional` figure has an empty cell. The sampler `run` stands for any other run. Of a sweep's row,
+    a metric that `trials.csv` has not is looked up in the folders of the evaluated trials.
     """
 
     heading: str
     metric: str
     protocol: Mapping[str, Any] = {}
+    optional: bool = False
 
 
 class Row(NamedTuple):
@@ -84,5 +88,5 @@ def train_command(run: Run | Sweep, workdir: Path) -> list[str]:
         config = f"configs/sweeps/{run.config}.py"
         exported = ["--export-best", str(run.trials)] if run.trials else []
         return [*UV_RUN, "scripts/sweep.py", "--config", config, "--workdir", str(workdir), *exported]
-    settings = [f"--config.{name}={value}" for name, value in run.settings.items()]
+    settings = [f"--config.{name}={value.format(runs=workdir.parent)}" for name, value in run.settings.items()]
     return [*UV_RUN, "scripts/train.py", "--config", f"configs/{run.config}.py", *settings, "--workdir", str(workdir)]

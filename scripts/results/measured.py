@@ -20,6 +20,8 @@ def read_row(experiment: Experiment, row: Row, root: Path) -> dict[str, Any] | N
         results = _results(root / name)
         for column in experiment.columns:
             result = _look_up(results, column, row)
+            if result is None and column.optional:
+                continue
             if result is None:
                 return None
             figures[column.heading]["values"].append(float(result["value"]))
@@ -32,6 +34,8 @@ def read_row(experiment: Experiment, row: Row, root: Path) -> dict[str, Any] | N
 
 def format_figure(figure: dict[str, Any]) -> str:
     """A figure as the page shows it: with its standard error, or of several seeds the median, least and greatest."""
+    if not figure["values"]:
+        return ""
     values = [value for value in figure["values"] if math.isfinite(value)]
     if len(values) < len(figure["values"]):
         return f"not finite in {len(figure['values']) - len(values)} of {len(figure['values'])}"
@@ -58,6 +62,8 @@ def _look_up(results: list[dict[str, Any]], column: Column, row: Row) -> dict[st
     def fits(protocol: dict[str, Any]) -> bool:
         expected = {name: value for name, value in row.protocol.items() if name in protocol} | dict(column.protocol)
         stated = {name: str(protocol.get(name)).partition(" (")[0] for name in expected}  # features without their hash
+        if stated.get("sampler", "").startswith("run:"):
+            stated["sampler"] = "run"
         return stated == {name: str(value) for name, value in expected.items()}
 
     return next((result for result in results if result["metric"] == column.metric and fits(result["protocol"])), None)

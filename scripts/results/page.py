@@ -64,6 +64,9 @@ def _commands(experiment: Experiment) -> str:
         folder, run = next(iter(row.runs.items()))
         seeds = f"  # and {len(row.runs) - 1} more seeds" if len(row.runs) > 1 else ""
         lines.append(shlex.join(train_command(run, Path("runs/results") / folder)) + seeds)
+        after = run.after if isinstance(run, Run) else {}
+        lines += [shlex.join(train_command(later, Path("runs/results") / name)) for name, later in after.items()]
         where = folder if isinstance(run, Run) else f"{folder}/best/RANK-trial-NUMBER"
-        lines += [f"uv run scripts/evaluate.py --workdir runs/results/{where} {text}" for text in run.evaluations]
+        evaluations = [text.format(runs="runs/results") for text in run.evaluations]
+        lines += [f"uv run scripts/evaluate.py --workdir runs/results/{where} {text}" for text in evaluations]
     return "```sh\n" + "\n".join(dict.fromkeys(lines)) + "\n```\n"
