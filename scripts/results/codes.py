@@ -24,6 +24,7 @@ CONTINUOUS: Mapping[str, Mapping[str, str]] = {
     "sliced Wasserstein": {"model.code_penalty": "sliced"},
     "adversarial": {"model.code_penalty": "adversarial"},
 }
+PUBLISHED = {"500": "-94.5 (karpathy/pytorch-made)", "1000": "-86.64 (Germain et al. 2015, their best)"}
 PRIORS = {"Wasserstein, MMD", "sliced Wasserstein", "adversarial"}
 SAMPLERS = ("reconstruction", "prior", "gaussian", "mixture:10", "run")
 
