@@ -1,9 +1,6 @@
 """Evaluates a run.
 
-  uv run scripts/evaluate.py --workdir runs/x --metrics likelihood fidelity
-
-Every number comes with its protocol and, where it has one, its standard error: as a table, and in the folder's
-`evaluation.json`. Pictures lie beside it. Exit codes: 0 done; 2 input that cannot be used.
+uv run scripts/evaluate.py --workdir runs/x --metrics likelihood fidelity
 """
 
 import sys
@@ -11,4 +8,4 @@ import sys
 from genjax.commands.evaluate import main
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], description=__doc__ or ""))
+    sys.exit(main(sys.argv[1:], prog="uv run scripts/evaluate.py"))

@@ -140,7 +140,7 @@ def refused(tmp_path, monkeypatch, capsys):
     write_config(tmp_path / "tiny.py")
 
     def call(*arguments):
-        assert train.main(arguments, "") == 2
+        assert train.main(arguments) == 2
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith("error: ")
@@ -272,7 +272,7 @@ def test_the_default_folder_is_named_by_the_settings(tmp_path, monkeypatch):
     folders = []
     monkeypatch.setattr(loop, "train", lambda _, workdir: folders.append(str(workdir)) or 0)
     for arguments in ([], ["--config.seed=0"], ["--config.seed", "1"], ["--workdir", "x"]):
-        assert train.main(["--config", str(tmp_path / "tiny.py"), *arguments], "") == 0
+        assert train.main(["--config", str(tmp_path / "tiny.py"), *arguments]) == 0
     assert re.fullmatch(r"runs/tiny-[0-9a-f]{8}", folders[0])
     assert folders[1] == folders[0] != folders[2]
     assert folders[3] == "x"
@@ -281,7 +281,7 @@ def test_the_default_folder_is_named_by_the_settings(tmp_path, monkeypatch):
 def test_a_notice_tells_what_the_file_sets_in_vain(tmp_path, monkeypatch, capsys):
     path, runs = write_config(tmp_path / "tiny.py"), []
     monkeypatch.setattr(loop, "train", lambda settings, workdir: runs.append((settings, workdir)) or 0)
-    assert train.main(["--config", str(path), "--config.model.network=dcgan"], "") == 0
+    assert train.main(["--config", str(path), "--config.model.network=dcgan"]) == 0
     (settings, workdir) = runs.pop()
     text = "of the configuration file does not act under these settings; its default is used"
     assert capsys.readouterr().err.splitlines() == [
@@ -291,7 +291,7 @@ def test_a_notice_tells_what_the_file_sets_in_vain(tmp_path, monkeypatch, capsys
     assert settings.model.generator_hidden == settings.model.discriminator_hidden == (256, 256)
     assert workdir.name == f"tiny-{config.digest(settings)}"
     monkeypatch.setattr(processes, "is_primary", lambda: False)
-    assert train.main(["--config", str(path), "--config.model.network=dcgan"], "") == 0
+    assert train.main(["--config", str(path), "--config.model.network=dcgan"]) == 0
     assert capsys.readouterr().err == ""
 
 
@@ -300,7 +300,7 @@ def test_a_notice_tells_what_the_base_of_a_sweep_sets_in_vain(tmp_path, monkeypa
     monkeypatch.setattr(sweep_loop, "sweep", lambda settings, workdir, best: sweeps.append((settings, workdir)) or 0)
     monkeypatch.setattr(processes, "use_cores_as_devices", lambda: None)
     path = str(Path(__file__).parents[1] / "configs" / "sweeps" / "vae_digits.py")
-    assert sweep.main(["--config", path, "--config.base.model.network=dcgan"], "") == 0
+    assert sweep.main(["--config", path, "--config.base.model.network=dcgan"]) == 0
     (settings, workdir) = sweeps.pop()
     assert capsys.readouterr().err == (
         "notice: base.model.hidden = (256, 256) of the configuration file does not act under these settings; "
@@ -309,7 +309,7 @@ def test_a_notice_tells_what_the_base_of_a_sweep_sets_in_vain(tmp_path, monkeypa
     assert settings.base.model.hidden == (512,)
     assert workdir.name == f"vae_digits-{config.digest(settings)}"
     typed = ["--config.base.model.network=dcgan", "--config.base.model.hidden=8"]
-    assert sweep.main(["--config", path, *typed], "") == 2
+    assert sweep.main(["--config", path, *typed]) == 2
     assert capsys.readouterr().err.startswith("error: base.model.hidden = (8,) would not act")
 
 

@@ -9,7 +9,10 @@ import pytest
 from genjax import config
 from genjax.commands import train
 from genjax.commands.arguments import assignments, config_parser
+from genjax.commands.configs import configs_parser
+from genjax.commands.data import data_parser
 from genjax.commands.evaluate import evaluation_parser
+from genjax.commands.main import COMMANDS
 from genjax.commands.rehearse import rehearse_parser
 from genjax.commands.sweep import sweep_parser
 from genjax.commands.train_features import features_parser
@@ -19,7 +22,12 @@ from genjax.sweeps import settings
 ROOT = Path(__file__).parents[1]
 PRINTED = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("genjax/**/*.md"), *ROOT.glob("configs/**/*.py")]
 SCRIPTS = sorted(ROOT.glob("scripts/*.py"))
-COMMAND = re.compile(r"(?:^|[`\s\"])uv run (scripts/\w+\.py(?:[ ][^`\n]*?)?)(?= #|`|\n)", flags=re.MULTILINE)
+INSTALLED = "|".join(sorted(COMMANDS, reverse=True))  # train-features before train
+COMMAND = re.compile(
+    rf"(?:(?:^|[`\s\"])uv run (?=scripts/)|(?:^|`)(?=genjax ))"
+    rf"((?:scripts/\w+\.py|genjax (?:{INSTALLED}))(?:[ ][^`\n]*?)?)(?= #|`|\n)",
+    flags=re.MULTILINE,
+)
 WITHOUT_UV = re.compile(r"(?<!uv run )scripts/\w+\.py +-[^\n]*")
 
 
@@ -35,27 +43,26 @@ def every_command():
     )
 
 
-def parse(script, words):
-    """Parses a command as its script does, up to the moment at which it would look at data or at a folder."""
-    if script in ("train.py", "sweep.py"):
-        parser = sweep_parser("") if script == "sweep.py" else config_parser("train.py", "")
+def parse(name, words):
+    """Parses a command as it does itself, up to the moment at which it would look at data or at a folder."""
+    if name in ("train", "sweep"):
+        parser = sweep_parser("") if name == "sweep" else config_parser("", "")
         parsed, rest = parser.parse_known_args(words)
-        if not (ROOT / parsed.config).exists():
-            assert parsed.config.name == "denoiser_digits.py", f"{parsed.config} does not exist"  # docs/extending.md
+        path = ROOT / config.find(parsed.config)
+        if not path.exists():
+            assert path.name == "denoiser_digits.py", f"{path} does not exist"  # docs/extending.md
             return
-        module, typed = (settings if script == "sweep.py" else config), assignments(rest)
-        module.drop_unused(module.override(config.load(ROOT / parsed.config), typed), typed)
-    elif script == "evaluate.py":
+        module, typed = (settings if name == "sweep" else config), assignments(rest)
+        module.drop_unused(module.override(config.load(path), typed), typed)
+    elif name == "evaluate":
         parsed = evaluation_parser("").parse_args(words)
         options.check(options.Options(**{name: getattr(parsed, name) for name in options.Options._fields}))
-    elif script == "rehearse.py":
+    elif name == "rehearse":
         parsed, rest = rehearse_parser("").parse_known_args(words)
         assert not rest
-        assert parsed.all or (ROOT / parsed.config).exists()
-    elif script == "train_features.py":
-        features_parser("").parse_args(words)
+        assert parsed.all or (ROOT / config.find(parsed.config)).exists()
     else:
-        PARSERS[script]().parse_args(words)
+        PARSERS[name]().parse_args(words)
 
 
 def reproduce_parser():
@@ -83,19 +90,25 @@ def models_parser():
 
 
 PARSERS = {
-    "describe_models.py": models_parser,
-    "reproduce.py": reproduce_parser,
-    "benchmark.py": benchmark_parser,
-    "fingerprint.py": fingerprint_parser,
+    "train-features": lambda: features_parser(""),
+    "configs": lambda: configs_parser(""),
+    "data": lambda: data_parser(""),
+    "describe-models": models_parser,
+    "reproduce": reproduce_parser,
+    "benchmark": benchmark_parser,
+    "fingerprint": fingerprint_parser,
 }
 
 
 @pytest.mark.parametrize(("path", "text"), every_command())
 def test_a_printed_command_can_be_pasted(path, text, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    script, *words = shlex.split(text)
-    assert (ROOT / script).exists()
-    parse(Path(script).name, words)
+    first, *words = shlex.split(text)
+    if first == "genjax":
+        parse(words[0], words[1:])
+        return
+    assert (ROOT / first).exists()
+    parse(Path(first).stem.replace("_", "-"), words)
 
 
 def quick_commands():
@@ -114,21 +127,27 @@ def test_a_quick_command_runs(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     few = {"steps": 4, "log_every": 2, "evaluate_every": 4, "checkpoint_every": 4, "devices": 1}
     settings = [f"--config.train.{name}={value}" for name, value in few.items()]
-    assert train.main([*words, *settings, "--workdir", str(tmp_path / "run")], "") == 0, capsys.readouterr().err
+    assert train.main([*words, *settings, "--workdir", str(tmp_path / "run")]) == 0, capsys.readouterr().err
     assert (tmp_path / "run" / "evaluation.json").exists()
 
 
 @pytest.mark.parametrize(
-    "text", ["uv run scripts/train.py --config x.py\n", "see `uv run scripts/train.py --config x.py`."]
+    ("text", "command"),
+    [
+        ("uv run scripts/train.py --config x.py\n", "scripts/train.py --config x.py"),
+        ("see `uv run scripts/train.py --config x.py`.", "scripts/train.py --config x.py"),
+        ("genjax train-features --source x # why\n", "genjax train-features --source x"),
+        ("see `genjax configs`.", "genjax configs"),
+    ],
 )
-def test_commands_are_found_in_blocks_and_in_sentences(tmp_path, text):
+def test_commands_are_found_in_blocks_and_in_sentences(tmp_path, text, command):
     (tmp_path / "page.md").write_text(text)
-    assert commands(tmp_path / "page.md") == ["scripts/train.py --config x.py"]
+    assert commands(tmp_path / "page.md") == [command]
 
 
 def test_every_script_and_every_document_that_ought_to_print_a_command_does():
     printed = every_command()
-    scripts = {text.split()[0] for _, text in printed}
+    scripts = {text.split()[0] for _, text in printed} - {"genjax"}
     assert scripts == {path.relative_to(ROOT).as_posix() for path in SCRIPTS}
     silent = {path.relative_to(ROOT).as_posix() for path in PRINTED} - {path for path, _ in printed}
     assert silent <= {"docs/design.md", "docs/theory.md", "docs/performance.md"}

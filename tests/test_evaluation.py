@@ -344,7 +344,7 @@ def test_the_command_prints_a_table_and_refuses_in_one_line(runs, tmp_path):
 
 @pytest.mark.parametrize("arguments", [[], ["--workdir"], ["--workdir", "x", "--samples", "many"], ["--nonsense"]])
 def test_wrong_arguments_are_one_line(arguments, capsys):
-    assert evaluate_command.main(arguments, "") == command_arguments.BAD_INPUT
+    assert evaluate_command.main(arguments) == command_arguments.BAD_INPUT
     assert capsys.readouterr().err.startswith("error: ")
 
 

@@ -133,7 +133,7 @@ def test_what_the_first_process_refuses_ends_all(stories):
 )
 def test_wrong_flags_are_told_in_one_line(tmp_path, capsys, flags, message):
     (tmp_path / "tiny.py").write_text(CONFIG)
-    assert train.main(["--config", str(tmp_path / "tiny.py"), *flags], "") == 2
+    assert train.main(["--config", str(tmp_path / "tiny.py"), *flags]) == 2
     told = capsys.readouterr().err
     assert told.startswith("error: ")
     assert message in told

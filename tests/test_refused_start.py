@@ -39,14 +39,14 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("arguments", REFUSED_RUNS)
 def test_a_refused_run_leaves_nothing(folder, arguments):
     write_config(folder / "configs" / "tiny.py")
-    assert train.main(["--config", "configs/tiny.py", *arguments.split()], "") == 2
+    assert train.main(["--config", "configs/tiny.py", *arguments.split()]) == 2
     assert [path.name for path in folder.iterdir()] == ["configs"]
 
 
 @pytest.mark.parametrize("arguments", REFUSED_SWEEPS)
 def test_a_refused_sweep_leaves_nothing(folder, arguments):
     written(folder / "configs", RATES)
-    assert sweep.main(["--config", "configs/sweep.py", *arguments.split()], "") == 2
+    assert sweep.main(["--config", "configs/sweep.py", *arguments.split()]) == 2
     assert [path.name for path in folder.iterdir()] == ["configs"]
 
 
@@ -56,7 +56,7 @@ def test_a_refused_sweep_leaves_nothing(folder, arguments):
 )
 def test_a_refused_sweep_makes_no_study(folder, arguments):
     written(folder / "configs", DRAWN, STUDY.format("journal:study.log"))
-    assert sweep.main(["--config", "configs/sweep.py", *arguments.split()], "") == 2
+    assert sweep.main(["--config", "configs/sweep.py", *arguments.split()]) == 2
     assert [path.name for path in folder.iterdir()] == ["configs"]
 
 
@@ -67,7 +67,7 @@ def test_a_study_with_other_axes_is_refused_and_leaves_no_folder(folder, capsys)
     capsys.readouterr()
     study.ask({"hparams.beta": optuna.distributions.FloatDistribution(0.1, 1.0)})
     written(folder / "configs", DRAWN, STUDY.format(storage))
-    assert sweep.main(["--config", "configs/sweep.py"], "") == 2
+    assert sweep.main(["--config", "configs/sweep.py"]) == 2
     assert capsys.readouterr().err == "error: study 's' has other axes: hparams.beta\n"
     assert not (folder / "runs").exists()
 
@@ -86,6 +86,6 @@ def test_the_programs_of_all_static_values_are_looked_at_before_a_study_begins(f
         return check_fit(config, trials, make_programs)
 
     monkeypatch.setattr(batches, "check_fit", recorded)
-    assert sweep.main(["--config", "configs/sweep.py"], "") == 2
+    assert sweep.main(["--config", "configs/sweep.py"]) == 2
     assert set(looked_at) == {(a, b) for a in ("bernoulli", "gaussian_shared") for b in ("digits", "ring8")}
     assert not (folder / "runs").exists()

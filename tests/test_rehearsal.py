@@ -311,7 +311,7 @@ ARGUMENTS = ["--config", "configs/vae_digits.py", "--device", "h100"]
 )
 def test_wrong_input_is_one_line(arguments, message, capsys, monkeypatch):
     monkeypatch.setattr(targets, "leave_devices_alone", lambda: None)
-    assert command.main(arguments, "") == 2
+    assert command.main(arguments) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -321,7 +321,7 @@ def test_wrong_input_is_one_line(arguments, message, capsys, monkeypatch):
 def test_what_is_not_installed_is_named_with_the_command_that_installs_it(name, capsys, monkeypatch):
     monkeypatch.setattr(targets, "leave_devices_alone", lambda: None)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert command.main([*ARGUMENTS[:3], name], "") == 2
+    assert command.main([*ARGUMENTS[:3], name]) == 2
     assert f"uv sync --extra rehearse-{find_device(name).platform}" in capsys.readouterr().err
 
 

@@ -356,7 +356,7 @@ def test_refused_sweeps(swept, changes, said):
         ({"points": 4.0}, "points = 4.0 is not of type int"),
         ({"axes": BETAS}, "axes = Axis(setting='hparams.beta', kind='values', of=(0.5, 1.0)) is not of type tuple"),
         ({"halving": 3}, "no setting of a sweep 'halving'"),
-        ({"base": "vae"}, "this configuration is a single run's: start it with scripts/train.py"),
+        ({"base": "vae"}, "this configuration is a single run's: start it with genjax train"),
     ],
 )
 def test_refused_types(changes, said):
@@ -372,7 +372,7 @@ def test_a_missing_setting_is_named():
 def test_single_runs_and_sweeps_are_told_apart():
     single = config.load(CONFIGS / "vae_digits.py")
     for refuse in (settings.check, lambda single: settings.override(single, {})):
-        with pytest.raises(InputError, match=r"^this configuration is a single run's: start it with scripts/train.py$"):
+        with pytest.raises(InputError, match=r"^this configuration is a single run's: start it with genjax train$"):
             refuse(single)
     with pytest.raises(InputError, match=r"^[^\n]*$"):
         config.check(sweep(BETAS))

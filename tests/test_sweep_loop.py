@@ -217,7 +217,7 @@ def test_a_second_run_says_that_it_is_finished(base, tmp_path):
     again, said = ran(config, tmp_path / "s", best=1)
     assert again == rows
     assert "is finished" in said
-    assert "best/1-trial-1: go on with uv run scripts/train.py" in said
+    assert "best/1-trial-1: go on with genjax train" in said
     touched = {path for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp}
     assert {path.name for path in touched} <= {".lock"}
 

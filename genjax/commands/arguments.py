@@ -7,7 +7,7 @@ import argparse
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -31,28 +31,49 @@ def run_quietly(command: Callable[[], int]) -> int:
         signal.signal(signal.SIGINT, previous_handler)
 
 
-def config_parser(script: str, description: str) -> argparse.ArgumentParser:
+def config_parser(prog: str, description: str) -> argparse.ArgumentParser:
     """The parser of a command that takes a configuration, a folder, and the place among many hosts.
 
     Args:
-      script: the name of the file in `scripts/`.
+      prog: how the user calls the command.
       description: of what the command does.
     """
     parser = argparse.ArgumentParser(
-        prog=f"uv run scripts/{script}",
-        usage="%(prog)s --config FILE [--config.SETTING=VALUE ...] [--workdir FOLDER]"
+        prog=prog,
+        usage="%(prog)s --config NAME [--config.SETTING=VALUE ...] [--workdir FOLDER]"
         " [--coordinator HOST:PORT --num-processes N --process-id I]",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--config", required=True, type=Path, metavar="FILE", help="a file with get_config(), or a run's config.json"
+        "--config",
+        required=True,
+        metavar="NAME",
+        help="one that `genjax configs` lists, or the path of a file with get_config() or of a run's config.json",
     )
     parser.add_argument("--workdir", type=Path, metavar="FOLDER", help="default: runs/<config>-<hash of its settings>")
     add_hosts(parser)
     parser.error = refuse
     return parser
+
+
+def list_parser(prog: str, description: str) -> argparse.ArgumentParser:
+    """The parser of a command that prints a list and takes no arguments."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.error = refuse
+    return parser
+
+
+def print_list(descriptions: Mapping[str, str]) -> None:
+    """Prints names and what they are in two columns."""
+    width = max(map(len, descriptions))
+    print(*(f"{name.ljust(width)}  {line}" for name, line in descriptions.items()), sep="\n")
 
 
 def add_hosts(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The command line of `scripts/evaluate.py`."""
+"""`genjax evaluate`."""
 
 import argparse
 import functools
@@ -8,16 +8,24 @@ from typing import Any
 
 from genjax.commands.arguments import refuse, run_quietly
 
+DESCRIPTION = """Evaluates a run.
 
-def main(arguments: Sequence[str], description: str) -> int:
-    """Runs `scripts/evaluate.py`; returns its exit code."""
-    return run_quietly(lambda: _evaluate(arguments, description))
+  %(prog)s --workdir runs/x --metrics likelihood fidelity
+
+Every number comes with its protocol and, where it has one, its standard error: as a table, and in the folder's
+`evaluation.json`. Pictures lie beside it. Exit codes: 0 done; 2 input that cannot be used.
+"""
 
 
-def _evaluate(arguments: Sequence[str], description: str) -> int:
+def main(arguments: Sequence[str], prog: str = "genjax evaluate") -> int:
+    """Evaluates a run; returns the exit code."""
+    return run_quietly(lambda: _evaluate(arguments, prog))
+
+
+def _evaluate(arguments: Sequence[str], prog: str) -> int:
     from genjax.evaluation import options
 
-    parsed = evaluation_parser(description).parse_args(arguments)
+    parsed = evaluation_parser(prog).parse_args(arguments)
     options_of_user = options.Options(**{name: getattr(parsed, name) for name in options.Options._fields})
     options.check(options_of_user)
     from genjax.system import processes
@@ -30,14 +38,14 @@ def _evaluate(arguments: Sequence[str], description: str) -> int:
     return 0
 
 
-def evaluation_parser(description: str) -> argparse.ArgumentParser:
+def evaluation_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     from genjax.evaluation.options import CHECKPOINTS, METRICS, SPLITS, Options
 
     parser = argparse.ArgumentParser(
-        prog="uv run scripts/evaluate.py",
+        prog=prog,
         usage="%(prog)s --workdir FOLDER [--metrics NAME ...] [options]",
-        description=description,
+        description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -1,4 +1,4 @@
-"""The command line of `scripts/rehearse.py`."""
+"""`genjax rehearse`."""
 
 import argparse
 import json
@@ -10,22 +10,30 @@ from typing import Any
 
 from genjax.commands.arguments import assignments, refuse, run_quietly
 
+DESCRIPTION = """Says what a run or a sweep would do on a GPU or a TPU that is not there, by compilation alone.
 
-def main(arguments: Sequence[str], description: str) -> int:
-    """Runs `scripts/rehearse.py`; returns its exit code."""
-    return run_quietly(lambda: _rehearse(arguments, description))
+  %(prog)s --config vae_digits --device h100
+
+Nothing is run and nothing is measured. The extras `rehearse-gpu` and `rehearse-tpu` of the package install what
+compiles for the devices. Exit codes: 0 finished; 2 input that cannot be used, or something to install first.
+"""
 
 
-def rehearse_parser(description: str) -> argparse.ArgumentParser:
+def main(arguments: Sequence[str], prog: str = "genjax rehearse") -> int:
+    """Rehearses a run or a sweep; returns the exit code."""
+    return run_quietly(lambda: _rehearse(arguments, prog))
+
+
+def rehearse_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command's own arguments; settings are parsed apart."""
     parser = argparse.ArgumentParser(
-        prog="uv run scripts/rehearse.py",
-        usage="%(prog)s --config FILE --device NAME [--config.SETTING=VALUE ...] [options]",
-        description=description,
+        prog=prog,
+        usage="%(prog)s --config NAME --device NAME [--config.SETTING=VALUE ...] [options]",
+        description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="of a run or a sweep")
+    parser.add_argument("--config", metavar="NAME", help="of a run or a sweep: a shipped one's name, or a file")
     parser.add_argument("--device", metavar="NAME", help="h100, a100, l4, v5e, v6e, v5p or v4")
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="how many of them (default 1)")
     parser.add_argument("--compare", metavar="NAME", help="another device, side by side")
@@ -41,12 +49,12 @@ def rehearse_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _rehearse(arguments: Sequence[str], description: str) -> int:
+def _rehearse(arguments: Sequence[str], prog: str) -> int:
     for name in ("TF_CPP_MIN_LOG_LEVEL", "TPU_MIN_LOG_LEVEL"):  # the compilers' own lines, before they are imported
         os.environ.setdefault(name, "3")
     from genjax.rehearsal.devices import find_device
 
-    parsed, rest = rehearse_parser(description).parse_known_args(arguments)
+    parsed, rest = rehearse_parser(prog).parse_known_args(arguments)
     typed = assignments(rest)
     _check(parsed, typed)
     if parsed.all:
@@ -67,7 +75,7 @@ def _rehearse(arguments: Sequence[str], description: str) -> int:
     if parsed.compare:
         print("", report.compare(*records), sep="\n")
     if parsed.json:
-        parsed.json.write_text(json.dumps({"config": str(parsed.config), "rehearsals": records}, indent=2) + "\n")
+        parsed.json.write_text(json.dumps({"config": parsed.config, "rehearsals": records}, indent=2) + "\n")
     return 0
 
 
@@ -87,12 +95,12 @@ def _check(parsed: argparse.Namespace, typed: dict[str, str]) -> None:
             refuse(f"--{name} must be at least 1")
 
 
-def _load_config(path: Path, typed: dict[str, str]) -> Any:
+def _load_config(name: str, typed: dict[str, str]) -> Any:
     """The configuration of a run or a sweep with what was typed, checked as their commands check it."""
     from genjax import config as configs
     from genjax.sweeps import settings
 
-    loaded = configs.load(path)
+    loaded = configs.load(configs.find(name))
     kind = settings if "base" in loaded else configs
     config, notices = kind.drop_unused(kind.override(loaded, typed), typed)
     for notice in notices:

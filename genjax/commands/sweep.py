@@ -1,31 +1,38 @@
-"""The command line of `scripts/sweep.py`."""
+"""`genjax sweep`."""
 
 import argparse
 from collections.abc import Sequence
 
 from genjax.commands.arguments import assignments, config_parser, default_workdir, print_notices, refuse, run_quietly
 
+DESCRIPTION = """Trains a whole sweep as one program for each static shape.
 
-def main(arguments: Sequence[str], description: str) -> int:
-    """Runs `scripts/sweep.py`; returns its exit code."""
-    return run_quietly(lambda: _sweep(arguments, description))
+  %(prog)s --config sweeps/vae_digits --export-best 3
+
+Run again, it goes on where it stopped, or says that it is finished. Exit codes: 0 finished; 2 input that cannot be
+used; 4 stopped by SIGINT or SIGTERM after saving. A trial that diverges is a row of the table, not a failure.
+"""
 
 
-def sweep_parser(description: str) -> argparse.ArgumentParser:
+def main(arguments: Sequence[str], prog: str = "genjax sweep") -> int:
+    """Trains a sweep; returns the exit code."""
+    return run_quietly(lambda: _sweep(arguments, prog))
+
+
+def sweep_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command's own arguments; settings are parsed apart."""
-    parser = config_parser("sweep.py", description)
+    parser = config_parser(prog, DESCRIPTION)
     parser.add_argument("--export-best", type=int, default=0, metavar="N", help="write the best N trials as workdirs")
     return parser
 
 
-def _sweep(arguments: Sequence[str], description: str) -> int:
+def _sweep(arguments: Sequence[str], prog: str) -> int:
     from genjax import config as configs
     from genjax.sweeps import settings
 
-    parser = sweep_parser(description)
-    parsed, rest = parser.parse_known_args(arguments)
-    typed = assignments(rest)
-    config, notices = settings.drop_unused(settings.override(configs.load(parsed.config), typed), typed)
+    parsed, rest = sweep_parser(prog).parse_known_args(arguments)
+    path, typed = configs.find(parsed.config), assignments(rest)
+    config, notices = settings.drop_unused(settings.override(configs.load(path), typed), typed)
     from genjax.sweeps import loop
     from genjax.system import compiler, processes
 
@@ -35,7 +42,7 @@ def _sweep(arguments: Sequence[str], description: str) -> int:
     processes.use_cores_as_devices()
     compiler.ask_for_determinism(config.base.train.deterministic)
     print_notices(notices)
-    workdir = parsed.workdir or default_workdir(parsed.config, configs.digest(config))
+    workdir = parsed.workdir or default_workdir(path, configs.digest(config))
     code = loop.sweep(config, workdir, parsed.export_best)
     processes.finish()
     return code

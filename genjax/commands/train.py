@@ -1,22 +1,31 @@
-"""The command line of `scripts/train.py`."""
+"""`genjax train`."""
 
 from collections.abc import Sequence
 
 from genjax.commands.arguments import assignments, config_parser, default_workdir, print_notices, refuse, run_quietly
 
+DESCRIPTION = """Trains a model.
 
-def main(arguments: Sequence[str], description: str) -> int:
-    """Runs `scripts/train.py`; returns its exit code."""
-    return run_quietly(lambda: _train(arguments, description))
+  %(prog)s --config vae_digits --config.hparams.beta=4 --workdir runs/x
+
+Run again, it goes on where it stopped, or says that it is finished. Exit codes: 0 finished; 2 input that cannot be
+used; 3 gradients stopped being finite; 4 stopped by SIGINT or SIGTERM after saving.
+"""
 
 
-def _train(arguments: Sequence[str], description: str) -> int:
+def main(arguments: Sequence[str], prog: str = "genjax train") -> int:
+    """Trains a model; returns the exit code."""
+    return run_quietly(lambda: _train(arguments, prog))
+
+
+def _train(arguments: Sequence[str], prog: str) -> int:
     from genjax import config as configs
 
-    parsed, rest = config_parser("train.py", description).parse_known_args(arguments)
-    loaded = configs.load(parsed.config)
+    parsed, rest = config_parser(prog, DESCRIPTION).parse_known_args(arguments)
+    path = configs.find(parsed.config)
+    loaded = configs.load(path)
     if "base" in loaded:
-        refuse(f"{parsed.config} is a sweep: start it with scripts/sweep.py")
+        refuse(f"{parsed.config} is a sweep: start it with genjax sweep")
     typed = assignments(rest)
     config, notices = configs.drop_unused(configs.override(loaded, typed), typed)
     from genjax.runs import loop  # a mistake in the settings is reported before this is imported
@@ -25,6 +34,6 @@ def _train(arguments: Sequence[str], description: str) -> int:
     processes.start(parsed.coordinator, parsed.num_processes, parsed.process_id)
     compiler.ask_for_determinism(config.train.deterministic)
     print_notices(notices)
-    code = loop.train(config, parsed.workdir or default_workdir(parsed.config, configs.digest(config)))
+    code = loop.train(config, parsed.workdir or default_workdir(path, configs.digest(config)))
     processes.finish()
     return code

@@ -1,28 +1,35 @@
-"""The command line of `scripts/train_features.py`: trains a classifier, tests what it stores, and writes it."""
+"""`genjax train-features`: trains a classifier, tests what it stores, and writes it."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
 from genjax import data
-from genjax.types import InputError
+from genjax.commands.arguments import refuse, run_quietly
+
+DESCRIPTION = """Trains a classifier whose features measure fidelity.
+
+  %(prog)s --source tfds:mnist --out features
+
+It learns from the training split of 28x28 grey images in up to ten classes, rounds its weights to float16, tests these
+on the test split, and writes `<name>.safetensors`. Exit codes: 0 finished; 2 input that cannot be used.
+"""
 
 
-def main(arguments: Sequence[str], description: str) -> int:
-    """Trains, writes `<name>.safetensors`, and prints its accuracy and SHA-256; 0.
+def main(arguments: Sequence[str], prog: str = "genjax train-features") -> int:
+    """Trains, writes `<name>.safetensors`, and prints its accuracy and SHA-256; returns the exit code."""
+    return run_quietly(lambda: _train_features(arguments, prog))
 
-    Raises:
-      InputError: the arguments or the data cannot be used.
-    """
-    parsed = features_parser(description).parse_args(arguments)
+
+def _train_features(arguments: Sequence[str], prog: str) -> int:
+    parsed = features_parser(prog).parse_args(arguments)
     if parsed.epochs is not None and parsed.epochs < 1:
-        _refuse(f"--epochs={parsed.epochs} must be at least 1")
+        refuse(f"--epochs={parsed.epochs} must be at least 1")
     if not parsed.out.is_dir():
-        _refuse(f"--out {parsed.out}: no such folder")
+        refuse(f"--out {parsed.out}: no such folder")
     dataset = data.load(parsed.source)
     _check(dataset)
     name = Path(parsed.source.split(":")[1]).stem  # every source of this shape has a colon
@@ -76,17 +83,17 @@ def _check(dataset: data.Dataset) -> None:
     from genjax.features.classifier import CLASSES, SHAPE
 
     if dataset.shape != SHAPE:
-        _refuse(f"{dataset.name}: a classifier takes images of shape {SHAPE}, not data of shape {dataset.shape}")
+        refuse(f"{dataset.name}: a classifier takes images of shape {SHAPE}, not data of shape {dataset.shape}")
     for split in (dataset.train, dataset.test):
         if split.y is None or split.y.ndim != 1 or split.y.max() >= CLASSES:
-            _refuse(f"{dataset.name}: a classifier needs labels from 0 to {CLASSES - 1}, one for each image")
+            refuse(f"{dataset.name}: a classifier needs labels from 0 to {CLASSES - 1}, one for each image")
 
 
-def features_parser(description: str) -> argparse.ArgumentParser:
+def features_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     parser = argparse.ArgumentParser(
-        prog="uv run scripts/train_features.py",
-        description=description,
+        prog=prog,
+        description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -94,9 +101,5 @@ def features_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="passes over the training split (default: the data set's own)")
     parser.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="default: the working directory")
-    parser.error = _refuse
+    parser.error = refuse
     return parser
-
-
-def _refuse(message: str) -> NoReturn:
-    raise InputError(message)

@@ -16,6 +16,7 @@ from genjax.config.defaults import (
 )
 from genjax.config.files import differences, digest, from_json, load, to_json
 from genjax.config.overrides import override, parse
+from genjax.config.shipped import describe_shipped, find
 
 __all__ = [
     "active",
@@ -26,9 +27,11 @@ __all__ = [
     "check_values",
     "default",
     "describe_resolved",
+    "describe_shipped",
     "differences",
     "digest",
     "drop_unused",
+    "find",
     "flatten",
     "from_json",
     "load",

@@ -7,7 +7,7 @@ from genjax.data import digits, folder, mixtures, npz, sprites, stacked, tfds
 from genjax.data.dataset import Dataset, Modes, Split, describe, stored_batch
 from genjax.system.messages import find_by_prefix
 
-__all__ = ["SOURCES", "Dataset", "Modes", "Split", "describe", "load", "stored_batch"]
+__all__ = ["DESCRIPTIONS", "SOURCES", "Dataset", "Modes", "Split", "describe", "load", "stored_batch"]
 
 # What stands in angle brackets is the user's to fill in.
 SOURCES: dict[str, Callable[[str], Dataset]] = {
@@ -20,6 +20,18 @@ SOURCES: dict[str, Callable[[str], Dataset]] = {
     "npz:<path>": npz.load,
     "folder:<path>": folder.load,
     "stacked:<source>": lambda source: stacked.stack(source, load(source.removeprefix("stacked:"))),
+}
+
+DESCRIPTIONS = {
+    "digits": "1,797 grey images of 8x8 pixels, ten classes, from scikit-learn",
+    "ring8": "eight Gaussians on a ring in the plane",
+    "grid25": "twenty-five Gaussians on a grid in the plane",
+    "sprites": "binary drawings of 64x64 pixels, whose shape, scale, orientation and place are known",
+    "sprites32": "the same at 32x32",
+    "tfds:<name>": "an image data set that TensorFlow Datasets has prepared in TFDS_DATA_DIR",
+    "npz:<path>": "arrays x (or x_train, x_validation, x_test) and, if any, y",
+    "folder:<path>": "PNG or JPEG images of one size, in sub-folders of classes or not",
+    "stacked:<source>": "three grey images of a source as the channels of one",
 }
 
 

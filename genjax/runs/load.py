@@ -102,6 +102,11 @@ def load_data(source: str) -> Dataset:
     return data.load(source, {f"{CODES}<workdir>": _load_codes})
 
 
+def describe_sources() -> dict[str, str]:
+    """What each source of `load_data` holds, `{source: a line}`."""
+    return {**data.DESCRIPTIONS, f"{CODES}<workdir>": "the discrete codes of a run's examples, with their labels"}
+
+
 def _load_codes(source: str) -> Dataset:
     run = load_run(source.removeprefix(CODES))
     discrete, original = run.model.discrete, run.dataset
@@ -143,7 +148,7 @@ def read_config(workdir: Path) -> ConfigDict:
     if not path.is_file():
         raise InputError(f"{workdir} is not the folder of a run: it has no config.json")
     if '"base.model.family"' in path.read_text():
-        raise InputError(f"{workdir} is a sweep: sweep.py --export-best writes its best trials as folders of runs")
+        raise InputError(f"{workdir} is a sweep: genjax sweep --export-best writes its best trials as folders of runs")
     config = configs.load(path)
     configs.check(config)
     return config

@@ -97,5 +97,5 @@ def _overfitting_step(monitor: str, rows: Iterable[Mapping[str, Any]]) -> int | 
 def _advice(monitor: str) -> str:
     return (
         f"{monitor} worsens on the validation split while it improves on training: use the best checkpoint "
-        "(evaluate.py --checkpoint best), fewer steps, a smaller network or more data"
+        "(genjax evaluate --checkpoint best), fewer steps, a smaller network or more data"
     )

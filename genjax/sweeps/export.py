@@ -30,7 +30,7 @@ def export_best(context: SweepContext, ended: list[FinishedCohort], count: int) 
         state = cohorts.load(finished.path, programs.like, context.progress.say)
         if state is not None and processes.is_primary() and not (folder / "config.json").exists():
             _write_run(programs, finished, state, i, folder)
-        context.progress.say(f"{folder}: go on with uv run scripts/train.py --config {folder / 'config.json'}")
+        context.progress.say(f"{folder}: go on with genjax train --config {folder / 'config.json'}")
 
 
 def _write_run(

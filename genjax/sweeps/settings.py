@@ -58,7 +58,7 @@ def default(base: Path) -> ConfigDict:
     `optuna`: the `storage` and the `study` that workers share, and how many points are asked for at a time.
 
     Args:
-      base: the file of a configuration for `scripts/train.py`.
+      base: the file of a configuration of a run.
     """
     return ConfigDict({"base": configs.load(base), **SWEEP})
 
@@ -163,7 +163,7 @@ def _check_values(sweep: ConfigDict) -> None:
 
 def _check_is_a_sweep(sweep: ConfigDict) -> None:
     if not isinstance(sweep.get("base"), ConfigDict):
-        raise InputError("this configuration is a single run's: start it with scripts/train.py")
+        raise InputError("this configuration is a single run's: start it with genjax train")
 
 
 def _check_axes(sweep: ConfigDict) -> None:

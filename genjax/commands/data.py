@@ -1,0 +1,29 @@
+"""`genjax data`."""
+
+import argparse
+from collections.abc import Sequence
+
+from genjax.commands.arguments import list_parser, print_list, run_quietly
+
+DESCRIPTION = """Lists the sources of data, a line each.
+
+`--config.data.source=SOURCE` chooses one; what stands in angle brackets is for you to fill in. Nothing is downloaded.
+"""
+
+
+def main(arguments: Sequence[str], prog: str = "genjax data") -> int:
+    """Prints the list; returns the exit code."""
+    return run_quietly(lambda: _data(arguments, prog))
+
+
+def data_parser(prog: str) -> argparse.ArgumentParser:
+    """The parser of the command."""
+    return list_parser(prog, DESCRIPTION)
+
+
+def _data(arguments: Sequence[str], prog: str) -> int:
+    data_parser(prog).parse_args(arguments)
+    from genjax.runs.load import describe_sources
+
+    print_list(describe_sources())
+    return 0

@@ -1,0 +1,56 @@
+"""The command `genjax`: its first argument names a command, and the others are that command's."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from genjax.commands.arguments import refuse, run_quietly
+
+COMMANDS = {
+    "train": "train a model",
+    "sweep": "train many models, over settings and seeds",
+    "evaluate": "measure a trained model",
+    "rehearse": "what a run or a sweep would do on a device that is not there",
+    "train-features": "train a classifier whose features measure fidelity",
+    "configs": "list the configurations that come with the package",
+    "data": "list the sources of data",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns its exit code."""
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if name in COMMANDS:
+        return importlib.import_module(f"genjax.commands.{name.replace('-', '_')}").main(rest, f"genjax {name}")
+    return run_quietly(lambda: _answer(name))
+
+
+def _answer(name: str) -> int:
+    """Answers an argument that is no command."""
+    if name in ("-h", "--help"):
+        print(help_text())
+    elif name == "--version":
+        print(f"genjax {version('genjax-models')}")
+    else:
+        from genjax.system.messages import describe_unknown
+
+        refuse(describe_unknown("command", name, COMMANDS))
+    return 0
+
+
+def help_text() -> str:
+    """What `genjax --help` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name.ljust(width)}  {line}" for name, line in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: genjax COMMAND [--help] [arguments]",
+            "",
+            "Autoencoders, VAEs, GANs and autoregressive models in JAX.",
+            "",
+            *lines,
+            "",
+            "A first run:  genjax train --config vae_digits",
+        ]
+    )
