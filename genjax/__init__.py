@@ -21,12 +21,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from genjax.api.fit import fit
+    from genjax.api.run import Run, load_run
+    from genjax.api.sweep import Sweep, load_sweep
     from genjax.config import active
     from genjax.config import default as default_config
     from genjax.data import describe
     from genjax.data import load as load_data
     from genjax.models import FAMILIES
-    from genjax.runs.load import load_run
     from genjax.training.scan import advance, make_train
     from genjax.training.trials import sweep
     from genjax.types import Aux, Batch, DataSpec, Family, InputError, Likelihood, Model, Objective
@@ -42,12 +44,16 @@ __all__ = [
     "Likelihood",
     "Model",
     "Objective",
+    "Run",
+    "Sweep",
     "active",
     "advance",
     "default_config",
     "describe",
+    "fit",
     "load_data",
     "load_run",
+    "load_sweep",
     "make_train",
     "sweep",
 ]
@@ -55,12 +61,16 @@ __all__ = [
 # Importing genjax takes no time: a command can answer before JAX is there. {name: (module, its name in it)}
 _PLACES = {
     "FAMILIES": ("genjax.models", "FAMILIES"),
+    "Run": ("genjax.api.run", "Run"),
+    "Sweep": ("genjax.api.sweep", "Sweep"),
     "active": ("genjax.config", "active"),
     "advance": ("genjax.training.scan", "advance"),
     "default_config": ("genjax.config", "default"),
     "describe": ("genjax.data", "describe"),
+    "fit": ("genjax.api.fit", "fit"),
     "load_data": ("genjax.data", "load"),
-    "load_run": ("genjax.runs.load", "load_run"),
+    "load_run": ("genjax.api.run", "load_run"),
+    "load_sweep": ("genjax.api.sweep", "load_sweep"),
     "make_train": ("genjax.training.scan", "make_train"),
     "sweep": ("genjax.training.trials", "sweep"),
 }

@@ -7,22 +7,28 @@ import sys
 
 import jax
 import pytest
+import trained
 
 import genjax
 from genjax import models
-from genjax.runs import loop
 
 
 @pytest.fixture(scope="module")
-def workdir(tmp_path_factory):
-    """The folder of a short run, for the examples that load one."""
-    folder = tmp_path_factory.mktemp("runs") / "vae_digits"
-    config = genjax.default_config("vae")
-    config.model.hidden, config.model.latent = (8,), 2
-    config.train.steps = config.train.log_every = config.train.evaluate_every = config.train.checkpoint_every = 2
-    with (folder.parent / "log").open("w") as log:
-        assert loop.train(config, folder, log) == loop.FINISHED
-    return folder
+def trained_names(tmp_path_factory):
+    """A short run and a small sweep, and their folders, by the names that examples have for them."""
+    folder = tmp_path_factory.mktemp("runs")
+    workdir = trained.train(folder / "vae_digits", hidden=(8,))
+    sweep_workdir = trained.sweep(folder / "sweep")
+    loaded = {"run": genjax.load_run(workdir), "sweep": genjax.load_sweep(sweep_workdir)}
+    return {"workdir": workdir, "sweep_workdir": sweep_workdir, "jax": jax, **loaded}
+
+
+METHODS = [
+    (owner, name)
+    for owner in (genjax.Run, genjax.Sweep)
+    for name, value in vars(owner).items()
+    if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property))
+]
 
 
 def failures(value, name, **names):
@@ -34,11 +40,19 @@ def failures(value, name, **names):
 
 
 @pytest.mark.parametrize("name", [name for name in genjax.__all__ if name != "FAMILIES"])
-def test_every_public_name_has_an_example_that_runs(name, workdir):
+def test_every_public_name_has_an_example_that_runs(name, trained_names):
     value = getattr(genjax, name)
     home = vars(sys.modules[value.__module__])
-    examples, text = failures(value, name, **{**home, "workdir": workdir, "jax": jax})
+    examples, text = failures(value, name, **{**trained_names, **home})
     assert examples, f"{name} has no example"
+    assert not text
+
+
+@pytest.mark.parametrize(("owner", "name"), METHODS)
+def test_every_method_has_an_example_that_runs(owner, name, trained_names):
+    value = vars(owner)[name]
+    examples, text = failures(value, name, **{**trained_names, **vars(sys.modules[owner.__module__])})
+    assert examples or isinstance(value, property), f"{name} has no example"
     assert not text
 
 

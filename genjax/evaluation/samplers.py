@@ -64,7 +64,7 @@ def samples(subject: LoadedRun, options: Options, n: int, use: str) -> np.ndarra
     """
     if options.sampler == "reconstruction":
         return _reconstructions(subject, options, n)
-    draw, shared = _draw(subject, options)
+    draw, shared = draw_function(subject, options, fit_or_read)
     keys = np.arange(-(-n // AT_ONCE))
     root = key_of(options, f"samples for {use}")
 
@@ -82,8 +82,19 @@ def _clip_images(subject: LoadedRun, values: np.ndarray) -> np.ndarray:
     return np.clip(values, 0, 1) if subject.spec.bounded else values
 
 
-def _draw(subject: LoadedRun, options: Options) -> tuple[Callable[[Any, Key], Array], Any]:
-    """A pure `(shared, key) -> [AT_ONCE, *shape]`, and the shared arrays, of which every device has all."""
+def draw_function(
+    subject: LoadedRun, options: Options, fit_mixture: Callable[[LoadedRun, Options], Mixture]
+) -> tuple[Callable[[Any, Key], Array], Any]:
+    """A pure `(shared, key) -> [AT_ONCE, *shape]`, and the shared arrays, of which every device has all.
+
+    Args:
+      subject: the model.
+      options: `sampler` and `seed` are read; the sampler is no `reconstruction`.
+      fit_mixture: gives the mixture of a sampler that is fitted: `fit_or_read`, or `fit_to_codes`, which keeps no file.
+
+    Raises:
+      InputError: the model has no such sampler.
+    """
     model = subject.model
     if options.sampler == "prior":
         if model.sample is None:
@@ -95,7 +106,7 @@ def _draw(subject: LoadedRun, options: Options) -> tuple[Callable[[Any, Key], Ar
     decode = model.decode
     if decode is None:
         raise InputError(f"the sampler {options.sampler!r} draws codes, and the model has no decoder of codes")
-    mixture = fit_or_read(subject, options)
+    mixture = fit_mixture(subject, options)
     return lambda shared, key: decode(shared[0], draw_codes(shared[1], key, AT_ONCE)), (subject.params, mixture)
 
 
@@ -133,11 +144,16 @@ def fit_or_read(subject: LoadedRun, options: Options) -> Mixture:
     path = subject.workdir / "samplers" / _file_name(subject, options)
     if path.is_file():
         return _read(path, subject)
-    mixture = fit(_training_codes(subject, options), options.sampler, options.seed)
+    mixture = fit_to_codes(subject, options)
     path.parent.mkdir(exist_ok=True)
     np.savez(buffer := io.BytesIO(), weights=mixture.weights, means=mixture.means, factors=mixture.factors)
     write_atomically(path, buffer.getvalue())
     return mixture
+
+
+def fit_to_codes(subject: LoadedRun, options: Options) -> Mixture:
+    """The sampler, fitted to this checkpoint's training codes."""
+    return fit(_training_codes(subject, options), options.sampler, options.seed)
 
 
 def _file_name(subject: LoadedRun, options: Options) -> str:

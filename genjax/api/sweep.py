@@ -1,0 +1,141 @@
+"""A finished sweep as a table, curves and its best run."""
+
+import csv
+import importlib.util
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from genjax.api.run import Run, load_run
+from genjax.sweeps import ranking
+from genjax.sweeps.results import TABLE
+from genjax.types import InputError
+
+
+class Sweep(NamedTuple):
+    """A finished sweep; `load_sweep` returns one.
+
+    Attributes:
+      workdir: its folder.
+      settings: of the sweep, `{dotted name: value}`; those of the base begin with `base.`.
+      rows: of the table, one for each trial in the order of their numbers: settings, metrics, steps, seconds. None
+        where a cell is empty.
+      steps: `[S]`, after which metrics were measured.
+      curves: `{metric: [trials, S]}`, NaN where a trial was not measured.
+
+    Example:
+      >>> sweep.curves["validation/loss"].shape == (len(sweep.rows), len(sweep.steps))
+      True
+    """
+
+    workdir: Path
+    settings: dict[str, Any]
+    rows: list[dict[str, Any]]
+    steps: np.ndarray
+    curves: dict[str, np.ndarray]
+
+    @property
+    def table(self) -> Any:
+        """A row for each trial: a pandas DataFrame where pandas is installed, else the rows themselves.
+
+        Example:
+          >>> len(sweep.table) == len(sweep.rows)
+          True
+        """
+        if importlib.util.find_spec("pandas") is None:
+            return self.rows
+        import pandas  # pyright: ignore[reportMissingImports]
+
+        return pandas.DataFrame(self.rows)
+
+    @property
+    def axes(self) -> list[str]:
+        """The settings that vary, the seed left out.
+
+        Example:
+          >>> sweep.axes
+          ['hparams.beta']
+        """
+        return [axis[0] for axis in self.settings["axes"] if axis[0] != "seed"]
+
+    @property
+    def best_trial(self) -> dict[str, Any]:
+        """The row of the trial with the best objective.
+
+        Raises:
+          InputError: every trial diverged.
+
+        Example:
+          >>> sweep.best_trial["objective"] == min(row["objective"] for row in sweep.rows)
+          True
+        """
+        values = np.array([row["objective"] for row in self.rows], float)
+        if np.isnan(values).all():
+            raise InputError(f"{self.workdir}: no trial has an objective")
+        return self.rows[ranking.order(values, self.settings["objective.goal"])[0]]
+
+    def best_run(self, rank: int = 1) -> Run:
+        """The model of the trial of a rank, which the sweep has exported.
+
+        Raises:
+          InputError: it was not exported.
+
+        Example:
+          >>> sweep.best_run().sample(3).shape
+          (3, 8, 8, 1)
+        """
+        for folder in self.workdir.glob(f"best/{rank}-trial-*"):
+            return load_run(folder)
+        raise InputError(f"{self.workdir} has not exported rank {rank}: genjax sweep --export-best {rank} writes it")
+
+
+def load_sweep(workdir: Path | str) -> Sweep:
+    """Loads the results of a finished sweep.
+
+    Raises:
+      InputError: the folder is not a sweep's, or the sweep is not finished, or a file of it cannot be read.
+
+    Example:
+      >>> sweep = load_sweep(sweep_workdir)  # such as "runs/vae_digits-5b1d22c0"
+      >>> [row["hparams.beta"] for row in sweep.rows]
+      [0.5, 0.5, 2.0, 2.0]
+    """
+    workdir = Path(workdir)
+    settings = _read_settings(workdir / "config.json")
+    if not (workdir / TABLE).is_file():
+        raise InputError(f"{workdir} is not finished: it has no {TABLE}")
+    try:
+        with (workdir / TABLE).open(newline="") as file:
+            rows = [{name: _parse(text) for name, text in row.items()} for row in csv.DictReader(file)]
+        with np.load(workdir / "curves.npz", allow_pickle=False) as arrays:
+            curves = {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"the results of {workdir} cannot be read: {' '.join(str(error).split())}") from error
+    steps, _ = curves.pop("step"), curves.pop("trial")
+    of_trials = {name: values for name, values in curves.items() if not name.startswith("population/")}
+    return Sweep(workdir, settings, rows, steps, of_trials)
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path.parent} is not the folder of a sweep: it has no readable config.json") from error
+    if not isinstance(settings, dict) or "base.model.family" not in settings:
+        raise InputError(f"{path.parent} is not the folder of a sweep")
+    return settings
+
+
+def _parse(text: str | None) -> Any:
+    """A cell of the table: a number where it is one, None where it is empty, else its text."""
+    if not text:
+        return None
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
