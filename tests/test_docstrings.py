@@ -1,4 +1,4 @@
-"""The examples in docstrings of the pure packages and of the rehearsal, run one by one."""
+"""The examples in docstrings of the pure packages, of the rehearsal and of what folders say, run one by one."""
 
 import doctest
 import importlib
@@ -7,11 +7,11 @@ import pkgutil
 
 import pytest
 
-from genjax import losses, metrics, nn, rehearsal
+from genjax import losses, metrics, nn, rehearsal, reports
 
-MODULES = ["genjax.rng"] + [
+MODULES = ["genjax.rng", "genjax.api.values", "genjax.api.blocks", "genjax.api.interpolation"] + [
     f"{package.__name__}.{module.name}"
-    for package in (losses, metrics, nn, rehearsal)
+    for package in (losses, metrics, nn, rehearsal, reports)
     for module in pkgutil.iter_modules(package.__path__)
 ]
 FUNCTIONS = [

@@ -20,6 +20,7 @@ def train(folder, family="vae", steps=2, **model):
 
 def sweep(folder, best=1):
     """Trains two values of beta with two seeds each into a folder, and exports the best."""
+    folder.parent.mkdir(exist_ok=True)
     (folder.parent / "base.py").write_text(BASE)
     config = default(folder.parent / "base.py")
     config.axes = (values("hparams.beta", 0.5, 2.0), values("seed", 0, 1))
