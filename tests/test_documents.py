@@ -14,6 +14,7 @@ from genjax.commands.data import data_parser
 from genjax.commands.evaluate import evaluation_parser
 from genjax.commands.main import COMMANDS
 from genjax.commands.rehearse import rehearse_parser
+from genjax.commands.report import report_parser
 from genjax.commands.runs import runs_parser
 from genjax.commands.sweep import sweep_parser
 from genjax.commands.train_features import features_parser
@@ -95,6 +96,7 @@ PARSERS = {
     "configs": lambda: configs_parser(""),
     "data": lambda: data_parser(""),
     "runs": lambda: runs_parser(""),
+    "report": lambda: report_parser(""),
     "describe-models": models_parser,
     "reproduce": reproduce_parser,
     "benchmark": benchmark_parser,

@@ -6,12 +6,13 @@ from genjax.sweeps import default, values
 from genjax.sweeps import loop as sweep_loop
 
 
-def train(folder, family="vae", steps=2, **model):
-    """Trains a small model into a folder."""
+def train(folder, family="vae", steps=2, evaluate_every=None, **model):
+    """Trains a small model into a folder; it is evaluated at its end, or as often as is said."""
     config = default_config(family)
     config.model.update({"latent": 2, **model})
-    for name in ("steps", "log_every", "evaluate_every", "checkpoint_every"):
-        config.train[name] = steps
+    config.train.steps = steps
+    for name in ("log_every", "evaluate_every", "checkpoint_every"):
+        config.train[name] = evaluate_every or steps
     config.train.devices = 1
     with folder.with_name(f"{folder.name}.log").open("w") as log:
         assert loop.train(config, folder, log) == loop.FINISHED

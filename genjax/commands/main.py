@@ -13,6 +13,7 @@ COMMANDS = {
     "evaluate": "measure a trained model",
     "rehearse": "what a run or a sweep would do on a device that is not there",
     "train-features": "train a classifier whose features measure fidelity",
+    "report": "write a page about a run or a sweep",
     "runs": "list the runs and sweeps of a folder",
     "configs": "list the configurations that come with the package",
     "data": "list the sources of data",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genjax import config as configs
-from genjax.system import processes
+from genjax.system import environment, processes
 from genjax.system.files import write_atomically
 from genjax.types import InputError
 
@@ -87,6 +87,13 @@ def _has_fewer_steps(theirs: str, ours: str) -> bool:
         return steps < after["train.steps"] and before == {**after, "train.steps": steps}
     except (KeyError, TypeError):
         return False
+
+
+def record_environment(workdir: Path) -> None:
+    """Writes `environment.json`: versions, devices and the commit with which the folder was last gone on with."""
+    description = environment.describe()
+    if processes.is_primary():
+        write_json(workdir / "environment.json", description)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

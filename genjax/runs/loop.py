@@ -21,7 +21,7 @@ from genjax import data
 from genjax.runs import feeding, logs, pictures, watches
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.chunks import Chunk, schedule
-from genjax.runs.folder import check_folder, claim, write_json
+from genjax.runs.folder import check_folder, claim, record_environment, write_json
 from genjax.runs.load import load_data
 from genjax.runs.logs import Log
 from genjax.runs.programs import RunPrograms, make_run_programs
@@ -71,6 +71,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
     for line in configs.describe_resolved(given, config):
         say(line)
     with claim(workdir, config), collect_stop_signals(say) as signals:
+        record_environment(workdir)
         with open_checkpoints(workdir / "checkpoints") as checkpoints:
             state = programs.init()
             restored = checkpoints.restore_newest(state, say)

@@ -11,7 +11,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from genjax import config as configs
-from genjax.runs.folder import check_folder, claim
+from genjax.runs.folder import check_folder, claim, record_environment
 from genjax.runs.load import load_data
 from genjax.runs.loop import FINISHED, STOPPED
 from genjax.sweeps import axes, batches, cohorts, export, pictures, plan, programs, ranking, results, settings
@@ -63,6 +63,7 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
             batches.check_fit(config, resolve(trials), make_programs)
     study = fixed_study([]) if finished else make_study(config, points)
     with claim(workdir, config), collect_stop_signals(progress.say) as signals:
+        record_environment(workdir)
         memory = programs.available_memory(config.memory_bytes)
         context = SweepContext(config, workdir, resolve, make_programs, signals, progress, memory)
         return _run(context, study, finished, best)

@@ -1,0 +1,140 @@
+"""Figures of Plotly as plain dictionaries, made from the numbers of runs and sweeps."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")  # Okabe and Ito
+SPLITS = ("train", "validation")
+FEW = 8  # distinct values of an axis that are named one by one
+WIDE = 30  # the largest of positive values over the least, above which an axis is logarithmic
+LAYOUT: dict[str, Any] = {
+    "margin": {"l": 55, "r": 10, "t": 50, "b": 40},
+    "legend": {"orientation": "h", "y": 1.0, "x": 1, "xanchor": "right", "yanchor": "bottom"},
+    "hovermode": "x unified",
+}
+
+
+def lines(title: str, series: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: str = "step") -> dict[str, Any]:
+    """A figure of lines `{name: (x, y)}`; the page offers a logarithmic axis where all values are positive.
+
+    Example:
+      >>> figure = lines("elbo", {"train": ([1, 2], [-3.0, float("nan")])})
+      >>> figure["data"][0]["y"], figure["layout"]["meta"]
+      ([-3.0, None], {'log': False})
+    """
+    data = []
+    for (name, (xs, ys)), colour in zip(series.items(), itertools.cycle(COLOURS), strict=False):
+        mode = "lines" if len(xs) > 1 else "markers"
+        data.append(
+            {"type": "scatter", "mode": mode, "name": name, "x": list(xs), "y": finite(ys), "line": {"color": colour}}
+        )
+    values = [y for trace in data for y in trace["y"] if y is not None]
+    layout = {**LAYOUT, "title": _title(title), "xaxis": {"title": {"text": x}}, "yaxis": {"automargin": True}}
+    return {"data": data, "layout": {**layout, "meta": {"log": bool(values) and min(values) > 0}}}
+
+
+def _title(text: str) -> dict[str, Any]:
+    return {"text": text, "font": {"size": 14}, "x": 0.01, "y": 0.97}
+
+
+def curves(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A figure for each metric of a log, the training split beside the validation split.
+
+    Example:
+      >>> rows = [{"step": 1, "train/loss": 2.0}, {"step": 2, "train/loss": 1.0, "validation/loss": 1.5}]
+      >>> [trace["name"] for trace in curves(rows)[0]["data"]]
+      ['train', 'validation']
+    """
+    names = dict.fromkeys(
+        key.partition("/")[2] for split in SPLITS for row in rows for key in row if key.startswith(f"{split}/")
+    )
+    figures = []
+    for name in names:
+        series = {}
+        for split in SPLITS:
+            measured = [(row["step"], row[f"{split}/{name}"]) for row in rows if f"{split}/{name}" in row]
+            if measured:
+                series[split] = tuple(zip(*measured, strict=True))
+        figures.append(lines(name, series))
+    return figures
+
+
+def finite(values: Any) -> list[float | None]:
+    """Values as JSON holds them: None for what is not finite.
+
+    Example:
+      >>> finite([1.0, float("inf")])
+      [1.0, None]
+    """
+    return [float(v) if v is not None and math.isfinite(v) else None for v in values]
+
+
+def parallel(columns: Mapping[str, Sequence[Any]], colour: str, reverse: bool) -> dict[str, Any]:
+    """Parallel coordinates of columns, which the reader drags and filters; one column gives the colours.
+
+    Args:
+      columns: `{name: a value for each trial}`; what is not a number has a place for each of its values.
+      colour: the name of a column of numbers.
+      reverse: whether little is good.
+    """
+    dimensions = [_dimension(name, list(values)) for name, values in columns.items()]
+    line = {
+        "color": [0.0 if v is None else v for v in finite(columns[colour])],
+        "colorscale": "Viridis",
+        "reversescale": reverse,
+        "showscale": True,
+    }
+    layout = {"margin": {"l": 110, "r": 40, "t": 60, "b": 30}}
+    return {"data": [{"type": "parcoords", "dimensions": dimensions, "line": line}], "layout": layout}
+
+
+def _dimension(name: str, values: list[Any]) -> dict[str, Any]:
+    label = name.partition(".")[2] or name
+    if _is_numeric(values):
+        if not _is_wide(values):
+            return {"label": label, "values": finite(values)}
+        exponents = np.log10(np.asarray(values, float))
+        ticks = np.unique(exponents)
+        if len(ticks) > FEW:
+            ticks = np.linspace(ticks[0], ticks[-1], 5)
+        texts = [f"{10**tick:.3g}" for tick in ticks]
+        return {"label": label, "values": exponents.tolist(), "tickvals": ticks.tolist(), "ticktext": texts}
+    words = _words(values)
+    distinct = list(dict.fromkeys(words))
+    places = [distinct.index(word) for word in words]
+    return {"label": label, "values": places, "tickvals": list(range(len(distinct))), "ticktext": distinct}
+
+
+def effect(
+    name: str, values: Sequence[Any], objective: Sequence[Any], hover: Sequence[str], metric: str
+) -> dict[str, Any]:
+    """The objective of each trial against its value of an axis.
+
+    Example:
+      >>> effect("hparams.beta", [0.01, 1.0], [3.0, 2.0], ["trial 0", "trial 1"], "loss")["layout"]["xaxis"]["type"]
+      'log'
+    """
+    numeric = _is_numeric(values)
+    trace = {"type": "scatter", "mode": "markers", "x": list(values) if numeric else _words(values)}
+    marks = {"y": finite(objective), "text": list(hover), "marker": {"color": COLOURS[0], "opacity": 0.6}}
+    kind = "category" if not numeric else "log" if _is_wide(values) else "linear"
+    xaxis = {"title": {"text": name.partition(".")[2] or name}, "type": kind, "automargin": True}
+    layout = {**LAYOUT, "hovermode": "closest", "xaxis": xaxis, "yaxis": {"title": {"text": metric}}}
+    return {"data": [{**trace, **marks}], "layout": layout}
+
+
+def _is_numeric(values: Sequence[Any]) -> bool:
+    return all(type(value) in (int, float) for value in values)
+
+
+def _is_wide(values: Sequence[float]) -> bool:
+    """Whether numbers span so much that a logarithmic axis shows them better."""
+    return min(values) > 0 and max(values) / min(values) > WIDE
+
+
+def _words(values: Sequence[Any]) -> list[str]:
+    return ["default" if value is None else str(value) for value in values]

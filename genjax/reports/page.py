@@ -1,0 +1,115 @@
+"""A page that is one file: sections of text, tables, figures and pictures, in a template; nothing is fetched."""
+
+import base64
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from genjax.types import InputError
+
+TEMPLATES = Path(__file__).parent / "templates"
+NEEDED = ("jinja2", "plotly")
+
+
+class Text(NamedTuple):
+    """Lines: commands, or warnings."""
+
+    title: str
+    lines: Sequence[str]
+    kind: str = "text"
+
+
+class Table(NamedTuple):
+    """Rows of numbers and words; a header that is clicked sorts by its column, and a field filters.
+
+    Attributes:
+      title: of the section.
+      columns: their names.
+      rows: of cells; None is an empty one.
+      note: a sentence below the title.
+      closed: whether the table is folded away at first.
+      details: of each row, lines that are shown when it is clicked; or none.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    note: str = ""
+    closed: bool = False
+    details: Sequence[Sequence[str]] = ()
+    kind: str = "table"
+
+
+class Figures(NamedTuple):
+    """Figures of Plotly, each `{"data": [...], "layout": {...}}`; `wide` ones take the whole width."""
+
+    title: str
+    figures: Sequence[dict[str, Any]]
+    wide: bool = False
+    note: str = ""
+    kind: str = "figures"
+
+
+class Strip(NamedTuple):
+    """Pictures over training behind a slider, `[(caption, PNG)]`."""
+
+    title: str
+    frames: Sequence[tuple[str, bytes]]
+    kind: str = "strip"
+
+
+class Pictures(NamedTuple):
+    """Pictures side by side, `[(caption, PNG)]`."""
+
+    title: str
+    pictures: Sequence[tuple[str, bytes]]
+    kind: str = "pictures"
+
+
+Section = Text | Table | Figures | Strip | Pictures
+
+
+def require() -> None:
+    """Refuses to go on without the libraries of pages.
+
+    Raises:
+      InputError: one of them is not installed; the line says how to install it.
+    """
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        raise InputError(f"a page needs {' and '.join(missing)}: install the extra `report` of genjax-models")
+
+
+def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
+    """The page as HTML; sections without content are left out. What it shows is escaped.
+
+    Raises:
+      InputError: a library is missing.
+    """
+    require()
+    from jinja2 import Environment, FileSystemLoader  # pyright: ignore[reportMissingImports]
+
+    shown = [section for section in sections if (section.rows if isinstance(section, Table) else section[1])]
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["data_uri"] = _data_uri
+    environment.filters["cell"] = _cell
+    script = _plotly() if any(isinstance(section, Figures) for section in shown) else ""
+    return environment.get_template("page.html").render(title=title, subtitle=subtitle, sections=shown, plotly=script)
+
+
+def _plotly() -> str:
+    """The text of Plotly's script, which the page carries with it."""
+    from plotly.offline import get_plotlyjs  # pyright: ignore[reportMissingImports]
+
+    return get_plotlyjs().replace("</script", "<\\/script")
+
+
+def _data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _cell(value: Any) -> str:
+    """A cell as text: numbers to five digits."""
+    if value is None or value != value:
+        return ""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

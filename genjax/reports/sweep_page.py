@@ -1,0 +1,98 @@
+"""The page of a sweep: its trials, which settings matter, and how they learned."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genjax import config as configs
+from genjax.api.sweep import Sweep, load_sweep
+from genjax.reports import figures
+from genjax.reports.overview import overview
+from genjax.reports.page import Figures, Pictures, Section, Table, render
+from genjax.reports.run_page import environment_table, pictures, settings_tables
+from genjax.sweeps import ranking
+
+LINES = 100  # trials whose curves are drawn, from the best
+
+
+def sweep_page(workdir: Path) -> str:
+    """The page of a finished sweep's folder as HTML.
+
+    Raises:
+      InputError: the folder is not a sweep's, or the sweep is not finished.
+    """
+    sweep = load_sweep(workdir)
+    (entry,) = overview(workdir)
+    metric, goal = sweep.settings["objective.metric"], sweep.settings["objective.goal"]
+    words = (entry.family, entry.data, f"{entry.steps:,} trials", entry.state, entry.figure, entry.when)
+    base = {name.removeprefix("base."): v for name, v in sweep.settings.items() if name.startswith("base.")}
+    defaults = {name: _as_json(v) for name, v in configs.flatten(configs.default(base["model.family"])).items()}
+    sections: list[Section] = [
+        Figures("All axes at once", _parallel(sweep, metric, goal), wide=True, note="Drag along an axis to filter."),
+        Figures("Each axis", _effects(sweep, metric)),
+        trials_table(sweep),
+        Figures("Learning curves", _curves(sweep, metric, goal), wide=True, note=f"Up to {LINES} trials, best first."),
+        Pictures("Pictures", pictures(workdir, without=("axes", "curves", "parallel"))),
+        Table("Axes", ["setting", "kind", "values"], [[*axis[:2], str(axis[2])] for axis in sweep.settings["axes"]]),
+        *settings_tables(base, defaults),
+        environment_table(workdir),
+    ]
+    return render(workdir.absolute().name, ", ".join(word for word in words if word), sections)
+
+
+def trials_table(sweep: Sweep) -> Table:
+    """A row for each trial; clicked, it shows the arguments of its run and its folder, if it was exported."""
+    first = ["trial", *sweep.axes, "seed", "state", "objective"]
+    names = [*first, *(name for name in sweep.rows[0] if name not in (*first, "point", "diverged_at"))]
+    return Table(
+        "Trials",
+        names,
+        [[row.get(name) for name in names] for row in sweep.rows],
+        note="Click the head of a column to sort, and a row for its command, in which BASE is the base of the sweep.",
+        details=[_describe(sweep, row) for row in sweep.rows],
+    )
+
+
+def _describe(sweep: Sweep, row: dict[str, Any]) -> list[str]:
+    settings = [name for name in (*sweep.axes, "seed") if row.get(name) is not None]
+    arguments = [f"--config.{name}={row[name]}" for name in settings]
+    lines = [shlex.join(["genjax", "train", "--config", "BASE", *arguments])]
+    for folder in sweep.workdir.glob(f"best/*-trial-{row['trial']}"):
+        lines.append(shlex.join(["genjax", "train", "--config", str(folder / "config.json")]))
+    return lines
+
+
+def _parallel(sweep: Sweep, metric: str, goal: str) -> list[dict[str, Any]]:
+    rows = [row for row in sweep.rows if row["objective"] is not None]
+    if not rows or not sweep.axes:
+        return []
+    columns = {name: [row[name] for row in rows] for name in sweep.axes}
+    columns[metric] = [row["objective"] for row in rows]
+    return [figures.parallel(columns, metric, goal == "min")]
+
+
+def _effects(sweep: Sweep, metric: str) -> list[dict[str, Any]]:
+    rows = [row for row in sweep.rows if row["objective"] is not None]
+    hover = [f"trial {row['trial']}, seed {row.get('seed')}" for row in rows]
+    objective = [row["objective"] for row in rows]
+    return [figures.effect(name, [row[name] for row in rows], objective, hover, metric) for name in sweep.axes if rows]
+
+
+def _curves(sweep: Sweep, metric: str, goal: str) -> list[dict[str, Any]]:
+    values = np.array([row["objective"] for row in sweep.rows], float)
+    order, curves = ranking.order(values, goal)[:LINES], sweep.curves.get(f"validation/{metric}")
+    if curves is None:
+        return []
+    series = {}
+    for i in order:
+        measured = ~np.isnan(curves[i])
+        series[f"trial {sweep.rows[i]['trial']}"] = (sweep.steps[measured].tolist(), curves[i][measured].tolist())
+    figure = figures.lines(metric, series)
+    return [{**figure, "layout": {**figure["layout"], "showlegend": False, "hovermode": "closest"}}]
+
+
+def _as_json(value: Any) -> Any:
+    """A default as the settings of a folder hold it."""
+    return list(value) if isinstance(value, tuple) else value

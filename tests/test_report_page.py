@@ -1,0 +1,194 @@
+"""`genjax report`: a page that is one file, as text and in a browser without a window."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+import trained
+
+from genjax.commands import main
+from genjax.reports import figures, filmstrip
+from genjax.reports.page import Table, Text, render
+
+pytest.importorskip("plotly")
+pytest.importorskip("jinja2")
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run, which evaluates and draws three times, and a sweep, both with their pages."""
+    folder = tmp_path_factory.mktemp("pages")
+    run = trained.train(folder / "vae", steps=6, evaluate_every=2, hidden=(8,))
+    sweep = trained.sweep(folder / "sweep")
+    for path in (run, sweep):
+        assert main.main(["report", "--workdir", str(path)]) == 0
+    return folder
+
+
+def page_of(path):
+    """The page without the script of Plotly."""
+    return re.sub(r"<script>/\*\*.*?</script>", "", (path / "report.html").read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("name", ["vae", "sweep"])
+def test_nothing_outside_the_page_is_named(folder, name):
+    page = page_of(folder / name)
+    assert "default-src 'none'" in page
+    addresses = re.findall(r"""(?:src|href)=["']([^"']{0,20})""", page)
+    assert addresses
+    assert all(address.startswith("data:") for address in addresses)
+    assert "://" not in page
+
+
+def test_the_page_of_a_run_tells_what_its_files_tell(folder):
+    page = page_of(folder / "vae")
+    assert "<td>model.hidden</td><td>(8,)</td><td>(512,)</td>" in page
+    elbo = json.loads((folder / "vae" / "evaluation.json").read_text())["test/elbo"]
+    assert f"{elbo:.5g}</td>" in page
+    environment = json.loads((folder / "vae" / "environment.json").read_text())
+    assert {"python", "jax", "devices"} <= environment.keys()
+    assert all(f"<td>{value}</td>" in page for value in environment.values())
+    (command,) = re.findall(r"genjax train --config (\S+)", page)
+    assert command == str(folder / "vae" / "config.json")
+
+
+def test_pictures_over_training_are_those_of_every_evaluation(folder):
+    images = filmstrip.read_images(folder / "vae")
+    assert [step for step, _ in images["samples"]] == [2, 4, 6]
+    assert all(png.startswith(b"\x89PNG") for frames in images.values() for _, png in frames)
+    page = page_of(folder / "vae")
+    assert all(f'alt="step {step}"' in page for step in (2, 4, 6))
+
+
+def test_damaged_event_files_are_read_up_to_the_damage(folder, tmp_path):
+    (path,) = (folder / "vae").glob("events.out.tfevents.*")
+    whole = filmstrip.read_images(folder / "vae")["samples"]
+    (tmp_path / path.name).write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    part = filmstrip.read_images(tmp_path)["samples"]
+    assert 0 < len(part) < len(whole)
+    assert part == whole[: len(part)]
+
+
+def test_the_page_of_a_sweep_has_a_row_and_a_command_for_every_trial(folder):
+    page = page_of(folder / "sweep")
+    commands = re.findall(r"genjax train --config BASE ([^<]*)", page)
+    assert [re.findall(r"=(\S+)", html.unescape(c)) for c in commands] == [[b, s] for b in ("0.5", "2.0") for s in "01"]
+    assert page.count("best/1-trial-") == 1
+
+
+def test_what_a_page_shows_is_escaped():
+    page = render("<b>", "", [Text("a", ["<script>alert(1)</script>"]), Table("t", ["<i>"], [["</td>"]])])
+    assert "<script>alert" not in page
+    assert "<i>" not in page
+    assert "<h1>&lt;b&gt;</h1>" in page
+
+
+def test_a_section_without_content_is_left_out():
+    assert "<h2>" not in render("a", "", [Text("a", []), Table("t", ["x"], [])])
+
+
+def test_curves_hold_the_numbers_of_the_log():
+    rows = [{"step": 1, "train/loss": 2.0}, {"step": 2, "train/loss": float("nan"), "validation/loss": 1.5}]
+    (figure,) = figures.curves(rows)
+    train, validation = figure["data"]
+    assert (train["x"], train["y"]) == ([1, 2], [2.0, None])
+    assert (validation["x"], validation["y"], validation["mode"]) == ([2], [1.5], "markers")
+    assert figure["layout"]["meta"] == {"log": True}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("config.json", None, "is not the folder of a run or a sweep: it has no config.json"),
+        ("evaluation.json", "{", "evaluation.json cannot be read"),
+        ("trials.csv", None, "is not finished: it has no trials.csv"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_one_line(folder, tmp_path, capsys, file, text, message):
+    copy = shutil.copytree(folder / ("sweep" if file == "trials.csv" else "vae"), tmp_path / "copy")
+    (copy / file).unlink()
+    if text is not None:
+        (copy / file).write_text(text)
+    (copy / "report.html").unlink()
+    assert main.main(["report", "--workdir", str(copy)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (copy / "report.html").exists()
+
+
+WATCH = """<script>
+window.problems = [];
+addEventListener("error", event => problems.push(String(event.message)));
+addEventListener("securitypolicyviolation", event => problems.push(event.violatedDirective));
+console.error = (...words) => problems.push(words.join(" "));
+</script>"""
+CHECK = """<script>
+addEventListener("load", () => setTimeout(() => {
+  const answer = (() => { %s })();
+  const mark = document.createElement("pre");
+  mark.id = "answer";
+  mark.textContent = JSON.stringify({answer, problems, plots: document.querySelectorAll(".js-plotly-plot").length});
+  document.body.replaceChildren(mark);
+}, 500));
+</script>"""
+SLIDE = """
+  const strip = document.querySelector(".strip"), slider = strip.querySelector("input");
+  const shown = () => [...strip.querySelectorAll("img")].filter(image => !image.hidden).map(image => image.alt);
+  const before = shown();
+  slider.value = 0;
+  slider.dispatchEvent(new Event("input"));
+  return [before, shown(), strip.querySelector("output").textContent];
+"""
+SORT = """
+  const table = document.querySelector("tr.clickable").closest("table");
+  const column = () => [...table.querySelectorAll("tr.clickable")].map(row => row.cells[0].textContent);
+  const head = table.querySelector("th button");
+  head.click();
+  const up = column();
+  head.click();
+  const row = table.querySelector("tr.clickable");
+  row.click();
+  return [up, column(), row.nextElementSibling.hidden, row.nextElementSibling.textContent.includes("genjax train")];
+"""
+FILTER = """
+  const field = document.querySelector("details .filter");
+  const rows = () => [...field.closest("section").querySelectorAll("tbody tr")];
+  field.value = "learning_RATE";
+  field.dispatchEvent(new Event("input"));
+  return rows().filter(row => !row.hidden).map(row => row.cells[0].textContent);
+"""
+
+
+def in_browser(path, script, tmp_path):
+    """What a script returns at the end of a page that a browser has opened, and what the browser complained about."""
+    page = (path / "report.html").read_text()
+    page = page.replace("<title>", WATCH + "<title>", 1).replace("</body>", CHECK % script + "</body>")
+    (tmp_path / "page.html").write_text(page)
+    command = [BROWSER, "--headless=new", "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader"]
+    command += ["--enable-unsafe-swiftshader", "--virtual-time-budget=20000", f"--user-data-dir={tmp_path / 'profile'}"]
+    command += ["--dump-dom", (tmp_path / "page.html").as_uri()]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    (answer,) = re.findall(r'<pre id="answer">(.*?)</pre>', process.stdout)
+    return json.loads(html.unescape(answer))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
+@pytest.mark.parametrize(
+    ("name", "script", "answer"),
+    [
+        ("vae", SLIDE, [["step 6"], ["step 2"], "step 2"]),
+        ("vae", FILTER, ["hparams.learning_rate"]),
+        ("sweep", SORT, [["0", "1", "2", "3"], ["3", "2", "1", "0"], False, True]),
+    ],
+)
+def test_a_page_works_in_a_browser(folder, tmp_path, name, script, answer):
+    result = in_browser(folder / name, script, tmp_path)
+    assert result["problems"] == []
+    assert result["answer"] == answer
+    assert result["plots"] >= 3
