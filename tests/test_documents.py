@@ -9,6 +9,7 @@ import pytest
 from genjax import config
 from genjax.commands import train
 from genjax.commands.arguments import assignments, config_parser
+from genjax.commands.compare import compare_parser
 from genjax.commands.configs import configs_parser
 from genjax.commands.data import data_parser
 from genjax.commands.evaluate import evaluation_parser
@@ -96,6 +97,7 @@ PARSERS = {
     "configs": lambda: configs_parser(""),
     "data": lambda: data_parser(""),
     "runs": lambda: runs_parser(""),
+    "compare": lambda: compare_parser(""),
     "report": lambda: report_parser(""),
     "describe-models": models_parser,
     "reproduce": reproduce_parser,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from genjax.system.files import write_atomically
 from genjax.types import InputError
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -95,6 +96,18 @@ def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
     environment.filters["cell"] = _cell
     script = _plotly() if any(isinstance(section, Figures) for section in shown) else ""
     return environment.get_template("page.html").render(title=title, subtitle=subtitle, sections=shown, plotly=script)
+
+
+def write(path: Path, html: str) -> None:
+    """Writes a page whole or not at all.
+
+    Raises:
+      InputError: it cannot be written.
+    """
+    try:
+        write_atomically(path, html.encode())
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _plotly() -> str:

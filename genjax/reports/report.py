@@ -6,7 +6,6 @@ from genjax.reports import page
 from genjax.reports.overview import overview
 from genjax.reports.run_page import run_page
 from genjax.reports.sweep_page import sweep_page
-from genjax.system.files import write_atomically
 from genjax.types import InputError
 
 
@@ -24,8 +23,5 @@ def write(workdir: Path, out: Path | None = None) -> Path:
         raise InputError(f"{workdir} is not the folder of a run or a sweep: it has no config.json")
     make = sweep_page if overview(workdir)[0].kind == "sweep" else run_page
     out = out or workdir / "report.html"
-    try:
-        write_atomically(out, make(workdir).encode())
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror}") from error
+    page.write(out, make(workdir))
     return out
