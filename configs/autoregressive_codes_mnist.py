@@ -13,10 +13,9 @@ def get_config() -> ConfigDict:
     config = default("autoregressive")
     config.data.source = "codes:runs/ae_fsq_mnist"
     config.model.network = "transformer"
-    config.model.width = 96
     config.model.activation = "gelu"
     config.optim.autoregressive.schedule = "warmup_cosine"
     config.hparams.learning_rate = 1e-3
-    config.train.batch_size = 100
+    config.train.batch_size = 64
     config.train.steps = 10000
     return config

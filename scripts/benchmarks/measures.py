@@ -46,7 +46,7 @@ MEASURES = {
         ("log_likelihood", "pythae_nll"),
     ),
     "code_samples": Measure(
-        f"{MAPS} maps of 7x7 codes out of {LEVELS} from a transformer of width 96 and depth 3",
+        f"{MAPS} maps of 7x7 codes out of {LEVELS} from a transformer of width 64 and depth 3",
         1,
         "draw",
         ("code_samples", "code_samples_anew"),
@@ -88,7 +88,7 @@ def code_samples_anew(measure: Measure) -> Work:
 
 
 def _transformer() -> tuple[AutoregressiveNetwork, Any, Any]:
-    settings = {**FAMILIES["autoregressive"].settings, "width": 96, "activation": "gelu"}
+    settings = {**FAMILIES["autoregressive"].settings, "activation": "gelu"}
     network = NETWORKS["transformer"]
     module = network.build(settings, POSITIONS, LEVELS, np.zeros(POSITIONS))
     return network, module, network.init(module, jax.random.key(0), jnp.zeros((1, POSITIONS), jnp.int32), None)

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.special
 import scipy.stats
 
-from genjax.losses import discrepancies, discretised, likelihoods, penalties, total_correlation
+from genjax.losses import codes, discrepancies, discretised, likelihoods, penalties, total_correlation
 from genjax.losses.adversarial import LOSSES
 from genjax.losses.divergences import standard_normal_kl
 from genjax.metrics import annealing
@@ -56,6 +56,7 @@ def page() -> str:
         *_densities(),
         *_batch_statistics(),
         *_players(),
+        *_codes(),
         *_others(),
     ]
     return HEAD + "".join(map(_line, rows))
@@ -265,6 +266,46 @@ def _players() -> Iterator[Certificate]:
     exact = float(np.linalg.svd(np.asarray(kernel, np.float64).reshape(-1, 6))[1][0])
     value = float(kernel[0, 0, 0, 0] / normalised["Conv_0"]["kernel"][0, 0, 0, 0])
     yield Certificate("spectral norm of a 3x3 kernel, 100 iterations", exact, value, None, "Miyato et al. 2018")
+
+
+def _codes() -> Iterator[Certificate]:
+    """Penalties of codes, and a distribution over discrete ones."""
+    weights = np.random.default_rng(0).normal(size=(2, D, D)).astype(np.float32)
+    encode = lambda x: jnp.tanh(jnp.tanh(x @ weights[0]) @ weights[1])  # noqa: E731
+    exact = np.square(jax.vmap(jax.jacobian(lambda x: encode(x[None])[0]))(X)).sum(axis=(1, 2)).mean()
+    signs = jax.random.rademacher(RNG, (4000, *X.shape), jnp.float32)
+    estimates = jax.vmap(lambda v: jnp.mean(codes.squared_jacobian_by_outputs(encode, jnp.asarray(X), v)))(signs)
+    yield Certificate("mean squared norm of dz/dx, two layers", float(exact), *_mean(estimates), "Rifai et al. 2011")
+
+    def draw(key: jax.Array) -> jax.Array:
+        x, y = (jax.random.normal(k, (200, 3)) for k in jax.random.split(key))
+        return discrepancies.maximum_mean_discrepancy(1 + x, y, "rbf")
+
+    values = jax.jit(jax.vmap(draw))(jax.random.split(RNG, 400))
+    exact = 2 * 0.6**1.5 * (1 - math.exp(-3 / 10))  # E k(x, y) = (d / (d + 2))^(d/2) exp(-||m||^2 / (2d + 4)), d = 3
+    yield Certificate(
+        "MMD^2 of N(1, I) and N(0, I), d = 3, Gaussian kernel", exact, *_mean(values), "Gretton et al. 2012"
+    )
+    mean = codes.activation_divergence(jnp.full((4, 1), 0.3), 0.1)[0]
+    exact = 0.1 * math.log(1 / 3) + 0.9 * math.log(9 / 7)
+    yield Certificate("KL of activations 0.3 from 0.1", exact, float(mean), None, "Ng 2011")
+    images = jnp.asarray(np.indices((2,) * 6).reshape(6, -1).T.reshape(-1, 2, 3, 1), jnp.float32)
+    spec = DataSpec((2, 3, 1), True, 1.0, np.full((2, 3, 1), 0.4, np.float32), levels=2)
+    for network in ("made", "transformer"):
+        family = FAMILIES["autoregressive"]
+        model = family.make({**family.settings, "network": network}, spec, {})
+        assert model.log_prob is not None
+        params = jax.tree.map(
+            lambda leaf: leaf + 0.3 * jax.random.normal(RNG, leaf.shape), model.init(RNG, Batch(images))
+        )
+        total = np.exp(np.asarray(model.log_prob(params, Batch(images)), np.float64)).sum()
+        yield Certificate(f"sum over all 64 images of 2x3 bits, `{network}`", 1.0, float(total), None, "")
+
+
+def _mean(values: Any) -> tuple[float, float]:
+    """A mean and its standard error."""
+    values = np.asarray(values, np.float64)
+    return float(values.mean()), float(values.std() / math.sqrt(len(values)))
 
 
 def _others() -> Iterator[Certificate]:

@@ -38,8 +38,8 @@ def samplers(data: str, title: str) -> Experiment:
         f"Autoencoders with every sampler on {title}",
         "Fréchet distance between 10,000 samples and the test images in the features of the frozen classifier. "
         "Continuous codes: 784-512-256-16, squared error, 20,000 steps of 128. Discrete codes: convolutions, "
-        "cross-entropy, 5,000 steps of 128; their autoregressive prior is a transformer of width 96 and depth 3, "
-        "10,000 steps of 100. Weights are the defaults, but for l1 and contractive, which have 0.01.",
+        "cross-entropy, 5,000 steps of 128; their autoregressive prior is a transformer of width 64 and depth 3, "
+        "10,000 steps of 64. Weights are the defaults, but for l1 and contractive, which have 0.01.",
         tuple(
             Column("autoregressive prior" if name == "run" else name, "frechet_distance", {"sampler": name}, i > 0)
             for i, name in enumerate(SAMPLERS)
