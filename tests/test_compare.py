@@ -64,9 +64,7 @@ def folder(tmp_path_factory):
         name = "low" if settings["hparams.beta"] == 0.5 else "high"
         shutil.copytree(path, folder / name / f"seed-{settings['seed']}")
         loss = {"low": 10.0, "high": 12.0}[name] + settings["seed"]
-        results = [
-            {"metric": "fid", "value": loss, "error": None, "unit": "", "protocol": {"split": "test", "step": 2}}
-        ]
+        result = {"metric": "fid", "value": loss, "error": None, "unit": "", "protocol": {"split": "test", "step": 2}}
         (folder / name / f"seed-{settings['seed']}" / "evaluation.json").write_text(
             json.dumps({"step": 2, "test/loss": loss, "results": [result]})
         )

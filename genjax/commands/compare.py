@@ -44,7 +44,7 @@ def _compare(arguments: Sequence[str], prog: str) -> int:
     groups = read_groups(parsed.folders)
     if len(groups) < 2:
         refuse(f"{parsed.folders[0]} holds one group of runs: there is nothing to compare it with")
-    print(comparison.text(groups))
     if parsed.out:
         page.write(parsed.out, comparison.page(groups))
+    print(comparison.text(groups))
     return 0

@@ -9,6 +9,7 @@ import numpy as np
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")  # Okabe and Ito
 SPLITS = ("train", "validation")
+MANY = 12  # lines above which a figure has no legend
 FEW = 8  # distinct values of an axis that are named one by one
 WIDE = 30  # the largest of positive values over the least, above which an axis is logarithmic
 LAYOUT: dict[str, Any] = {
@@ -34,7 +35,8 @@ def lines(title: str, series: Mapping[str, tuple[Sequence[float], Sequence[float
         )
     values = [y for trace in data for y in trace["y"] if y is not None]
     layout = {**LAYOUT, "title": _title(title), "xaxis": {"title": {"text": x}}, "yaxis": {"automargin": True}}
-    return {"data": data, "layout": {**layout, "meta": {"log": bool(values) and min(values) > 0}}}
+    layout |= {"meta": {"log": bool(values) and min(values) > 0}, "showlegend": 1 < len(series) <= MANY}
+    return {"data": data, "layout": layout}
 
 
 def _title(text: str) -> dict[str, Any]:

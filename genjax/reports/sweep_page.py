@@ -90,7 +90,7 @@ def _curves(sweep: Sweep, metric: str, goal: str) -> list[dict[str, Any]]:
         measured = ~np.isnan(curves[i])
         series[f"trial {sweep.rows[i]['trial']}"] = (sweep.steps[measured].tolist(), curves[i][measured].tolist())
     figure = figures.lines(metric, series)
-    return [{**figure, "layout": {**figure["layout"], "showlegend": False, "hovermode": "closest"}}]
+    return [{**figure, "layout": {**figure["layout"], "hovermode": "closest"}}]
 
 
 def _as_json(value: Any) -> Any:
