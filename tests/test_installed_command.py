@@ -104,3 +104,19 @@ def test_a_wheel_holds_the_configs_inside_the_package(tmp_path, monkeypatch):
     path = config.find("sweeps/vae_digits")
     assert path.is_relative_to(tmp_path)
     assert config.load(path).base.model.family == "vae"
+
+
+@pytest.mark.parametrize("name", config.describe_shipped())
+def test_help_behind_a_config_has_a_line_for_every_setting_that_acts(name, capsys):
+    command, loaded = ("sweep" if name.startswith("sweeps/") else "train"), config.load(config.find(name))
+    with pytest.raises(SystemExit) as caught:
+        main.main([command, "--config", name, "--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    base = loaded.get("base", loaded)
+    prefix = "--config.base." if "base" in loaded else "--config."
+    settings = {**config.flatten(base), **{f"hparams.{n}": v for n, v in config.active(base).items()}}
+    lines = {line.split("=")[0].strip(): line for line in out.splitlines() if line.startswith(f"  {prefix}")}
+    assert all(f"{prefix}hparams.{hparam}" in lines for hparam in config.active(base))
+    assert all(f"{settings[setting.removeprefix(prefix)]} " in f"{line} " for setting, line in lines.items())
+    assert all(len(line.rpartition("  ")[2].strip()) > 3 for line in lines.values())

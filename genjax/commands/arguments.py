@@ -45,7 +45,9 @@ def config_parser(prog: str, description: str) -> argparse.ArgumentParser:
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        add_help=False,
     )
+    parser.add_argument("-h", "--help", action=_Help, help="behind --config NAME: the settings of that one as well")
     parser.add_argument(
         "--config",
         required=True,
@@ -56,6 +58,33 @@ def config_parser(prog: str, description: str) -> argparse.ArgumentParser:
     add_hosts(parser)
     parser.error = refuse
     return parser
+
+
+class _Help(argparse.Action):
+    """Prints the help of a command and, where a configuration was named before, a line for each of its settings."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str):
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: object) -> None:
+        parser.print_help()
+        if namespace.config is not None:
+            print("\n" + describe_settings(namespace.config))
+        parser.exit()
+
+
+def describe_settings(name: str) -> str:
+    """The settings that act in a configuration or, of a sweep, in its base: a line for each, with its value."""
+    from genjax import config as configs
+
+    path = configs.find(name)
+    config = configs.load(path)
+    prefix, config = ("base.", config.base) if "base" in config else ("", config)
+    settings = configs.describe(config)
+    cells = {f"--config.{prefix}{setting}={value}": line for setting, (value, line) in settings.items()}
+    width = max(map(len, cells))
+    lines = [f"  {cell.ljust(width)}  {line}" for cell, line in cells.items()]
+    return "\n".join([f"settings of {path.stem}, as they are:", *lines])
 
 
 def list_parser(prog: str, description: str) -> argparse.ArgumentParser:

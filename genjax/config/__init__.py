@@ -4,6 +4,7 @@ A configuration is an `ml_collections.ConfigDict` with `seed`, `data`, `model`, 
 `hparams`, `schedules` and `train`. All of it is static but `hparams`, a flat group of numbers that are traced.
 """
 
+from genjax.config.about import describe
 from genjax.config.checks import check, check_resolved, check_type, check_values, drop_unused, unused, with_defaults
 from genjax.config.defaults import (
     active,
@@ -26,6 +27,7 @@ __all__ = [
     "check_type",
     "check_values",
     "default",
+    "describe",
     "describe_resolved",
     "describe_shipped",
     "differences",
