@@ -13,6 +13,7 @@ from genjax.commands.compare import compare_parser
 from genjax.commands.configs import configs_parser
 from genjax.commands.data import data_parser
 from genjax.commands.evaluate import evaluation_parser
+from genjax.commands.explore import explore_parser
 from genjax.commands.main import COMMANDS
 from genjax.commands.rehearse import rehearse_parser
 from genjax.commands.report import report_parser
@@ -97,6 +98,7 @@ PARSERS = {
     "configs": lambda: configs_parser(""),
     "data": lambda: data_parser(""),
     "runs": lambda: runs_parser(""),
+    "explore": lambda: explore_parser(""),
     "compare": lambda: compare_parser(""),
     "report": lambda: report_parser(""),
     "describe-models": models_parser,
@@ -109,7 +111,7 @@ PARSERS = {
 @pytest.mark.parametrize(("path", "text"), every_command())
 def test_a_printed_command_can_be_pasted(path, text, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    first, *words = shlex.split(text)
+    first, *words = (word for word in shlex.split(text) if word != "--help")  # it would end the process
     if first == "genjax":
         parse(words[0], words[1:])
         return

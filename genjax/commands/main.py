@@ -14,6 +14,7 @@ COMMANDS = {
     "rehearse": "what a run or a sweep would do on a device that is not there",
     "train-features": "train a classifier whose features measure fidelity",
     "report": "write a page about a run or a sweep",
+    "explore": "move the codes of a trained model on a page of this machine",
     "compare": "compare runs and sweeps: settings, metrics, paired differences",
     "runs": "list the runs and sweeps of a folder",
     "configs": "list the configurations that come with the package",

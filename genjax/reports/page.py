@@ -87,15 +87,23 @@ def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
     Raises:
       InputError: a library is missing.
     """
+    shown = [section for section in sections if (section.rows if isinstance(section, Table) else section[1])]
+    script = _plotly() if any(isinstance(section, Figures) for section in shown) else ""
+    return template("page.html").render(title=title, subtitle=subtitle, sections=shown, plotly=script)
+
+
+def template(name: str) -> Any:
+    """A template of pages, which escapes what it shows.
+
+    Raises:
+      InputError: a library is missing.
+    """
     require()
     from jinja2 import Environment, FileSystemLoader  # pyright: ignore[reportMissingImports]
 
-    shown = [section for section in sections if (section.rows if isinstance(section, Table) else section[1])]
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["data_uri"] = _data_uri
-    environment.filters["cell"] = _cell
-    script = _plotly() if any(isinstance(section, Figures) for section in shown) else ""
-    return environment.get_template("page.html").render(title=title, subtitle=subtitle, sections=shown, plotly=script)
+    environment.filters |= {"data_uri": _data_uri, "cell": _cell}
+    return environment.get_template(name)
 
 
 def write(path: Path, html: str) -> None:

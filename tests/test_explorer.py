@@ -1,0 +1,177 @@
+"""`genjax explore`: a page on the loopback address, its questions, and the page in a browser without a window."""
+
+import base64
+import html
+import io
+import json
+import re
+import shutil
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+import trained
+from PIL import Image
+
+import genjax
+from genjax.commands import main
+from genjax.reports import explorer
+from genjax.types import InputError
+
+pytest.importorskip("jinja2")
+pytest.importorskip("plotly")
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return genjax.load_run(trained.train(tmp_path_factory.mktemp("explored") / "vae", hidden=(8,)))
+
+
+@pytest.fixture(scope="module")
+def server(run):
+    with explorer.serve(explorer.Explorer(run), 0) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+
+
+def ask(server, path, body=None, **headers):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{server.server_port}{path}", data=data, headers=headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.headers, answer.read()
+
+
+def answer_of(server, path, body):
+    return json.loads(ask(server, path, body)[1])
+
+
+def pixels(uri):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,")))))
+
+
+def test_it_listens_on_the_loopback_address_alone(server):
+    assert server.server_address[0] == "127.0.0.1"
+
+
+def test_a_code_becomes_the_models_image(server, run):
+    z = [0.5, -1.0]
+    image = pixels(answer_of(server, "/decode", {"z": z})["image"])
+    np.testing.assert_array_equal(image, np.rint(run.decode([z])[0, ..., 0] * 255))
+
+
+def test_sliders_begin_with_the_dimension_that_varies_most(server, run):
+    start = answer_of(server, "/start", {})
+    std = run.encode(run.dataset.validation.x).std(axis=0)
+    assert [slider["dimension"] for slider in start["sliders"]] == np.argsort(-std).tolist()
+    assert all(slider["low"] < slider["mean"] < slider["high"] for slider in start["sliders"])
+    assert len(start["examples"]) == len(start["labels"]) == explorer.SHOWN
+
+
+def test_examples_are_encoded_and_joined(server, run):
+    z = answer_of(server, "/encode", {"number": 3})["z"]
+    images = answer_of(server, "/interpolate", {"a": 3, "b": 5})["images"]
+    np.testing.assert_allclose(pixels(images[0]), run.decode([z])[0, ..., 0] * 255, atol=1)
+    one, other = (answer_of(server, "/sample", {"seed": seed})["images"] for seed in (0, 1))
+    assert one != other
+
+
+def test_an_answer_takes_less_than_a_tenth_of_a_second(server):
+    seconds = []
+    for i in range(10):
+        began = time.perf_counter()
+        answer_of(server, "/decode", {"z": [0.1 * i, 0.0]})
+        seconds.append(time.perf_counter() - began)
+    assert sorted(seconds)[5] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        ("/decode", {"z": [0.0]}, {}),
+        ("/decode", {"z": [0.0, float("nan")]}, {}),
+        ("/decode", {}, {}),
+        ("/encode", {"number": 99}, {}),
+        ("/encode", {"number": "__class__"}, {}),
+        ("/config.json", None, {}),
+        ("/../config.json", None, {}),
+        ("/loaded", {}, {}),
+        ("/decode", {"z": [0.0, 0.0]}, {"Host": "example.org"}),
+        ("/decode", {"z": [0.0, 0.0]}, {"Origin": "http://example.org"}),
+        ("/", None, {"Host": "example.org"}),
+        ("/decode", {"z": [0.0] * 500_000}, {}),
+    ],
+)
+def test_what_is_no_question_of_the_page_is_refused(server, path, body, headers):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        ask(server, path, body, **headers)
+    assert caught.value.code in (400, 404)
+    caught.value.close()
+
+
+def test_models_without_codes_to_move_are_refused(run):
+    points = genjax.fit(np.random.default_rng(0).normal(size=(200, 2)), "vae", latent=2, hidden=(8,), steps=1)
+    with pytest.raises(InputError, match="shows images, and this model's data are points"):
+        explorer.Explorer(points)
+    no_decoder = run.loaded._replace(model=run.model._replace(decode=None))
+    with pytest.raises(InputError, match="this model decodes none alone"):
+        explorer.Explorer(genjax.Run(no_decoder, []))
+    many = run.loaded._replace(model=run.model._replace(latent=1000))
+    with pytest.raises(InputError, match="1000 dimensions are too many"):
+        explorer.Explorer(genjax.Run(many, []))
+
+
+def test_wrong_input_is_one_line(tmp_path, capsys, server, run):
+    taken = str(server.server_port)
+    for arguments, message in [
+        (["--workdir", str(tmp_path)], "is not the folder of a run"),
+        (["--workdir", str(run.workdir), "--port", "70000"], "--port=70000"),
+        (["--workdir", str(run.workdir), "--port", taken], f"port {taken} of 127.0.0.1 cannot be used"),
+    ]:
+        assert main.main(["explore", *arguments]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+
+
+WATCH = """<script>
+window.problems = [];
+addEventListener("error", event => problems.push(String(event.message)));
+addEventListener("unhandledrejection", event => problems.push(String(event.reason)));
+addEventListener("securitypolicyviolation", event => problems.push(event.violatedDirective));
+</script>"""
+MOVE = """<script>
+const wait = ms => new Promise(done => setTimeout(done, ms));
+addEventListener("load", async () => {
+  while (!document.querySelector("#image").src) await wait(50);
+  const before = document.querySelector("#image").src, slider = document.querySelector(".sliders input");
+  slider.value = slider.max;
+  slider.dispatchEvent(new Event("input"));
+  document.querySelector("#examples img").click();
+  document.querySelectorAll("#examples img")[1].click();
+  while (!document.querySelector("#between img") || document.querySelector("#image").src === before) await wait(50);
+  const counts = ["#samples", "#examples", "#between"].map(place => document.querySelector(place).children.length);
+  const mark = document.createElement("pre");
+  mark.id = "answer";
+  mark.textContent = JSON.stringify({counts, problems});
+  document.body.replaceChildren(mark);
+});
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium")
+def test_a_slider_moves_the_picture_in_a_browser(server, tmp_path, monkeypatch):
+    page = explorer.page("vae").replace("<title>", WATCH + "<title>", 1).replace("</body>", MOVE + "</body>")
+    monkeypatch.setattr(explorer, "page", lambda title: page)
+    command = [BROWSER, "--headless=new", "--no-sandbox", "--virtual-time-budget=20000", "--dump-dom"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"http://127.0.0.1:{server.server_port}/"]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    (answer,) = re.findall(r'<pre id="answer">(.*?)</pre>', process.stdout)
+    assert json.loads(html.unescape(answer)) == {"counts": [16, explorer.SHOWN, 9], "problems": []}
