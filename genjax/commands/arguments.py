@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 BAD_INPUT, BROKEN_PIPE = 2, 141
 
@@ -38,13 +38,11 @@ def config_parser(prog: str, description: str) -> argparse.ArgumentParser:
       prog: how the user calls the command.
       description: of what the command does.
     """
-    parser = argparse.ArgumentParser(
-        prog=prog,
+    parser = plain_parser(
+        prog,
+        description,
         usage="%(prog)s --config NAME [--config.SETTING=VALUE ...] [--workdir FOLDER]"
         " [--coordinator HOST:PORT --num-processes N --process-id I]",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
         add_help=False,
     )
     parser.add_argument("-h", "--help", action=_Help, help="behind --config NAME: the settings of that one as well")
@@ -56,7 +54,6 @@ def config_parser(prog: str, description: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--workdir", type=Path, metavar="FOLDER", help="default: runs/<config>-<hash of its settings>")
     add_hosts(parser)
-    parser.error = refuse
     return parser
 
 
@@ -87,13 +84,20 @@ def describe_settings(name: str) -> str:
     return "\n".join([f"settings of {path.stem}, as they are:", *lines])
 
 
-def list_parser(prog: str, description: str) -> argparse.ArgumentParser:
-    """The parser of a command that prints a list and takes no arguments."""
+def plain_parser(prog: str, description: str, **options: Any) -> argparse.ArgumentParser:
+    """The parser of a command, without arguments yet; a mistake raises an InputError.
+
+    Args:
+      prog: how the user calls the command; the description may name it as `%(prog)s`.
+      description: of what the command does.
+      options: of argparse's parser.
+    """
     parser = argparse.ArgumentParser(
         prog=prog,
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        **options,
     )
     parser.error = refuse
     return parser

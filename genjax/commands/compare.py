@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from genjax.commands.arguments import refuse, run_quietly
+from genjax.commands.arguments import plain_parser, refuse, run_quietly
 
 DESCRIPTION = """Compares runs, sweeps and folders of runs: settings that differ, and metrics side by side.
 
@@ -22,15 +22,9 @@ def main(arguments: Sequence[str], prog: str = "genjax compare") -> int:
 
 def compare_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = plain_parser(prog, DESCRIPTION)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a run, of a sweep, or of several")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write a page as well")
-    parser.error = refuse
     return parser
 
 

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from genjax.commands.arguments import list_parser, print_list, run_quietly
+from genjax.commands.arguments import plain_parser, print_list, run_quietly
 
 DESCRIPTION = """Lists the configurations that come with the package, a line each.
 
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str], prog: str = "genjax configs") -> int:
 
 def configs_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
-    return list_parser(prog, DESCRIPTION)
+    return plain_parser(prog, DESCRIPTION)
 
 
 def _configs(arguments: Sequence[str], prog: str) -> int:

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from genjax.commands.arguments import list_parser, print_list, run_quietly
+from genjax.commands.arguments import plain_parser, print_list, run_quietly
 
 DESCRIPTION = """Lists the sources of data, a line each.
 
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str], prog: str = "genjax data") -> int:
 
 def data_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
-    return list_parser(prog, DESCRIPTION)
+    return plain_parser(prog, DESCRIPTION)
 
 
 def _data(arguments: Sequence[str], prog: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from genjax.commands.arguments import refuse, run_quietly
+from genjax.commands.arguments import plain_parser, run_quietly
 
 DESCRIPTION = """Evaluates a run.
 
@@ -42,13 +42,7 @@ def evaluation_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     from genjax.evaluation.options import CHECKPOINTS, METRICS, SPLITS, Options
 
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        usage="%(prog)s --workdir FOLDER [--metrics NAME ...] [options]",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = plain_parser(prog, DESCRIPTION, usage="%(prog)s --workdir FOLDER [--metrics NAME ...] [options]")
     parser.add_argument("--workdir", required=True, type=Path, metavar="FOLDER", help="of the run")
     add = functools.partial(_add_option, parser, Options())
     add("metrics", f"{', '.join(METRICS)}; all that apply by default, except bounds, which take long")
@@ -65,7 +59,6 @@ def evaluation_parser(prog: str) -> argparse.ArgumentParser:
     add("annealing_steps", "from the prior to the posterior, of the bounds of log p(x)")
     add("chains", "for each example, of the bounds of log p(x)")
     add("seed", "of every draw")
-    parser.error = refuse
     return parser
 
 

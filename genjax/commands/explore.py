@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genjax.commands.arguments import refuse, run_quietly
+from genjax.commands.arguments import plain_parser, refuse, run_quietly
 
 DESCRIPTION = """Opens a page on this machine in which the codes of a trained model are moved.
 
@@ -23,16 +23,10 @@ def main(arguments: Sequence[str], prog: str = "genjax explore") -> int:
 
 def explore_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = plain_parser(prog, DESCRIPTION)
     parser.add_argument("--workdir", required=True, type=Path, metavar="FOLDER", help="of the run")
     parser.add_argument("--checkpoint", default="newest", metavar="C", help="newest or best (default newest)")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="default: any that is free")
-    parser.error = refuse
     return parser
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from genjax.commands.arguments import assignments, refuse, run_quietly
+from genjax.commands.arguments import assignments, plain_parser, refuse, run_quietly
 
 DESCRIPTION = """Says what a run or a sweep would do on a GPU or a TPU that is not there, by compilation alone.
 
@@ -26,12 +26,8 @@ def main(arguments: Sequence[str], prog: str = "genjax rehearse") -> int:
 
 def rehearse_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command's own arguments; settings are parsed apart."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        usage="%(prog)s --config NAME --device NAME [--config.SETTING=VALUE ...] [options]",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    parser = plain_parser(
+        prog, DESCRIPTION, usage="%(prog)s --config NAME --device NAME [--config.SETTING=VALUE ...] [options]"
     )
     parser.add_argument("--config", metavar="NAME", help="of a run or a sweep: a shipped one's name, or a file")
     parser.add_argument("--device", metavar="NAME", help="h100, a100, l4, v5e, v6e, v5p or v4")
@@ -45,7 +41,6 @@ def rehearse_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here as well")
     parser.add_argument("--all", action="store_true", help="every configuration of configs/, with --page")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write a page, and its figures beside it as JSON")
-    parser.error = refuse
     return parser
 
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from genjax.commands.arguments import refuse, run_quietly
+from genjax.commands.arguments import plain_parser, run_quietly
 
 DESCRIPTION = """Writes report.html into the folder of a run or a sweep: one file, which opens without a network.
 
@@ -22,15 +22,9 @@ def main(arguments: Sequence[str], prog: str = "genjax report") -> int:
 
 def report_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = plain_parser(prog, DESCRIPTION)
     parser.add_argument("--workdir", required=True, type=Path, metavar="FOLDER", help="of a run or a sweep")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: report.html in the folder")
-    parser.error = refuse
     return parser
 
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from genjax.commands.arguments import refuse, run_quietly
+from genjax.commands.arguments import plain_parser, run_quietly
 
 DESCRIPTION = """Lists the runs and sweeps below a folder, a line each.
 
@@ -21,17 +21,11 @@ def main(arguments: Sequence[str], prog: str = "genjax runs") -> int:
 
 def runs_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = plain_parser(prog, DESCRIPTION)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("runs"), help="default: runs")
     parser.add_argument("--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="show only those")
     parser.add_argument("--sort", default="when", metavar="COLUMN", help="default: when")
     parser.add_argument("--reverse", action="store_true", help="from the last to the first")
-    parser.error = refuse
     return parser
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from genjax import data
-from genjax.commands.arguments import refuse, run_quietly
+from genjax.commands.arguments import plain_parser, refuse, run_quietly
 
 DESCRIPTION = """Trains a classifier whose features measure fidelity.
 
@@ -91,15 +91,9 @@ def _check(dataset: data.Dataset) -> None:
 
 def features_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog=prog,
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = plain_parser(prog, DESCRIPTION)
     parser.add_argument("--source", required=True, help="a data source of 28x28 grey images, such as tfds:mnist")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="passes over the training split (default: the data set's own)")
     parser.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="default: the working directory")
-    parser.error = refuse
     return parser
