@@ -1,6 +1,7 @@
 """Losses against penalties on the grid: `uv run scripts/sweep.py --config configs/sweeps/gan_losses_grid25.py`.
 
-Five losses, four sets of penalties, ten seeds, on `gan_grid25` with smaller players and a shorter run.
+Five losses, four sets of penalties, ten seeds, on `gan_grid25` with smaller players and a shorter run. Reached (JAX
+0.10.2, CPU): 25 of 25 modes in the median with most penalties, 7 to 16 without one; docs/results.md has every figure.
 """
 
 from pathlib import Path

@@ -1,6 +1,8 @@
 """Packing on the grid: `uv run scripts/sweep.py --config configs/sweeps/gan_packing_grid25.py`.
 
-Discriminators that judge one to four examples together, ten seeds each, without a penalty.
+Discriminators that judge one to four examples together, ten seeds each, without a penalty. Reached (JAX 0.10.2, CPU),
+medians: 10.5, 17, 21 and 18 modes, with fewer and fewer samples near one (0.87, 0.17, 0.02, 0.02): packs of these small
+players spread their samples, and the run is short.
 """
 
 from pathlib import Path

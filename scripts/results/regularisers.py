@@ -59,12 +59,15 @@ def draw(figures: Mapping[str, Any], path: Path) -> None:
       path: of the picture.
     """
     with drawing(path, 7.5, 6.5) as figure:
-        panels = figure.subplots(2, 2, sharex=True).flat
-        for panel, score in zip(panels, SCORES, strict=True):
-            panel.set_title(score)
+        panels = figure.subplots(2, 2, sharex=True)
+        for panel, score in zip(panels.flat, SCORES, strict=True):
+            panel.set(title=score, xscale="log")
+            panel.set_xticks([20, 50, 100, 200], ["20", "50", "100", "200"])
+            panel.minorticks_off()
             for colour, name in zip(CLASSES, WEIGHTS, strict=False):
                 _draw_regulariser(panel, figures, name, score, colour)
-        figure.supxlabel("distortion, nats (to the left: better reconstructions)")
+        for panel in panels[-1]:
+            panel.set_xlabel("distortion, nats (better to the left)")
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4)
 
