@@ -1,8 +1,8 @@
 """Regularisers and their weights: `uv run scripts/sweep.py --config configs/sweeps/vae_regularisers_sprites32.py`.
 
 What separates the factors of the sprites: eight regularisers, three weights of each, three seeds. Reached (JAX 0.10.2,
-CPU): the greatest MIG in the median is that of beta-TC with 10 (0.19 at a distortion of 52 nats), then beta = 8 (0.15 at
-56) and FactorVAE with 30 (0.13 at 39); docs/results.md has the table and the picture.
+CPU): the greatest MIG in the median is that of beta-TC with 10 (0.19 at a distortion of 52 nats), then beta = 8 (0.15
+at 56) and FactorVAE with 30 (0.13 at 39); docs/results.md has the table and the picture.
 """
 
 from pathlib import Path
