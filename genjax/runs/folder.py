@@ -91,9 +91,8 @@ def _has_fewer_steps(theirs: str, ours: str) -> bool:
 
 def record_environment(workdir: Path) -> None:
     """Writes `environment.json`: versions, devices and the commit with which the folder was last gone on with."""
-    description = environment.describe()
     if processes.is_primary():
-        write_json(workdir / "environment.json", description)
+        write_json(workdir / "environment.json", environment.describe())
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
