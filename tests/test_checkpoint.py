@@ -17,7 +17,7 @@ from genjax.runs.checkpoints import open_checkpoints
 from genjax.runs.programs import make_run_programs
 from genjax.types import InputError, TrainState
 
-OPTIMISERS = {"autoencoder": "adamw", "vae": "rmsprop", "gan": "sgd"}
+OPTIMISERS = {"autoencoder": "adamw", "vae": "rmsprop", "gan": "sgd", "autoregressive": "adam"}
 
 
 @cache

@@ -163,7 +163,7 @@ FAMILY = Family(
     labelled=lambda settings: settings["condition"] == "label",
     about={
         "network": "from the values before a position to the distribution of its own",
-        "network=made": "a masked MLP with direct connections (Germain et al. 2015)",
+        "network=made": "a masked MLP (Germain et al. 2015)",
         "network=transformer": "causal attention over the positions (Vaswani et al. 2017)",
         "hidden": "widths of the hidden layers of 'made'",
         "width": "of a position's vector in a transformer",

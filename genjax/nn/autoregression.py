@@ -21,7 +21,7 @@ from genjax.types import Params, Settings
 Numbers = Int[Array, "batch positions"]
 Context = Float[Array, "batch classes"] | None
 Logits = Float[Array, "batch positions logits"]
-CARDINALITIES = 2  # the number of levels up to which a network sees a value itself and not which level it is
+EMBEDDED = 16  # numbers that stand for a level, where there are more than two
 
 
 class AutoregressiveNetwork(NamedTuple):
@@ -61,7 +61,7 @@ class MaskedDense(nn.Module):
 
 
 class Made(nn.Module):
-    """A masked autoencoder with direct connections (Germain et al. 2015).
+    """A masked autoencoder (Germain et al. 2015); of two levels, inputs are connected with outputs directly as well.
 
     Hidden unit k has a degree m(k): it sees the positions up to m(k) and is seen by the positions after m(k). Degrees
     are spread evenly.
@@ -90,7 +90,7 @@ class Made(nn.Module):
             h = ACTIVATIONS[self.activation](h if context is None else h + nn.Dense(width, use_bias=False)(context))
             h_degrees = new
         logits = MaskedDense(_mask(h_degrees, outputs, strict=True), self.start)(h)
-        if self.hidden:
+        if self.hidden and self.levels == 2:
             logits += MaskedDense(_mask(degrees, outputs, strict=True))(inputs)
         if context is not None:
             logits += nn.Dense(len(outputs), use_bias=False)(context)
@@ -98,10 +98,11 @@ class Made(nn.Module):
 
     def _inputs(self, numbers: Numbers) -> tuple[Float[Array, "batch inputs"], np.ndarray]:
         """What the first layer sees, and the position of each of its entries."""
-        if self.levels <= CARDINALITIES:
+        if self.levels == 2:
             return numbers.astype(jnp.float32), np.arange(self.positions)
-        one_hot = jax.nn.one_hot(numbers, self.levels)
-        return one_hot.reshape(len(numbers), -1), np.repeat(np.arange(self.positions), self.levels)
+        width = min(self.levels, EMBEDDED)
+        embedded = nn.Embed(self.levels, width)(numbers)  # [b, positions, width]
+        return embedded.reshape(len(numbers), -1), np.repeat(np.arange(self.positions), width)
 
 
 def _mask(inputs: np.ndarray, outputs: np.ndarray, strict: bool) -> np.ndarray:
@@ -212,7 +213,7 @@ def _draw_transformer(
 
 
 def _build_made(settings: Settings, positions: int, levels: int, mean: np.ndarray) -> nn.Module:
-    start = start_at(mean.reshape(-1)) if levels == CARDINALITIES else nn.initializers.zeros
+    start = start_at(mean.reshape(-1)) if levels == 2 else nn.initializers.zeros
     return Made(positions, levels, tuple(settings["hidden"]), settings["activation"], start)
 
 
