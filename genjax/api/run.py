@@ -179,10 +179,10 @@ class Run:
         sampler = sampler or samplers.default(self.loaded)
         if sampler == "reconstruction":
             raise InputError("reconstructions are no samples: use reconstruct")
-        chosen = Options(sampler=sampler, seed=FITTED_WITH)
-        options.check(chosen)
+        sampler_options = Options(sampler=sampler, seed=FITTED_WITH)
+        options.check(sampler_options)
         if sampler not in self._programs:
-            draw, shared = samplers.draw_function(self.loaded, chosen, samplers.fit_to_codes)
+            draw, shared = samplers.draw_function(self.loaded, sampler_options, samplers.fit_to_codes)
             self._programs[sampler] = (jax.jit(draw), shared)
         program, shared = self._programs[sampler]
         keys = row_keys(root, jnp.arange(max(1, -(-n // samplers.AT_ONCE))))
@@ -268,23 +268,23 @@ class Run:
             raise InputError(f"z has shape {list(z.shape)}; codes of this model are [n, {latent}]")
         return z
 
-    def _code(self, one: Any) -> np.ndarray:
+    def _code(self, value: Any) -> np.ndarray:
         """A code, of an example or as it is given."""
-        one = np.asarray(one)
-        if self.model.encode is None or (one.shape == (self.model.latent,) and one.shape != self.spec.shape):
-            return self._codes(one[None])[0]
-        return self.encode(one[None])[0]
+        value = np.asarray(value)
+        if self.model.encode is None or (value.shape == (self.model.latent,) and value.shape != self.spec.shape):
+            return self._codes(value[None])[0]
+        return self.encode(value[None])[0]
 
     def _sample_classes(self, root: Key, n: int, label: Any, sampler: str) -> np.ndarray:
         sample_class = self._require("sample_class", "classes to sample from")
         if sampler not in ("", "prior"):
             raise InputError(f"label= goes with the prior, and not with the sampler {sampler!r}")
         program, size = self._program("sample_class", lambda: sample_class), samplers.AT_ONCE
-        wanted = labels(self.spec.classes, label, n)
-        padded = np.pad(wanted, (0, max(1, -(-n // size)) * size - n)).reshape(-1, size)
+        classes = labels(self.spec.classes, label, n)
+        padded = np.pad(classes, (0, max(1, -(-n // size)) * size - n)).reshape(-1, size)
         keys = row_keys(root, jnp.arange(len(padded)))
-        drawn = [np.asarray(program(self.params, key, part)) for key, part in zip(keys, padded, strict=True)]
-        return self._clip(np.concatenate(drawn)[:n])
+        blocks = [np.asarray(program(self.params, key, part)) for key, part in zip(keys, padded, strict=True)]
+        return self._clip(np.concatenate(blocks)[:n])
 
     def _clip(self, values: np.ndarray) -> np.ndarray:
         return np.clip(values, 0, 1) if self.spec.bounded else values

@@ -196,17 +196,17 @@ def _draw_transformer(
     transformer: Transformer, params: Params, rng: Key[Array, ""], n: int, context: Context
 ) -> Numbers:
     decoder, places = transformer.clone(decode=True), jnp.arange(transformer.positions)
-    whole = jnp.zeros((n, transformer.positions), jnp.int32)
-    shapes = jax.eval_shape(lambda: decoder.init(rng, whole, places, context))["cache"]
+    numbers_before = jnp.zeros((n, transformer.positions), jnp.int32)
+    shapes = jax.eval_shape(lambda: decoder.init(rng, numbers_before, places, context))["cache"]
     cache = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
     def place_number(carry: tuple[Params, Array], place: Array) -> tuple[tuple[Params, Array], Array]:
         cache, previous = carry
-        logits, kept = decoder.apply(
+        logits, variables = decoder.apply(
             {"params": params, "cache": cache}, previous[:, None], place[None], context, mutable=["cache"]
         )
         number = jax.random.categorical(jax.random.fold_in(rng, place), _with_zero(cast(Array, logits)[:, 0]))
-        return (cast(Params, kept)["cache"], number), number
+        return (cast(Params, variables)["cache"], number), number
 
     _, numbers = jax.lax.scan(place_number, (cache, jnp.full(n, transformer.levels)), places)
     return numbers.T

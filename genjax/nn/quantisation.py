@@ -80,10 +80,10 @@ def move_codebook(book: Codebook, z: Vectors, numbers: Numbers, decay: Array | f
     one_hot = jax.nn.one_hot(numbers, len(book.counts))  # [n, size]
     counts, sums = jnp.sum(one_hot, axis=0), jnp.matmul(one_hot.T, z, precision="highest")
     shrinks = (counts > 0) | (decay * book.counts >= LEAST_COUNT)  # else sums / counts would lose its meaning
-    kept = jnp.where(shrinks, decay, 1.0)
+    decays = jnp.where(shrinks, decay, 1.0)
     return Codebook(
-        kept[:, None] * book.sums + (1 - decay) * sums,
-        kept * book.counts + (1 - decay) * counts,
+        decays[:, None] * book.sums + (1 - decay) * sums,
+        decays * book.counts + (1 - decay) * counts,
     )
 
 
@@ -102,8 +102,8 @@ def restart_unused(rng: Key[Array, ""], book: Codebook, z: Vectors, least_share:
       [[3. 1.]]
     """
     unused = book.counts < least_share * jnp.mean(book.counts)
-    drawn = z[_draw_rows(rng, len(z), len(book.counts))]
-    return Codebook(jnp.where(unused[:, None], drawn, book.sums), jnp.where(unused, 1.0, book.counts))
+    replacements = z[_draw_rows(rng, len(z), len(book.counts))]
+    return Codebook(jnp.where(unused[:, None], replacements, book.sums), jnp.where(unused, 1.0, book.counts))
 
 
 def perplexity(numbers: Int[Array, "..."], size: int) -> Float[Array, ""]:

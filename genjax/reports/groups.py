@@ -91,11 +91,11 @@ def _members(path: Path) -> list[Member]:
     entries = [entry for entry in overview(path) if entry.state != "unreadable"]
     if not entries:
         raise InputError(f"{path} holds no run and no sweep that can be read")
-    found: list[Member] = []
+    members: list[Member] = []
     for entry in entries:
         folder = path / entry.name
-        found += _of_sweep(str(path), load_sweep(folder)) if entry.kind == "sweep" else [_of_run(str(path), folder)]
-    return found
+        members += _of_sweep(str(path), load_sweep(folder)) if entry.kind == "sweep" else [_of_run(str(path), folder)]
+    return members
 
 
 def _of_run(source: str, folder: Path) -> Member:
