@@ -63,7 +63,8 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
             batches.check_fit(config, resolve(trials), make_programs)
     study = fixed_study([]) if finished else make_study(config, points)
     with claim(workdir, config), collect_stop_signals(progress.say) as signals:
-        record_environment(workdir)
+        if not finished:
+            record_environment(workdir)
         memory = programs.available_memory(config.memory_bytes)
         context = SweepContext(config, workdir, resolve, make_programs, signals, progress, memory)
         return _run(context, study, finished, best)
