@@ -66,12 +66,31 @@ def test_a_code_becomes_the_models_image(server, run):
     np.testing.assert_array_equal(image, np.rint(run.decode([z])[0, ..., 0] * 255))
 
 
-def test_sliders_begin_with_the_dimension_that_varies_most(server, run):
+def test_sliders_begin_with_the_dimension_that_carries_most(server, run):
     start = answer_of(server, "/start", {})
-    std = run.encode(run.dataset.validation.x).std(axis=0)
-    assert [slider["dimension"] for slider in start["sliders"]] == np.argsort(-std).tolist()
+    kl = run.rates(run.dataset.validation.x).mean(axis=0)
+    assert [slider["dimension"] for slider in start["sliders"]] == np.argsort(-kl).tolist()
+    np.testing.assert_allclose([slider["kl"] for slider in start["sliders"]], np.sort(kl)[::-1], atol=0.006)
     assert all(slider["low"] < slider["mean"] < slider["high"] for slider in start["sliders"])
     assert len(start["examples"]) == len(start["labels"]) == explorer.SHOWN
+    np.testing.assert_allclose(start["codes"], run.encode(run.dataset.validation.x)[: explorer.PLOTTED], atol=6e-4)
+    np.testing.assert_array_equal(start["codeLabels"], run.dataset.validation.y[: explorer.PLOTTED])
+
+
+def test_without_a_kl_the_dimension_that_varies_most_comes_first(run):
+    no_rates = genjax.Run(run.loaded._replace(model=run.model._replace(rates=None)), [])
+    sliders = explorer.Explorer(no_rates).start({})["sliders"]
+    std = run.encode(run.dataset.validation.x).std(axis=0)
+    assert [(slider["dimension"], slider["kl"]) for slider in sliders] == [(d, None) for d in np.argsort(-std)]
+
+
+def test_an_image_of_the_users_own_is_rebuilt(server, run):
+    bytes_ = np.random.default_rng(0).integers(0, 256, (8, 8, 1))
+    answer = answer_of(server, "/reconstruct", {"pixels": bytes_.ravel().tolist()})
+    x = (bytes_[None] / 255).astype(np.float32)
+    np.testing.assert_array_equal(pixels(answer["images"][0]), bytes_[..., 0])
+    np.testing.assert_allclose(pixels(answer["images"][1]), run.reconstruct(x)[0, ..., 0] * 255, atol=1)
+    np.testing.assert_allclose(answer["z"], run.encode(x)[0], rtol=1e-6)
 
 
 def test_examples_are_encoded_and_joined(server, run):
@@ -98,6 +117,9 @@ def test_an_answer_takes_less_than_a_tenth_of_a_second(server):
         ("/decode", {"z": [0.0, float("nan")]}, {}),
         ("/decode", {}, {}),
         ("/encode", {"number": 99}, {}),
+        ("/reconstruct", {"pixels": [0] * 63}, {}),
+        ("/reconstruct", {"pixels": [256] * 64}, {}),
+        ("/reconstruct", {"pixels": ["a"] * 64}, {}),
         ("/encode", {"number": "__class__"}, {}),
         ("/config.json", None, {}),
         ("/../config.json", None, {}),
@@ -156,10 +178,22 @@ addEventListener("load", async () => {
   document.querySelector("#examples img").click();
   document.querySelectorAll("#examples img")[1].click();
   while (!document.querySelector("#between img") || document.querySelector("#image").src === before) await wait(50);
-  const counts = ["#samples", "#examples", "#between"].map(place => document.querySelector(place).children.length);
+  const canvas = document.querySelector("canvas"), box = canvas.getBoundingClientRect();
+  const at = {clientX: box.left + box.width / 4, clientY: box.top + box.height / 4, buttons: 1, pointerId: 1};
+  canvas.setPointerCapture = () => {};
+  canvas.dispatchEvent(new PointerEvent("pointerdown", at));
+  const moved = [...document.querySelectorAll(".sliders input")].map(s => (s.value - s.min) / (s.max - s.min));
+  const dots = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
+  const data = new DataTransfer();
+  const blob = await new Promise(done => canvas.toBlob(done));
+  data.items.add(new File([blob], "a.png", {type: "image/png"}));
+  document.querySelector(".drop").dispatchEvent(new DragEvent("drop", {dataTransfer: data}));
+  while (document.querySelectorAll("#rebuilt img").length < 2) await wait(50);
+  const places = ["#samples", "#examples", "#between", "#rebuilt"];
+  const counts = places.map(place => document.querySelector(place).children.length);
   const mark = document.createElement("pre");
   mark.id = "answer";
-  mark.textContent = JSON.stringify({counts, problems});
+  mark.textContent = JSON.stringify({counts, moved, dots, problems});
   document.body.replaceChildren(mark);
 });
 </script>"""
@@ -174,4 +208,8 @@ def test_a_slider_moves_the_picture_in_a_browser(server, tmp_path, monkeypatch):
     command += [f"--user-data-dir={tmp_path / 'profile'}", f"http://127.0.0.1:{server.server_port}/"]
     process = subprocess.run(command, capture_output=True, text=True, timeout=120)
     (answer,) = re.findall(r'<pre id="answer">(.*?)</pre>', process.stdout)
-    assert json.loads(html.unescape(answer)) == {"counts": [16, explorer.SHOWN, 9], "problems": []}
+    result = json.loads(html.unescape(answer))
+    assert result["counts"] == [16, explorer.SHOWN, 9, 2]
+    np.testing.assert_allclose(result["moved"], [0.25, 0.75], atol=0.01)
+    assert result["dots"]
+    assert result["problems"] == []

@@ -1,17 +1,28 @@
 """`genjax report`: a page that is one file, as text and in a browser without a window."""
 
+import base64
+import csv
+import gzip
 import html
+import io
 import json
 import re
+import shlex
 import shutil
 import subprocess
 
+import jax
+import numpy as np
 import pytest
 import trained
+from PIL import Image
 
+import genjax
+from genjax import plots
 from genjax.commands import main
 from genjax.reports import figures, filmstrip
 from genjax.reports.page import Table, Text, render
+from genjax.runs.pictures import TrainedModel, draw_samples
 
 pytest.importorskip("plotly")
 pytest.importorskip("jinja2")
@@ -30,8 +41,11 @@ def folder(tmp_path_factory):
 
 
 def page_of(path):
-    """The page without the script of Plotly."""
-    return re.sub(r"<script>/\*\*.*?</script>", "", (path / "report.html").read_text(), flags=re.DOTALL)
+    """The page without the script of Plotly, which it holds compressed."""
+    text = (path / "report.html").read_text()
+    (script,) = re.findall(r'<script type="text/plain" id="plotly">(.*?)</script>', text)
+    assert gzip.decompress(base64.b64decode(script)).startswith(b"/**")
+    return text.replace(script, "")
 
 
 @pytest.mark.parametrize("name", ["vae", "sweep"])
@@ -75,9 +89,40 @@ def test_damaged_event_files_are_read_up_to_the_damage(folder, tmp_path):
 
 def test_the_page_of_a_sweep_has_a_row_and_a_command_for_every_trial(folder):
     page = page_of(folder / "sweep")
-    commands = re.findall(r"genjax train --config BASE ([^<]*)", page)
-    assert [re.findall(r"=(\S+)", html.unescape(c)) for c in commands] == [[b, s] for b in ("0.5", "2.0") for s in "01"]
+    commands = [html.unescape(c) for c in re.findall(r"genjax train --config \S+/base.json ([^<]*)", page)]
+    assert [re.findall(r"=(\S+)", command) for command in commands] == [[b, s] for b in ("0.5", "2.0") for s in "01"]
     assert page.count("best/1-trial-") == 1
+    assert page.count('alt="what the trial draws"') == 4
+
+
+def test_a_trials_command_trains_that_trial(folder, capsys):
+    (_, command, *_) = re.findall(r"genjax (train --config \S+/base.json [^<]*)", page_of(folder / "sweep"))
+    assert main.main(shlex.split(html.unescape(command))) == 0
+    with (folder / "sweep" / "trials.csv").open() as file:
+        (_, row, *_) = csv.DictReader(file)
+    evaluation = json.loads((folder / "sweep-trial-1" / "evaluation.json").read_text())
+    assert evaluation["validation/elbo"] == pytest.approx(float(row["validation/elbo"]), rel=1e-6)
+
+
+def test_the_samples_of_a_trial_are_those_of_its_run(folder):
+    sweep = genjax.load_sweep(folder / "sweep")
+    run = sweep.best_run()
+    trained = TrainedModel(run.model, run.params, run.spec, jax.random.key(run.config.seed))
+    drawn = sweep.samples[sweep.best_trial["trial"]]
+    np.testing.assert_allclose(drawn, draw_samples(trained, len(drawn)), atol=0.51 / 255)
+    assert sweep.samples.keys() == {0, 1, 2, 3}
+
+
+def test_a_thumbnail_shows_images_or_where_points_lie():
+    images = np.stack([np.zeros((8, 8, 1)), np.ones((8, 8, 1))])
+    pixels = np.asarray(Image.open(io.BytesIO(plots.thumbnail(images))))
+    assert pixels.shape[1] > 2 * pixels.shape[0]
+    assert pixels[0, 0] == 0
+    assert pixels[0, -1] == 255
+    points = np.concatenate([np.zeros((100, 2)), [[1.0, 1.0]], [[np.nan, 0.0]]])
+    density = np.asarray(Image.open(io.BytesIO(plots.thumbnail(points + np.array([5.0, 0.0])))))
+    assert density.min() == 0
+    assert (density == 255).mean() > 0.95
 
 
 def test_what_a_page_shows_is_escaped():
@@ -153,7 +198,9 @@ SORT = """
   head.click();
   const row = table.querySelector("tr.clickable");
   row.click();
-  return [up, column(), row.nextElementSibling.hidden, row.nextElementSibling.textContent.includes("genjax train")];
+  const more = row.nextElementSibling;
+  const picture = more.querySelector("img").src.startsWith("data:image/png");
+  return [up, column(), more.hidden, more.textContent.includes("genjax train"), picture];
 """
 FILTER = """
   const field = document.querySelector("details .filter");
@@ -184,7 +231,7 @@ def in_browser(path, script, tmp_path):
     [
         ("vae", SLIDE, [["step 6"], ["step 2"], "step 2"]),
         ("vae", FILTER, ["hparams.learning_rate"]),
-        ("sweep", SORT, [["0", "1", "2", "3"], ["3", "2", "1", "0"], False, True]),
+        ("sweep", SORT, [["0", "1", "2", "3"], ["3", "2", "1", "0"], False, True, True]),
     ],
 )
 def test_a_page_works_in_a_browser(folder, tmp_path, name, script, answer):

@@ -166,7 +166,7 @@ def test_view(values, expected):
         (["b", "c", "a"], "categorical", [0.5, 1, 0], ["a", "b", "c"]),
         ([True, False], "categorical", [1, 0], ["False", "True"]),
         ([(8,), (4, 4), [8]], "categorical", [1, 0, 1], ["(4, 4)", "(8,)"]),
-        ([None, 3], "categorical", [0, 1], ["None", "3"]),
+        ([None, 3], "categorical", [0, 1], ["default", "3"]),
         (["x" * 30], "categorical", [0.5], ["x" * 23 + "\N{HORIZONTAL ELLIPSIS}"]),
     ],
 )

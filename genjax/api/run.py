@@ -111,6 +111,28 @@ class Run:
         key = stream(jax.random.key(0), "binarise")
         return in_blocks(lambda rows: program(self.params, rows, key), self._rows(x, label))
 
+    def rates(self, x: Any, label: Any = None) -> np.ndarray:
+        """KL(q(z|x) || p(z)) of each group of latent variables in nats, `[n, groups]`: which of them carry something.
+
+        Args:
+          x: `[n, *shape]`, integers as stored or floats as the model sees them.
+          label: `[n]` classes, or one, for a model that reads them.
+
+        Raises:
+          InputError: the model has no posterior, or the arrays cannot be used.
+
+        Example:
+          >>> run.rates(run.dataset.test.x).mean(axis=0).shape
+          (2,)
+        """
+        rates = self._require("rates", "a posterior with a KL")
+
+        def of_rows(params: Params, rows: tuple[Batch, Array], key: Key) -> Array:
+            return rates(params, self._prepare(rows, key), stream(key, "rates"))
+
+        program, key = self._program("rates", lambda: of_rows), stream(jax.random.key(0), "rates")
+        return in_blocks(lambda rows: program(self.params, rows, key), self._rows(x, label))
+
     def decode(self, z: Any) -> np.ndarray:
         """The data that codes stand for, `[n, *shape]`; of images the mean of p(x|z).
 

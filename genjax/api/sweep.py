@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from genjax.api.run import Run, load_run
-from genjax.sweeps import ranking
+from genjax.sweeps import gallery, ranking
 from genjax.sweeps.results import TABLE
 from genjax.types import InputError
 
@@ -50,6 +50,22 @@ class Sweep(NamedTuple):
         import pandas  # pyright: ignore[reportMissingImports]
 
         return pandas.DataFrame(self.rows)
+
+    @property
+    def samples(self) -> dict[int, np.ndarray]:
+        """What trials drew at the end, by their numbers: images `[n, H, W, C]` in [0, 1], or points `[n, 2]`.
+
+        A sweep keeps the best 200 trials, the median and the worst; reconstructions where a model has no samples.
+
+        Raises:
+          InputError: the file cannot be read.
+
+        Example:
+          >>> sweep.samples[0].shape
+          (12, 8, 8, 1)
+        """
+        path = self.workdir / gallery.FILE
+        return gallery.load(path) if path.exists() else {}
 
     @property
     def axes(self) -> list[str]:

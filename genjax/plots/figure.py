@@ -46,7 +46,17 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 
 
 def write_png(path: StrPath, pixels: np.ndarray) -> None:
-    """Writes `[H, W, C]` bytes, C one or three, with fewer colours where the file would be larger than `LARGEST`."""
+    """Writes `[H, W, C]` bytes as `encode_png` makes them."""
+    write_atomically(Path(path), encode_png(pixels))
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """`[H, W, C]` bytes, C one or three, as a PNG, with fewer colours where it would be larger than `LARGEST`.
+
+    Example:
+      >>> encode_png(np.zeros((8, 8, 1), np.uint8))[1:4]
+      b'PNG'
+    """
     from PIL import Image
 
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
@@ -54,7 +64,7 @@ def write_png(path: StrPath, pixels: np.ndarray) -> None:
     for colours in (256, 64, 16):
         if buffer.tell() > LARGEST:
             image.quantize(colours).save(buffer := io.BytesIO(), format="png", optimize=True)
-    write_atomically(Path(path), buffer.getvalue())
+    return buffer.getvalue()
 
 
 @contextmanager

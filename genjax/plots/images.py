@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genjax.plots.figure import GAP, StrPath, picture, to_uint8, write_png
+from genjax.plots.figure import GAP, StrPath, encode_png, picture, to_uint8, write_png
+
+DENSITY = 80  # squares along each side of a picture of points
 
 
 def enlarge(images: np.ndarray, factor: int) -> np.ndarray:
@@ -41,6 +43,29 @@ def samples(path: StrPath, images: np.ndarray, columns: int = 8, width: int = 80
     """Saves `[N, H, W, C]` images as a grid of enlarged tiles."""
     tiles = enlarge(images, enlargement(images.shape[-2], min(len(images), columns), width))
     write_png(path, to_uint8(image_grid(tiles, columns, GAP)))
+
+
+def thumbnail(drawn: np.ndarray, width: int = 600) -> bytes:
+    """A small PNG of images `[N, H, W, C]` side by side, or of how densely points `[N, 2]` lie.
+
+    Args:
+      drawn: images in [0, 1], or points.
+      width: in pixels, at most where images are enlarged.
+
+    Example:
+      >>> thumbnail(np.zeros((3, 8, 8, 1)))[1:4]
+      b'PNG'
+    """
+    if drawn.ndim == 4:
+        tiles = enlarge(drawn, enlargement(drawn.shape[2], len(drawn), width))
+        return encode_png(to_uint8(image_grid(tiles, len(drawn), GAP)))
+    finite = drawn[np.isfinite(drawn).all(axis=1)]
+    low, high = np.quantile(finite, [0.01, 0.99], axis=0) if len(finite) else (np.zeros(2), np.ones(2))
+    margin = 0.1 * (high - low).max() + 1e-6
+    ranges = [(low[d] - margin, high[d] + margin) for d in range(2)]
+    counts, _, _ = np.histogram2d(finite[:, 0], finite[:, 1], bins=DENSITY, range=ranges)
+    shades = 1 - np.sqrt(counts.T[::-1, :, None] / max(1, counts.max()))  # up is the second dimension
+    return encode_png(to_uint8(enlarge(shades, 2)))
 
 
 def enlargement(tile: int, columns: int, width: int = 800) -> int:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from genjax.system.messages import format_value
+
 FEW = 16  # distinct values of an axis that are named one by one
 
 
@@ -115,7 +117,7 @@ def scale(values: Sequence[Any]) -> Scale:
         if len({type(v) for v in distinct}) == 1:
             distinct.sort()
         ticks = np.linspace(0, 1, len(distinct)) if len(distinct) > 1 else np.array([0.5])
-        labels = [v if len(v) <= 24 else v[:23] + "\N{HORIZONTAL ELLIPSIS}" for v in map(_word, distinct)]
+        labels = [v if len(v) <= 24 else v[:23] + "\N{HORIZONTAL ELLIPSIS}" for v in map(format_value, distinct)]
         places = ticks[[distinct.index(v) for v in values]]
         return Scale("categorical", places, ticks, ticks, labels, [labels[0], labels[-1]])
     numbers, of = np.unique(np.array(values, float), return_inverse=True)
@@ -126,12 +128,6 @@ def scale(values: Sequence[Any]) -> Scale:
     span = laid[0][-1] - laid[0][0]
     distinct, ticks = ((v - laid[0][0]) / span if span else v * 0 + 0.5 for v in laid)
     return Scale(kind, distinct[of], distinct, ticks, numerals(marks), numerals(numbers[[0, -1]]))
-
-
-def _word(value: Any) -> str:
-    """A value that is not a number, as an axis names it: a set of names without quotes and brackets."""
-    names = isinstance(value, tuple) and all(isinstance(v, str) for v in value)
-    return " + ".join(value) or "none" if names else str(value)
 
 
 def spans_decades(numbers: np.ndarray) -> bool:

@@ -1,8 +1,8 @@
 """A trained model behind a page on the loopback address: sliders for its codes, interpolation, new samples."""
 
 import base64
-import io
 import json
+import math
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from genjax.api.run import Run
-from genjax.plots import to_uint8
+from genjax.plots import encode_png, to_uint8
 from genjax.rng import evenly_spaced
 from genjax.types import InputError
 
@@ -19,7 +19,11 @@ HOST = "127.0.0.1"  # no other machine can ask
 LARGEST_REQUEST = 1_000_000  # bytes
 MOST = 128  # sliders
 CODES, SHOWN = 1000, 24  # examples that the sliders' ranges are taken from, and that are shown
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+PLOTTED = 500  # codes on the plane
+QUESTIONS = ("start", "decode", "encode", "interpolate", "reconstruct", "sample")
+POLICY = (
+    "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'"
+)
 
 
 class Explorer:
@@ -45,10 +49,12 @@ class Explorer:
         self.run = run
         split = run.dataset.validation
         index = evenly_spaced(CODES, len(split.x))
-        self._codes = self._own_codes(split.x[index])
-        self._examples = split.x[index[evenly_spaced(SHOWN, len(index))]]
-        y = split.y
-        self._labels = [] if y is None or y.ndim > 1 else y[index[evenly_spaced(SHOWN, len(index))]].tolist()
+        shown = evenly_spaced(SHOWN, len(index))
+        self._codes, self._carried = self._own_codes(split.x[index]), self._divergences(split.x[index])
+        self._examples = split.x[index[shown]]
+        labels = None if split.y is None or split.y.ndim > 1 else split.y[index]
+        self._labels = [] if labels is None else labels[shown].tolist()
+        self._plane_labels = [] if labels is None or run.model.encode is None else labels[:PLOTTED].tolist()
         run.decode(self._codes[:1])
 
     def _own_codes(self, x: np.ndarray) -> np.ndarray:
@@ -60,22 +66,35 @@ class Explorer:
         assert self.run.model.prior is not None
         return np.asarray(self.run.model.prior(self.run.params, jax.random.key(0), CODES))
 
+    def _divergences(self, x: np.ndarray) -> np.ndarray | None:
+        """The KL of each dimension in nats, averaged over data; None where the model has none for each."""
+        if self.run.model.rates is None:
+            return None
+        rates = self.run.rates(x).mean(axis=0)
+        return rates if len(rates) == self.run.model.latent else None
+
     def start(self, _: dict[str, Any]) -> dict[str, Any]:
-        """Where the sliders stand and reach, the dimensions that vary most first, and some examples."""
-        mean, std = self._codes.mean(axis=0), self._codes.std(axis=0)
+        """The sliders, those first that carry most, codes to plot, some examples, and what else can be asked."""
+        mean, std, model = self._codes.mean(axis=0), self._codes.std(axis=0), self.run.model
         sliders = [
             {
                 "dimension": int(d),
                 "mean": float(mean[d]),
                 "low": float(mean[d] - 3 * std[d] - 1e-3),
                 "high": float(mean[d] + 3 * std[d] + 1e-3),
+                "kl": None if self._carried is None else round(float(self._carried[d]), 2),
             }
-            for d in np.argsort(-std)
+            for d in np.argsort(-(std if self._carried is None else self._carried))
         ]
-        encodes = self.run.model.encode is not None
-        images = [png_uri(self._stored(x)) for x in self._examples] if encodes else []
-        samples = self.run.model.sample is not None
-        return {"sliders": sliders, "examples": images, "labels": self._labels, "samples": samples}
+        return {
+            "sliders": sliders,
+            "codes": self._codes[:PLOTTED].astype(np.float64).round(3).tolist(),
+            "codeLabels": self._plane_labels,
+            "examples": [] if model.encode is None else [png_uri(self._stored(x)) for x in self._examples],
+            "labels": self._labels,
+            "samples": model.sample is not None,
+            "shape": list(self.run.spec.shape) if model.encode and model.reconstruct else None,
+        }
 
     def decode(self, question: dict[str, Any]) -> dict[str, Any]:
         """The image of a code `z`."""
@@ -89,6 +108,15 @@ class Explorer:
         """Images between two shown examples, by their numbers `a` and `b`."""
         a, b = (self._examples[self._number(question[name])] for name in "ab")
         return {"images": [png_uri(image) for image in self.run.interpolate(a, b, steps=9, path="linear")]}
+
+    def reconstruct(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Of an image, `pixels` from 0 to 255 row by row: how the model sees it, how it rebuilds it, and the code."""
+        pixels = np.asarray(question["pixels"])
+        if pixels.shape != (math.prod(self.run.spec.shape),) or not ((pixels >= 0) & (pixels <= 255)).all():
+            raise InputError(f"pixels are {math.prod(self.run.spec.shape)} numbers from 0 to 255")
+        x = (pixels / 255).astype(np.float32).reshape(1, *self.run.spec.shape)
+        rebuilt = self.run.reconstruct(x)[0]
+        return {"images": [png_uri(x[0]), png_uri(rebuilt)], "z": self.run.encode(x)[0].tolist()}
 
     def sample(self, question: dict[str, Any]) -> dict[str, Any]:
         """New samples with a `seed`."""
@@ -111,11 +139,7 @@ class Explorer:
 
 def png_uri(image: np.ndarray) -> str:
     """An image `[height, width, channels]` in [0, 1] as the address of a PNG."""
-    from PIL import Image
-
-    pixels = to_uint8(image)
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer := io.BytesIO(), format="png")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(encode_png(to_uint8(image))).decode()}"
 
 
 def serve(explorer: Explorer, port: int) -> ThreadingHTTPServer:
@@ -128,7 +152,7 @@ def serve(explorer: Explorer, port: int) -> ThreadingHTTPServer:
     Raises:
       InputError: the port is taken.
     """
-    questions = {f"/{name}": getattr(explorer, name) for name in ("start", "decode", "encode", "interpolate", "sample")}
+    questions = {f"/{name}": getattr(explorer, name) for name in QUESTIONS}
     title = explorer.run.workdir.absolute().name
     try:
         return ThreadingHTTPServer((HOST, port), _handler(questions, title))

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from genjax.system.messages import format_value
+
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999")  # Okabe and Ito
 SPLITS = ("train", "validation")
 MANY = 12  # lines above which a figure has no legend
@@ -105,7 +107,7 @@ def _dimension(name: str, values: list[Any]) -> dict[str, Any]:
             ticks = np.linspace(ticks[0], ticks[-1], 5)
         texts = [f"{10**tick:.3g}" for tick in ticks]
         return {"label": label, "values": exponents.tolist(), "tickvals": ticks.tolist(), "ticktext": texts}
-    words = _words(values)
+    words = [format_value(value) for value in values]
     distinct = list(dict.fromkeys(words))
     places = [distinct.index(word) for word in words]
     return {"label": label, "values": places, "tickvals": list(range(len(distinct))), "ticktext": distinct}
@@ -121,7 +123,11 @@ def effect(
       'log'
     """
     numeric = _is_numeric(values)
-    trace = {"type": "scatter", "mode": "markers", "x": list(values) if numeric else _words(values)}
+    trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": list(values) if numeric else [format_value(value) for value in values],
+    }
     marks = {"y": finite(objective), "text": list(hover), "marker": {"color": COLOURS[0], "opacity": 0.6}}
     kind = "category" if not numeric else "log" if _is_wide(values) else "linear"
     xaxis = {"title": {"text": name.partition(".")[2] or name}, "type": kind, "automargin": True}
@@ -136,7 +142,3 @@ def _is_numeric(values: Sequence[Any]) -> bool:
 def _is_wide(values: Sequence[float]) -> bool:
     """Whether numbers span so much that a logarithmic axis shows them better."""
     return min(values) > 0 and max(values) / min(values) > WIDE
-
-
-def _words(values: Sequence[Any]) -> list[str]:
-    return ["default" if value is None else str(value) for value in values]

@@ -1,6 +1,7 @@
 """A page that is one file: sections of text, tables, figures and pictures, in a template; nothing is fetched."""
 
 import base64
+import gzip
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,13 @@ class Text(NamedTuple):
     kind: str = "text"
 
 
+class Detail(NamedTuple):
+    """What a row shows when it is clicked: lines, and a PNG where there is one."""
+
+    lines: Sequence[str]
+    picture: bytes = b""
+
+
 class Table(NamedTuple):
     """Rows of numbers and words; a header that is clicked sorts by its column, and a field filters.
 
@@ -30,7 +38,7 @@ class Table(NamedTuple):
       rows: of cells; None is an empty one.
       note: a sentence below the title.
       closed: whether the table is folded away at first.
-      details: of each row, lines that are shown when it is clicked; or none.
+      details: of each row, or none.
     """
 
     title: str
@@ -38,7 +46,7 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Any]]
     note: str = ""
     closed: bool = False
-    details: Sequence[Sequence[str]] = ()
+    details: Sequence[Detail] = ()
     kind: str = "table"
 
 
@@ -119,10 +127,10 @@ def write(path: Path, html: str) -> None:
 
 
 def _plotly() -> str:
-    """The text of Plotly's script, which the page carries with it."""
+    """Plotly's script, which the page carries with it, compressed to a third: gzip in Base64."""
     from plotly.offline import get_plotlyjs  # pyright: ignore[reportMissingImports]
 
-    return get_plotlyjs().replace("</script", "<\\/script")
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
 
 
 def _data_uri(png: bytes) -> str:

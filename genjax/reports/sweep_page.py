@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from genjax import config as configs
+from genjax import plots
 from genjax.api.sweep import Sweep, load_sweep
 from genjax.reports import figures
 from genjax.reports.overview import overview
-from genjax.reports.page import Figures, Pictures, Section, Table, render
+from genjax.reports.page import Detail, Figures, Pictures, Section, Table, render
 from genjax.reports.run_page import environment_table, pictures, settings_tables
 from genjax.sweeps import ranking
+from genjax.sweeps.results import BASE
 
 LINES = 100  # trials whose curves are drawn, from the best
 
@@ -50,18 +52,21 @@ def trials_table(sweep: Sweep) -> Table:
         "Trials",
         names,
         [[row.get(name) for name in names] for row in sweep.rows],
-        note="Click the head of a column to sort, and a row for its command, in which BASE is the base of the sweep.",
+        note="A click on the head of a column sorts; a click on a row shows its command and what it draws.",
         details=[_describe(sweep, row) for row in sweep.rows],
     )
 
 
-def _describe(sweep: Sweep, row: dict[str, Any]) -> list[str]:
+def _describe(sweep: Sweep, row: dict[str, Any]) -> Detail:
+    """The command that trains a trial alone, the folder of one that was exported, and its samples."""
     settings = [name for name in (*sweep.axes, "seed") if row.get(name) is not None]
     arguments = [f"--config.{name}={row[name]}" for name in settings]
-    lines = [shlex.join(["genjax", "train", "--config", "BASE", *arguments])]
+    base, own = str(sweep.workdir / BASE), f"{sweep.workdir}-trial-{row['trial']}"
+    lines = [shlex.join(["genjax", "train", "--config", base, *arguments, "--workdir", own])]
     for folder in sweep.workdir.glob(f"best/*-trial-{row['trial']}"):
         lines.append(shlex.join(["genjax", "train", "--config", str(folder / "config.json")]))
-    return lines
+    drawn = sweep.samples.get(row["trial"])
+    return Detail(lines, b"" if drawn is None else plots.thumbnail(drawn))
 
 
 def _parallel(sweep: Sweep, metric: str, goal: str) -> list[dict[str, Any]]:

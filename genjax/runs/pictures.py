@@ -108,10 +108,14 @@ def reconstructions(trained: TrainedModel, stored: Batch, count: int) -> tuple[n
 
 
 def _prepared(trained: TrainedModel, stored: Batch, count: int) -> Batch:
-    """At most so many examples, from all over the split, as the model sees them."""
+    """At most so many examples, as the model sees them."""
+    return prepare(trained.spec, stream(trained.rng, "binarise"), select_examples(stored, count))
+
+
+def select_examples(stored: Batch, count: int) -> Batch:
+    """At most so many examples from all over a split, as stored."""
     index = evenly_spaced(count, len(stored.x))
-    examples = jax.tree.map(lambda leaf: jnp.asarray(leaf[index]), stored)
-    return prepare(trained.spec, stream(trained.rng, "binarise"), examples)
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf[index]), stored)
 
 
 def draw_samples(trained: TrainedModel, count: int) -> np.ndarray:

@@ -65,6 +65,7 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
     with claim(workdir, config), collect_stop_signals(progress.say) as signals:
         if not finished:
             record_environment(workdir)
+            batches.write_on_primary(workdir / results.BASE, configs.flatten(config.base))
         memory = programs.available_memory(config.memory_bytes)
         context = SweepContext(config, workdir, resolve, make_programs, signals, progress, memory)
         return _run(context, study, finished, best)

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax.sweeps import axes
+from genjax.system.messages import format_value
 from genjax.types import DataSpec, InputError
 
 Point = dict[str, Any]  # {setting: value}, without the seed
@@ -179,8 +180,3 @@ def group_trials(trials: Sequence[Trial]) -> list[list[Trial]]:
 def describe(settings: Point) -> str:
     """`beta=4 learning_rate=0.001`: a point in short."""
     return " ".join(f"{name.split('.', 1)[-1]}={format_value(value)}" for name, value in _named(settings).items())
-
-
-def format_value(value: Any) -> str:
-    """A value of a setting as a person would write it; nothing for a setting that stays as the base has it."""
-    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -19,7 +19,9 @@ from genjax.sweeps.cohorts import CohortState, FinishedCohort
 from genjax.sweeps.plan import Trial
 from genjax.system import processes
 from genjax.system.files import write_atomically
+from genjax.system.messages import format_value
 
+BASE = "base.json"  # the configuration that trials change, as `genjax train --config` takes it
 TABLE = "trials.csv"  # written last: its presence marks a finished sweep
 
 
@@ -229,7 +231,7 @@ def leaderboard(config: ConfigDict, trials: list[dict[str, Any]]) -> str:
     for rank, point in enumerate(ranked, 1):
         numbers = ["" if value is None else f"{value:.5g}" for value in (point.mean, point.std)]
         stopped = "" if point.stopped_at is None else point.stopped_at
-        swept = [plan.format_value(point.trials[0][name]) for name in names]
+        swept = [format_value(point.trials[0][name]) for name in names]
         lines.append(_cells([rank, *swept, *numbers, len(point.trials), point.diverged, stopped, point.best]))
     if counts := _count_warnings(trials):
         lines += ["", "Warnings: " + ", ".join(f"{name} in {n} of {len(trials)} trials" for name, n in counts)]

@@ -1,8 +1,8 @@
-"""One line for each mistake: the nearest right name, and the first line of an error."""
+"""Words for people: the nearest right name, the first line of an error, a value of a setting."""
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from genjax.types import InputError
 
@@ -48,3 +48,19 @@ def _hint(near: list[str], names: Iterable[str]) -> str:
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, at most 200 characters; the error's type where it has no text."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def format_value(value: Any) -> str:
+    """A value of a setting as a person would write it; None leaves what the base of a sweep has.
+
+    Example:
+      >>> [format_value(value) for value in (0.00012345, (64, 32), ("r1", "r2"), (), None)]
+      ['0.0001234', '(64, 32)', 'r1 + r2', 'none', 'default']
+    """
+    if value is None:
+        return "default"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+        return " + ".join(value) or "none"
+    return str(value)

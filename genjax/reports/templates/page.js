@@ -10,8 +10,15 @@ function colours() {
   }
   return layout;
 }
+// The page carries Plotly compressed, as text.
+async function loadPlotly() {
+  const bytes = Uint8Array.from(atob(document.querySelector("#plotly").textContent), letter => letter.charCodeAt(0));
+  const script = document.createElement("script");
+  script.textContent = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  document.head.append(script);
+}
 const figures = [...document.querySelectorAll(".figure")];
-for (const figure of figures) {
+function draw(figure) {
   const {data, layout} = JSON.parse(figure.querySelector("script").textContent);
   Plotly.newPlot(figure, data, layout, {responsive: true, displayModeBar: false}).then(() => Plotly.relayout(figure, colours()));
   if (layout.meta?.log) {
@@ -23,9 +30,14 @@ for (const figure of figures) {
     figure.after(label);
   }
 }
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const figure of figures) Plotly.relayout(figure, colours());
-});
+if (figures.length) {
+  loadPlotly().then(() => {
+    figures.forEach(draw);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      for (const figure of figures) Plotly.relayout(figure, colours());
+    });
+  });
+}
 
 for (const strip of document.querySelectorAll(".strip")) {
   const images = strip.querySelectorAll("img"), slider = strip.querySelector("input");
