@@ -8,18 +8,8 @@ import pytest
 
 from genjax import config
 from genjax.commands import train
-from genjax.commands.arguments import assignments, config_parser
-from genjax.commands.compare import compare_parser
-from genjax.commands.configs import configs_parser
-from genjax.commands.data import data_parser
-from genjax.commands.evaluate import evaluation_parser
-from genjax.commands.explore import explore_parser
-from genjax.commands.main import COMMANDS
-from genjax.commands.rehearse import rehearse_parser
-from genjax.commands.report import report_parser
-from genjax.commands.runs import runs_parser
-from genjax.commands.sweep import sweep_parser
-from genjax.commands.train_features import features_parser
+from genjax.commands.arguments import assignments
+from genjax.commands.main import COMMANDS, module_of
 from genjax.evaluation import options
 from genjax.sweeps import settings
 
@@ -50,8 +40,7 @@ def every_command():
 def parse(name, words):
     """Parses a command as it does itself, up to the moment at which it would look at data or at a folder."""
     if name in ("train", "sweep"):
-        parser = sweep_parser("") if name == "sweep" else config_parser("", "")
-        parsed, rest = parser.parse_known_args(words)
+        parsed, rest = module_of(name).make_parser("").parse_known_args(words)
         path = ROOT / config.find(parsed.config)
         if not path.exists():
             assert path.name == "denoiser_digits.py", f"{path} does not exist"  # docs/extending.md
@@ -59,14 +48,15 @@ def parse(name, words):
         module, typed = (settings if name == "sweep" else config), assignments(rest)
         module.drop_unused(module.override(config.load(path), typed), typed)
     elif name == "evaluate":
-        parsed = evaluation_parser("").parse_args(words)
+        parsed = module_of(name).make_parser("").parse_args(words)
         options.check(options.Options(**{name: getattr(parsed, name) for name in options.Options._fields}))
     elif name == "rehearse":
-        parsed, rest = rehearse_parser("").parse_known_args(words)
+        parsed, rest = module_of(name).make_parser("").parse_known_args(words)
         assert not rest
         assert parsed.all or (ROOT / config.find(parsed.config)).exists()
     else:
-        PARSERS[name]().parse_args(words)
+        parser = module_of(name).make_parser("") if name in COMMANDS else PARSERS[name]()
+        parser.parse_args(words)
 
 
 def reproduce_parser():
@@ -94,13 +84,6 @@ def models_parser():
 
 
 PARSERS = {
-    "train-features": lambda: features_parser(""),
-    "configs": lambda: configs_parser(""),
-    "data": lambda: data_parser(""),
-    "runs": lambda: runs_parser(""),
-    "explore": lambda: explore_parser(""),
-    "compare": lambda: compare_parser(""),
-    "report": lambda: report_parser(""),
     "describe-models": models_parser,
     "reproduce": reproduce_parser,
     "benchmark": benchmark_parser,

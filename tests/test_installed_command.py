@@ -1,5 +1,6 @@
 """The command `genjax`, and the configurations that it finds by name."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 import genjax
 from genjax import config
-from genjax.commands import main, train
+from genjax.commands import completion, main, train
 from genjax.config import shipped
 from genjax.data import DESCRIPTIONS, SOURCES
 from genjax.runs import loop
@@ -40,6 +41,34 @@ def test_the_version_and_an_unknown_command(capsys):
     assert capsys.readouterr().out == f"genjax {genjax.__version__}\n"
     assert main.main(["trian"]) == 2
     assert capsys.readouterr().err == "error: no command 'trian': the nearest is 'train'\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "completions"),
+    [
+        ("genjax tr", {"train", "train-features"}),
+        ("genjax sweep --config sweeps/vae_d", {"sweeps/vae_digits"}),
+        (
+            "genjax train --config vae_digits --config.hparams.b",
+            {f"--config.hparams.{n}" for n in ("b1", "b2", "beta")},
+        ),
+        ("genjax sweep --config sweeps/vae_digits --config.hal", {"--config.halving.first", "--config.halving.eta"}),
+    ],
+)
+def test_a_shell_completes_names_and_settings(line, completions, tmp_path):
+    answer = tmp_path / "answer"
+    asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_TYPE": "63"}
+    asked |= {"_ARGCOMPLETE_STDOUT_FILENAME": str(answer), "_ARGCOMPLETE_IFS": "\n"}
+    code = "from genjax.commands.main import main; main()"
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | asked, capture_output=True)
+    assert process.returncode == 0
+    assert {word.strip() for word in answer.read_text().splitlines()} == completions
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_what_a_shell_needs_is_printed(shell, capsys):
+    assert main.main(["completion", shell]) == 0
+    assert "_ARGCOMPLETE" in capsys.readouterr().out
 
 
 def test_help_needs_no_jax():

@@ -9,7 +9,10 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
 BAD_INPUT, BROKEN_PIPE = 2, 141
 
@@ -71,17 +74,31 @@ class _Help(argparse.Action):
 
 
 def describe_settings(name: str) -> str:
-    """The settings that act in a configuration or, of a sweep, in its base: a line for each, with its value."""
+    """The settings that act in a configuration, those of a sweep before those of its base: lines with their values."""
     from genjax import config as configs
 
     path = configs.find(name)
-    config = configs.load(path)
-    prefix, config = ("base.", config.base) if "base" in config else ("", config)
-    settings = configs.describe(config)
-    cells = {f"--config.{prefix}{setting}={value}": line for setting, (value, line) in settings.items()}
+    settings = settings_of(configs.load(path))
+    cells = {f"--config.{setting}={value}": line for setting, (value, line) in settings.items()}
     width = max(map(len, cells))
     lines = [f"  {cell.ljust(width)}  {line}" for cell, line in cells.items()]
     return "\n".join([f"settings of {path.stem}, as they are:", *lines])
+
+
+def settings_of(config: "ConfigDict") -> dict[str, tuple[str, str]]:
+    """The settings that act in a configuration of a run or of a sweep, `{name: (value, a line)}`."""
+    from genjax import config as configs
+
+    if "base" not in config:
+        return configs.describe(config)
+    from genjax.sweeps import settings
+
+    own = configs.flatten({name: value for name, value in config.items() if name not in ("base", "axes")})
+    of_base = configs.describe(config.base)
+    return {
+        **{name: (str(value), settings.ABOUT[name]) for name, value in own.items()},
+        **{f"base.{name}": described for name, described in of_base.items()},
+    }
 
 
 def plain_parser(prog: str, description: str, **options: Any) -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str], prog: str = "genjax compare") -> int:
     return run_quietly(lambda: _compare(arguments, prog))
 
 
-def compare_parser(prog: str) -> argparse.ArgumentParser:
+def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     parser = plain_parser(prog, DESCRIPTION)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of a run, of a sweep, or of several")
@@ -29,7 +29,7 @@ def compare_parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _compare(arguments: Sequence[str], prog: str) -> int:
-    parsed = compare_parser(prog).parse_args(arguments)
+    parsed = make_parser(prog).parse_args(arguments)
     from genjax.reports import comparison, page
     from genjax.reports.groups import read_groups
 

@@ -16,13 +16,13 @@ def main(arguments: Sequence[str], prog: str = "genjax configs") -> int:
     return run_quietly(lambda: _configs(arguments, prog))
 
 
-def configs_parser(prog: str) -> argparse.ArgumentParser:
+def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     return plain_parser(prog, DESCRIPTION)
 
 
 def _configs(arguments: Sequence[str], prog: str) -> int:
-    configs_parser(prog).parse_args(arguments)
+    make_parser(prog).parse_args(arguments)
     from genjax.config import describe_shipped
 
     print_list(describe_shipped())

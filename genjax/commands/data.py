@@ -16,13 +16,13 @@ def main(arguments: Sequence[str], prog: str = "genjax data") -> int:
     return run_quietly(lambda: _data(arguments, prog))
 
 
-def data_parser(prog: str) -> argparse.ArgumentParser:
+def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     return plain_parser(prog, DESCRIPTION)
 
 
 def _data(arguments: Sequence[str], prog: str) -> int:
-    data_parser(prog).parse_args(arguments)
+    make_parser(prog).parse_args(arguments)
     from genjax.runs.load import describe_sources
 
     print_list(describe_sources())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from genjax.commands.arguments import plain_parser, run_quietly
+from genjax.commands.report import refresh
 
 DESCRIPTION = """Evaluates a run.
 
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str], prog: str = "genjax evaluate") -> int:
 def _evaluate(arguments: Sequence[str], prog: str) -> int:
     from genjax.evaluation import options
 
-    parsed = evaluation_parser(prog).parse_args(arguments)
+    parsed = make_parser(prog).parse_args(arguments)
     options_of_user = options.Options(**{name: getattr(parsed, name) for name in options.Options._fields})
     options.check(options_of_user)
     from genjax.system import processes
@@ -35,10 +36,11 @@ def _evaluate(arguments: Sequence[str], prog: str) -> int:
     from genjax.evaluation.evaluate import evaluate
 
     print(results.table(evaluate(parsed.workdir, options_of_user)))
+    refresh(parsed.workdir, "evaluation.json")
     return 0
 
 
-def evaluation_parser(prog: str) -> argparse.ArgumentParser:
+def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     from genjax.evaluation.options import CHECKPOINTS, METRICS, SPLITS, Options
 

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str], prog: str = "genjax explore") -> int:
     return run_quietly(lambda: _explore(arguments, prog))
 
 
-def explore_parser(prog: str) -> argparse.ArgumentParser:
+def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     parser = plain_parser(prog, DESCRIPTION)
     parser.add_argument("--workdir", required=True, type=Path, metavar="FOLDER", help="of the run")
@@ -31,7 +31,7 @@ def explore_parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _explore(arguments: Sequence[str], prog: str) -> int:
-    parsed = explore_parser(prog).parse_args(arguments)
+    parsed = make_parser(prog).parse_args(arguments)
     if not 0 <= parsed.port < 2**16:
         refuse(f"--port={parsed.port} must be at least 0 and less than 2**16")
     from genjax.api.run import load_run

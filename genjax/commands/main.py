@@ -1,9 +1,11 @@
 """The command `genjax`: its first argument names a command, and the others are that command's."""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Any
 
 from genjax.commands.arguments import refuse, run_quietly
 
@@ -19,15 +21,30 @@ COMMANDS = {
     "runs": "list the runs and sweeps of a folder",
     "configs": "list the configurations that come with the package",
     "data": "list the sources of data",
+    "completion": "print what makes a shell complete the arguments of genjax",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns its exit code."""
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may follow
+        from genjax.commands.completion import complete
+
+        complete()
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in COMMANDS:
-        return importlib.import_module(f"genjax.commands.{name.replace('-', '_')}").main(rest, f"genjax {name}")
+        return module_of(name).main(rest, f"genjax {name}")
     return run_quietly(lambda: _answer(name))
+
+
+def module_of(command: str) -> Any:
+    """The module of a command: `main(arguments, prog)` runs it, and `make_parser(prog)` makes its parser.
+
+    Example:
+      >>> module_of("train-features").__name__
+      'genjax.commands.train_features'
+    """
+    return importlib.import_module(f"genjax.commands.{command.replace('-', '_')}")
 
 
 def _answer(name: str) -> int:

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str], prog: str = "genjax rehearse") -> int:
     return run_quietly(lambda: _rehearse(arguments, prog))
 
 
-def rehearse_parser(prog: str) -> argparse.ArgumentParser:
+def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command's own arguments; settings are parsed apart."""
     parser = plain_parser(
         prog, DESCRIPTION, usage="%(prog)s --config NAME --device NAME [--config.SETTING=VALUE ...] [options]"
@@ -49,7 +49,7 @@ def _rehearse(arguments: Sequence[str], prog: str) -> int:
         os.environ.setdefault(name, "3")
     from genjax.rehearsal.devices import find_device
 
-    parsed, rest = rehearse_parser(prog).parse_known_args(arguments)
+    parsed, rest = make_parser(prog).parse_known_args(arguments)
     typed = assignments(rest)
     _check(parsed, typed)
     if parsed.all:

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str], prog: str = "genjax runs") -> int:
     return run_quietly(lambda: _runs(arguments, prog))
 
 
-def runs_parser(prog: str) -> argparse.ArgumentParser:
+def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     parser = plain_parser(prog, DESCRIPTION)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("runs"), help="default: runs")
@@ -30,7 +30,7 @@ def runs_parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _runs(arguments: Sequence[str], prog: str) -> int:
-    parsed = runs_parser(prog).parse_args(arguments)
+    parsed = make_parser(prog).parse_args(arguments)
     from genjax.reports import overview
 
     print(overview.table(overview.select(overview.overview(parsed.folder), parsed.where, parsed.sort, parsed.reverse)))

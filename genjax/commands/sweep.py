@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from genjax.commands.arguments import assignments, config_parser, default_workdir, print_notices, refuse, run_quietly
+from genjax.commands.report import refresh
 
 DESCRIPTION = """Trains a whole sweep as one program for each static shape.
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str], prog: str = "genjax sweep") -> int:
     return run_quietly(lambda: _sweep(arguments, prog))
 
 
-def sweep_parser(prog: str) -> argparse.ArgumentParser:
+def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command's own arguments; settings are parsed apart."""
     parser = config_parser(prog, DESCRIPTION)
     parser.add_argument("--export-best", type=int, default=0, metavar="N", help="write the best N trials as workdirs")
@@ -30,10 +31,10 @@ def _sweep(arguments: Sequence[str], prog: str) -> int:
     from genjax import config as configs
     from genjax.sweeps import settings
 
-    parsed, rest = sweep_parser(prog).parse_known_args(arguments)
+    parsed, rest = make_parser(prog).parse_known_args(arguments)
     path, typed = configs.find(parsed.config), assignments(rest)
     config, notices = settings.drop_unused(settings.override(configs.load(path), typed), typed)
-    from genjax.sweeps import loop
+    from genjax.sweeps import loop, results
     from genjax.system import compiler, processes
 
     if parsed.export_best < 0:
@@ -44,5 +45,7 @@ def _sweep(arguments: Sequence[str], prog: str) -> int:
     print_notices(notices)
     workdir = parsed.workdir or default_workdir(path, configs.digest(config))
     code = loop.sweep(config, workdir, parsed.export_best)
+    if code == loop.FINISHED:
+        refresh(workdir, results.TABLE)
     processes.finish()
     return code

@@ -1,8 +1,10 @@
 """`genjax train`."""
 
+import argparse
 from collections.abc import Sequence
 
 from genjax.commands.arguments import assignments, config_parser, default_workdir, print_notices, refuse, run_quietly
+from genjax.commands.report import refresh
 
 DESCRIPTION = """Trains a model.
 
@@ -18,10 +20,15 @@ def main(arguments: Sequence[str], prog: str = "genjax train") -> int:
     return run_quietly(lambda: _train(arguments, prog))
 
 
+def make_parser(prog: str) -> argparse.ArgumentParser:
+    """The parser of the command's own arguments; settings are parsed apart."""
+    return config_parser(prog, DESCRIPTION)
+
+
 def _train(arguments: Sequence[str], prog: str) -> int:
     from genjax import config as configs
 
-    parsed, rest = config_parser(prog, DESCRIPTION).parse_known_args(arguments)
+    parsed, rest = make_parser(prog).parse_known_args(arguments)
     path = configs.find(parsed.config)
     loaded = configs.load(path)
     if "base" in loaded:
@@ -34,6 +41,9 @@ def _train(arguments: Sequence[str], prog: str) -> int:
     processes.start(parsed.coordinator, parsed.num_processes, parsed.process_id)
     compiler.ask_for_determinism(config.train.deterministic)
     print_notices(notices)
-    code = loop.train(config, parsed.workdir or default_workdir(path, configs.digest(config)))
+    workdir = parsed.workdir or default_workdir(path, configs.digest(config))
+    code = loop.train(config, workdir)
+    if code == loop.FINISHED:
+        refresh(workdir, "evaluation.json")
     processes.finish()
     return code

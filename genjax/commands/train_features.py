@@ -25,7 +25,7 @@ def main(arguments: Sequence[str], prog: str = "genjax train-features") -> int:
 
 
 def _train_features(arguments: Sequence[str], prog: str) -> int:
-    parsed = features_parser(prog).parse_args(arguments)
+    parsed = make_parser(prog).parse_args(arguments)
     if parsed.epochs is not None and parsed.epochs < 1:
         refuse(f"--epochs={parsed.epochs} must be at least 1")
     if not parsed.out.is_dir():
@@ -89,7 +89,7 @@ def _check(dataset: data.Dataset) -> None:
             refuse(f"{dataset.name}: a classifier needs labels from 0 to {CLASSES - 1}, one for each image")
 
 
-def features_parser(prog: str) -> argparse.ArgumentParser:
+def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     parser = plain_parser(prog, DESCRIPTION)
     parser.add_argument("--source", required=True, help="a data source of 28x28 grey images, such as tfds:mnist")

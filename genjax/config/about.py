@@ -36,6 +36,7 @@ ABOUT = {
     "hparams.warmup": "share of the run in which the learning rate rises",
     "hparams.final_factor": "the learning rate at the end over that of the settings",
     "hparams.start": "factor of the schedule at the beginning",
+    "hparams.cycles": "how often the schedule begins again",
     "hparams.duration": "share of the run that the schedule takes",
 }
 

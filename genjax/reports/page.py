@@ -85,8 +85,13 @@ def require() -> None:
     Raises:
       InputError: one of them is not installed; the line says how to install it.
     """
-    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise InputError(f"a page needs {' and '.join(missing)}: install the extra `report` of genjax-models")
+    if names := missing():
+        raise InputError(f"a page needs {' and '.join(names)}: install the extra `report` of genjax-models")
+
+
+def missing() -> list[str]:
+    """The libraries of pages that are not installed."""
+    return [name for name in NEEDED if importlib.util.find_spec(name) is None]
 
 
 def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:

@@ -44,18 +44,33 @@ SWEEP = {
     "optuna": {"storage": "", "study": "", "batch": 8},
 }
 
+# For docs/models.md, and for `genjax sweep --config NAME --help`.
+ABOUT = {
+    "axes": "the settings that vary: `values`, `together`, `choice`, `uniform`, `log_uniform`, `integers` make them",
+    "strategy": "how axes combine: grid (all combinations), zip (the first values, the second ones, ...), or drawn:"
+    " random, sobol (scrambled), optuna",
+    "points": "how many are drawn",
+    "draw_seed": "of what is drawn",
+    "objective.metric": "of the validation split, by which trials are ranked",
+    "objective.goal": "min or max",
+    "objective.of": "the last value or the best one",
+    "execution": "trials side by side (vmap), one after another inside the program (map), or the faster of both, which"
+    " is measured (auto)",
+    "memory_bytes": "that a program may take; 0: what the device has free",
+    "stopping": "none, halving or population",
+    "halving.first": "steps after which the first points are stopped",
+    "halving.eta": "one point in so many goes on, to so many times the steps",
+    "population.every": "steps between moves",
+    "population.share": "of the trials, the worst, which go on from copies of the best",
+    "population.factor": "by which the numbers of a copy are multiplied or divided",
+    "optuna.storage": "the address of the storage that workers share",
+    "optuna.study": "its name in the storage",
+    "optuna.batch": "how many points are asked for at a time",
+}
+
 
 def default(base: Path) -> ConfigDict:
-    """A sweep over a base configuration, for a config file to edit.
-
-    Settings: `base`, what every trial has; `axes`; `strategy`: axes combine as `grid` (every combination), `zip` (the
-    first values, the second ones ...), or in `points` that are drawn: `random`, `sobol` (scrambled) or by `optuna`;
-    `draw_seed`, of what is drawn; `objective`: the `last` or the `best` of a validation `metric`, `min` or `max`;
-    `execution`: trials side by side (`vmap`), one after another inside the program (`map`), or what a measurement
-    says (`auto`); `memory_bytes` for a program (0: what the device has free). `stopping`: `halving` keeps one point
-    in `eta` after `first` steps, after `eta` times as many, and so on; `population` lets, every so many steps, the
-    worst `share` of the trials go on from copies of the best, with traced settings times or over `factor`.
-    `optuna`: the `storage` and the `study` that workers share, and how many points are asked for at a time.
+    """A sweep over a base configuration, for a config file to edit; `ABOUT` says what each setting is.
 
     Args:
       base: the file of a configuration of a run.
