@@ -10,7 +10,7 @@ import zlib
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Integer, Key, UInt32
+from jaxtyping import Array, Float, Integer, Key, UInt32
 
 HALF_ROUNDS = 8
 
@@ -24,6 +24,32 @@ def stream(root: Key[Array, ""], name: str) -> Key[Array, ""]:
       False
     """
     return jax.random.fold_in(root, zlib.crc32(name.encode()))
+
+
+def coarse_uniform(key: Key[Array, ""], shape: tuple[int, ...], bits: int) -> Float[Array, "*shape"]:
+    """Draws from the middles of 2^bits equal parts of [0, 1], at the cost of `bits` random bits for each number.
+
+    `jax.random.bits` computes a hash for every number, however few of its bits are asked for, and noise of the size of
+    an image is a tenth of a small model's step. Here a word of 32 bits is cut into several numbers. They lie in one row
+    of the leading axis, so that devices which share a batch have nothing to exchange.
+
+    Args:
+      key: of the draws.
+      shape: of the result.
+      bits: of each number, 1, 2, 4, 8 or 16.
+
+    Example:
+      >>> u = coarse_uniform(jax.random.key(0), (3, 5), bits=2)
+      >>> bool(jnp.isin(u, jnp.array([1, 3, 5, 7]) / 8).all())
+      True
+    """
+    of_word = 32 // bits
+    rows = shape[0] if shape else 1
+    of_row = math.prod(shape[1:])
+    words = jax.random.bits(key, (rows, -(-of_row // of_word)), jnp.uint32)
+    parts = [words >> jnp.uint32(bits * i) & jnp.uint32(2**bits - 1) for i in range(of_word)]
+    numbers = jnp.concatenate(parts, axis=1)[:, :of_row].reshape(shape)
+    return (numbers.astype(jnp.float32) + 0.5) / 2.0**bits
 
 
 def batch_indices(

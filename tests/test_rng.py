@@ -1,13 +1,16 @@
 """The stateless shuffle and the named streams."""
 
+import math
+
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 from cases import slow
 
-from genjax.rng import batch_indices, permute, stream
+from genjax.rng import batch_indices, coarse_uniform, permute, stream
 
 KEY = jax.random.key(0)
 
@@ -81,3 +84,22 @@ def test_streams_differ_by_name():
     words = {int(jax.random.bits(stream(KEY, name))) for name in ("init", "shuffle", "elbo", "evaluate")}
     assert len(words) == 4
     assert jax.random.bits(stream(KEY, "init")) == jax.random.bits(stream(KEY, "init"))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_coarse_numbers_are_uniform_and_independent(bits):
+    u = np.asarray(coarse_uniform(jax.random.key(bits), (64, 999), bits))
+    count = 2 ** min(bits, 4)
+    seen = np.bincount((u.ravel() * count).astype(int), minlength=count)
+    assert scipy.stats.chisquare(seen).pvalue > 1e-4
+    np.testing.assert_array_equal(u * 2.0**bits % 1, 0.5)
+    for lag in (1, 999 // (32 // bits) + 1):  # neighbours, and numbers that were cut out of the same word
+        a, b = u[:, :-lag].ravel() - 0.5, u[:, lag:].ravel() - 0.5
+        assert abs(np.mean(a * b) / np.var(u)) < 5 / math.sqrt(a.size)
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (3, 0), (2, 3, 5)])
+def test_coarse_numbers_have_any_shape(shape):
+    u = coarse_uniform(jax.random.key(0), shape, bits=8)
+    chex.assert_shape(u, shape)
+    assert bool(((u > 0) & (u < 1)).all())

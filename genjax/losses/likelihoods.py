@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+from genjax.rng import coarse_uniform
+
 FACTORS = 16
 
 
@@ -152,8 +154,9 @@ def squared_error(mean: Float[Array, "batch *event"], x: Float[Array, "batch *ev
 def binarise(rng: Key[Array, ""], x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Draws each pixel as a Bernoulli variable whose mean is its grey value (Salakhutdinov & Murray 2008).
 
-    Each pixel takes eight random bits u: x' = [u + 1/2 < 256 x], a Bernoulli variable of mean round(256 x) / 256. A
-    pixel of 0 always stays 0 and a pixel of 1 always stays 1. Between them the mean is within 1/512 of the grey value.
+    Each pixel takes eight random bits, u = 1/512, 3/512, ..., 511/512: x' = [u < x], a Bernoulli variable of mean
+    round(256 x) / 256. A pixel of 0 always stays 0 and a pixel of 1 always stays 1. Between them the mean is within
+    1/512 of the grey value.
 
     Args:
       rng: key of the draws.
@@ -166,8 +169,7 @@ def binarise(rng: Key[Array, ""], x: Float[Array, "*shape"]) -> Float[Array, "*s
       >>> print(binarise(jax.random.key(0), jnp.array([0.0, 1.0])))
       [0. 1.]
     """
-    u = jax.random.bits(rng, x.shape, jnp.uint8).astype(x.dtype)
-    return (u + 0.5 < 256 * x).astype(x.dtype)
+    return (coarse_uniform(rng, x.shape, bits=8) < x).astype(x.dtype)
 
 
 def sum_event(values: Float[Array, "batch *event"]) -> Float[Array, " batch"]:
