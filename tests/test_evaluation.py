@@ -76,9 +76,10 @@ NEAREST = {"nearest_to_samples", "nearest_to_examples"}
 FIDELITY = {"frechet_distance", "kernel_distance", "sliced_wasserstein"} | PRDC | NEAREST
 VOTES = {"beta_vae_score", "factor_vae_score"}
 DISENTANGLEMENT = VOTES | {"mig", "sap", "dci_disentanglement", "dci_completeness", "dci_informativeness"}
+OF_LABELS = {"linear_probe", "nearest_neighbour_accuracy", "recognised_samples", "recognised_examples"}
 EXPECTED = {
-    "vae": LIKELIHOOD | FIDELITY | {"linear_probe", "nearest_neighbour_accuracy"},
-    "autoencoder": FIDELITY | {"linear_probe", "nearest_neighbour_accuracy"},
+    "vae": LIKELIHOOD | FIDELITY | OF_LABELS,
+    "autoencoder": FIDELITY | OF_LABELS,
     "gan": FIDELITY | {"modes_found", "good_samples"},
     "factors": LIKELIHOOD | FIDELITY | DISENTANGLEMENT,
 }
@@ -255,13 +256,13 @@ def test_options_are_checked_before_anything_is_read(changes, message):
 
 def test_a_group_that_cannot_be_measured_is_left_out_where_it_was_not_asked_for(runs, silent):
     found = evaluator.evaluate(runs.vae, FAST._replace(samples=5), silent)
-    assert found.keys() == {"likelihood", "latent"}
+    assert found.keys() == {"likelihood", "recognition", "latent"}
     assert "fidelity is left out: 5 samples are too few" in silent.getvalue()
 
 
 def test_a_training_split_has_no_distance_to_itself(runs, silent):
     found = evaluator.evaluate(runs.vae, FAST._replace(split="train"), silent)
-    assert found.keys() == {"likelihood", "fidelity"}
+    assert found.keys() == {"likelihood", "fidelity", "recognition"}
     assert "nearest_to_examples" not in by_name(found)
 
 

@@ -13,7 +13,7 @@ from genjax.sweeps import default, values
 
 
 def get_config() -> ConfigDict:
-    sweep = default(Path(__file__).parents[1] / "vae_digits.py")
+    sweep = default(Path(__file__).parents[1] / "vae_normal_digits.py")
     sweep.base.train.steps = 1500
     sweep.axes = (
         values("hparams.beta", 0.25, 0.5, 1.0, 2.0),

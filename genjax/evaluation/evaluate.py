@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from genjax.evaluation import bounds, fidelity, latent, likelihood, modes, pictures, samplers
+from genjax.evaluation import bounds, fidelity, latent, likelihood, modes, pictures, recognition, samplers
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result, merged
 from genjax.runs.folder import claim, write_json
@@ -33,6 +33,7 @@ class Metrics(NamedTuple):
 METRICS = {
     "likelihood": Metrics(likelihood.applies, likelihood.measure),
     "fidelity": Metrics(fidelity.applies, fidelity.measure),
+    "recognition": Metrics(recognition.applies, recognition.measure),
     "modes": Metrics(modes.applies, modes.measure),
     "latent": Metrics(latent.applies, latent.measure),
     "bounds": Metrics(bounds.applies, bounds.measure, on_request=True),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from genjax.system.messages import nearest_name
 from genjax.types import InputError
 
-METRICS = ("likelihood", "fidelity", "modes", "latent", "bounds")
+METRICS = ("likelihood", "fidelity", "recognition", "modes", "latent", "bounds")
 CHECKPOINTS = ("newest", "best")
 SPLITS = ("test", "validation", "train")
 SAMPLERS = ("prior", "gaussian", "mixture:<components>", "run:<workdir>", "reconstruction")

@@ -30,7 +30,7 @@ has confirmed it.
 
 ```sh
 uv sync --extra rehearse-gpu --extra rehearse-tpu
-uv run scripts/rehearse.py --config configs/vae_digits.py --device h100 --compare v5e
+uv run scripts/rehearse.py --config configs/vae_normal_digits.py --device h100 --compare v5e
 uv run scripts/rehearse.py --config configs/sweeps/vae_digits.py --device a100 --json sweep.json
 uv run scripts/rehearse.py --config configs/vae_mnist.py --device v5e --devices 4 --shape 28,28,1 --examples 60000
 uv run scripts/rehearse.py --all --page docs/accelerators.md

@@ -132,7 +132,7 @@ CASES = {
     "sweep_digits_vae": Case(
         "16 VAEs on digits, 64-256-256-8, batch 128",
         40,
-        lambda: load(CONFIGS / "vae_digits.py"),
+        lambda: load(CONFIGS / "vae_normal_digits.py"),
         ("torch_eager",),
         SWEPT,
     ),

@@ -40,8 +40,9 @@ BESIDE = {  # what is measured beside the cases
     " batch 128)",
     "code_objectives": "A step with a map of 7x7 discrete codes over a step of the plain one (convolutions at 28x28,"
     " batch 128, 16 dimensions)",
-    "sweep_runs": f"A sweep with everything (`configs/vae_digits.py`, {len(whole_runs.starts_of_sweep())} trials x"
-    f" {whole_runs.SWEPT_STEPS:,} steps, {whole_runs.SWEPT_ROUNDS} rounds, compilation cache warm)",
+    "sweep_runs": "A sweep with everything (`configs/vae_normal_digits.py`,"
+    f" {len(whole_runs.starts_of_sweep())} trials x {whole_runs.SWEPT_STEPS:,} steps, {whole_runs.SWEPT_ROUNDS} rounds,"
+    " compilation cache warm)",
 }
 FIGURES = {
     "cold": "process start to first step, nothing compiled before, s",

@@ -27,7 +27,7 @@ def get_config():
 SWEPT_ROUNDS = 3  # a round has sixteen starts, which take a minute or two: their sum varies less than a single one
 SWEPT_STEPS = 1000  # a short run, as in a search for hyperparameters
 RATES, SEEDS = (3e-4, 1e-3, 3e-3, 1e-2), (0, 1, 2, 3)
-BASE = ROOT / "configs" / "vae_digits.py"
+BASE = ROOT / "configs" / "vae_normal_digits.py"
 SWEEP = f"""
 from pathlib import Path
 from genjax.sweeps import default, values

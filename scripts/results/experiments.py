@@ -144,7 +144,7 @@ def _autoencoder(source: str, penalty: str) -> Run:
 
 def _vae(source: str) -> Run:
     settings = {**AE, "data.source": source, "model.likelihood": "gaussian_shared"}
-    return Run("vae_digits", settings, (*SAMPLED, "--metrics fidelity --sampler prior"))
+    return Run("vae_normal_digits", settings, (*SAMPLED, "--metrics fidelity --sampler prior"))
 
 
 def _samplers() -> Experiment:
@@ -185,7 +185,7 @@ def _sprites() -> Experiment:
     def runs(beta: str) -> Mapping[str, Run]:
         return {
             f"sprites_beta{beta}_{seed}": Run(
-                "vae_digits",
+                "vae_normal_digits",
                 {**settings, "hparams.beta": beta, "seed": str(seed)},
                 ("--metrics latent likelihood --importance-samples 100",),
             )

@@ -1,0 +1,72 @@
+"""Recognition: how many samples a classifier of the data takes for one of the classes without doubt."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from genjax import features as maps
+from genjax.evaluation import samplers
+from genjax.evaluation.examples import chosen_examples, split_of, stored
+from genjax.evaluation.fidelity import CLASSIFIERS
+from genjax.evaluation.options import Options
+from genjax.evaluation.results import Result, averaged
+from genjax.metrics.probes import fit_classifier
+from genjax.runs.load import LoadedRun
+
+SAMPLES = 1000
+TRAINED_ON = 3000  # examples at most
+WITHOUT_DOUBT = 0.9  # the probability of one class
+
+Classify = Callable[[np.ndarray], np.ndarray]  # `[n, *shape] -> [n, classes]`, probabilities
+
+
+def applies(subject: LoadedRun) -> str:
+    """What is missing, or nothing."""
+    if len(subject.spec.shape) != 3:
+        return "images"
+    labelled = subject.dataset.train.y is not None and subject.dataset.train.y.ndim == 1
+    return "" if labelled or _shipped(subject) else "data with labels"
+
+
+def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]:
+    """The share of samples, and of unseen examples, that are recognised."""
+    with progress("recognition", 1) as tick:
+        name, classify = _classifier(subject)
+        examples = chosen_examples(split_of(subject, options), SAMPLES)
+        real = classify(stored(subject, examples.x))
+        fake = classify(samplers.samples(subject, options, SAMPLES, "recognition"))
+        tick(1)
+    protocol = {
+        "split": options.split,
+        "classifier": name,
+        "probability": f"above {WITHOUT_DOUBT}",
+        "seed": options.seed,
+        "step": subject.step,
+    }
+    if examples.y is not None:
+        protocol["accuracy"] = round(float(np.mean(real.argmax(axis=1) == examples.y)), 4)
+    of_samples = {**protocol, "sampler": options.sampler}
+    return [
+        averaged("recognised_samples", fake.max(axis=1) > WITHOUT_DOUBT, "", of_samples),
+        averaged("recognised_examples", real.max(axis=1) > WITHOUT_DOUBT, "", protocol),
+    ]
+
+
+def _shipped(subject: LoadedRun) -> str:
+    """The name of the shipped classifier of these data, or nothing."""
+    return CLASSIFIERS.get(":".join(subject.config.data.source.split(":")[:2]), "")
+
+
+def _classifier(subject: LoadedRun) -> tuple[str, Classify]:
+    """The shipped classifier of the data, or a small one that is trained on them."""
+    if name := _shipped(subject):
+        features = maps.load(name, stored(subject, subject.dataset.train.x[:1]))
+        assert features.classify is not None
+        classify = features.classify
+        return f"{name} ({features.digest})", lambda x: np.asarray(jax.nn.softmax(maps.over_batches(classify, x)))
+    train = chosen_examples(subject.dataset.train, TRAINED_ON)
+    assert train.y is not None
+    predict = fit_classifier(stored(subject, train.x).reshape(len(train.x), -1), train.y)
+    return f"MLP of {len(train.x):,} training examples", lambda x: predict(x.reshape(len(x), -1))
