@@ -136,6 +136,14 @@ def test_a_section_without_content_is_left_out():
     assert "<h2>" not in render("a", "", [Text("a", []), Table("t", ["x"], [])])
 
 
+def test_zero_stands_beside_values_that_span_much():
+    values = [3.0, 0.0, 0.01]
+    axis = figures.effect("hparams.r1_weight", values, [1.0, 2.0, 3.0], ["", "", ""], "loss")["layout"]["xaxis"]
+    assert (axis["type"], axis["categoryarray"]) == ("category", ["0", "0.01", "3"])
+    (trace,) = figures.parallel({"r1": values, "loss": [1.0, 2.0, 3.0]}, "loss", True)["data"]
+    assert trace["dimensions"][0]["values"] == [2, 0, 1]
+
+
 def test_curves_hold_the_numbers_of_the_log():
     rows = [{"step": 1, "train/loss": 2.0}, {"step": 2, "train/loss": float("nan"), "validation/loss": 1.5}]
     (figure,) = figures.curves(rows)

@@ -98,7 +98,7 @@ def parallel(columns: Mapping[str, Sequence[Any]], colour: str, reverse: bool) -
 
 def _dimension(name: str, values: list[Any]) -> dict[str, Any]:
     label = name.partition(".")[2] or name
-    if _is_numeric(values):
+    if _is_numeric(values) and not _begins_with_zero(values):
         if not _is_wide(values):
             return {"label": label, "values": finite(values)}
         exponents = np.log10(np.asarray(values, float))
@@ -108,7 +108,7 @@ def _dimension(name: str, values: list[Any]) -> dict[str, Any]:
         texts = [f"{10**tick:.3g}" for tick in ticks]
         return {"label": label, "values": exponents.tolist(), "tickvals": ticks.tolist(), "ticktext": texts}
     words = [format_value(value) for value in values]
-    distinct = list(dict.fromkeys(words))
+    distinct = _in_order(values)
     places = [distinct.index(word) for word in words]
     return {"label": label, "values": places, "tickvals": list(range(len(distinct))), "ticktext": distinct}
 
@@ -122,7 +122,7 @@ def effect(
       >>> effect("hparams.beta", [0.01, 1.0], [3.0, 2.0], ["trial 0", "trial 1"], "loss")["layout"]["xaxis"]["type"]
       'log'
     """
-    numeric = _is_numeric(values)
+    numeric = _is_numeric(values) and not _begins_with_zero(values)
     trace = {
         "type": "scatter",
         "mode": "markers",
@@ -130,7 +130,9 @@ def effect(
     }
     marks = {"y": finite(objective), "text": list(hover), "marker": {"color": COLOURS[0], "opacity": 0.6}}
     kind = "category" if not numeric else "log" if _is_wide(values) else "linear"
-    xaxis = {"title": {"text": name.partition(".")[2] or name}, "type": kind, "automargin": True}
+    xaxis: dict[str, Any] = {"title": {"text": name.partition(".")[2] or name}, "type": kind, "automargin": True}
+    if not numeric:
+        xaxis |= {"categoryorder": "array", "categoryarray": _in_order(values)}
     layout = {**LAYOUT, "hovermode": "closest", "xaxis": xaxis, "yaxis": {"title": {"text": metric}}}
     return {"data": [{**trace, **marks}], "layout": layout}
 
@@ -142,3 +144,15 @@ def _is_numeric(values: Sequence[Any]) -> bool:
 def _is_wide(values: Sequence[float]) -> bool:
     """Whether numbers span so much that a logarithmic axis shows them better."""
     return min(values) > 0 and max(values) / min(values) > WIDE
+
+
+def _begins_with_zero(values: Sequence[float]) -> bool:
+    """Whether zero is among positive values that span much: they stand side by side, for a logarithm has no zero."""
+    positive = [value for value in values if value > 0]
+    return min(values) == 0 and len(set(values)) <= 2 * FEW and bool(positive) and _is_wide(positive)
+
+
+def _in_order(values: Sequence[Any]) -> list[str]:
+    """The distinct values in words, numbers in their order."""
+    distinct = list(dict.fromkeys(values)) if not _is_numeric(values) else sorted(set(values))
+    return list(dict.fromkeys(map(format_value, distinct)))
