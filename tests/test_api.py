@@ -250,7 +250,7 @@ def test_the_table_is_a_data_frame_where_pandas_is_installed(sweep, monkeypatch)
 def test_what_is_no_finished_sweep_is_refused(sweep, vae, tmp_path):
     for folder, message in [
         (vae.workdir, "is not the folder of a sweep"),
-        (tmp_path, "is not the folder of a sweep: it has no readable config.json"),
+        (tmp_path, "is not the folder of a sweep: it has no config.json"),
     ]:
         with pytest.raises(InputError, match=message):
             genjax.load_sweep(folder)

@@ -1,5 +1,6 @@
 """`scripts/train.py` from outside: what a run leaves, what it says, and what it refuses in one line."""
 
+import errno
 import json
 import os
 import pty
@@ -15,7 +16,7 @@ from present import present
 
 from genjax import config
 from genjax.commands import sweep, train
-from genjax.commands.arguments import assignments
+from genjax.commands.arguments import assignments, run_quietly
 from genjax.runs import loop
 from genjax.runs.folder import claim
 from genjax.sweeps import loop as sweep_loop
@@ -223,6 +224,37 @@ def test_refused_config_files(refused, tmp_path, text, said):
 @pytest.mark.parametrize("name", ["none.py", ".", "tiny.py/none.py", "x" * 300], ids=lambda name: name[:20])
 def test_refused_paths_of_config_files(refused, name):
     assert refused("--config", name).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "runs/x"), 5, "error: runs/x: Permission denied\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "a.npz"), 5, "error: a.npz: No space left on device\n"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "a"), 2, "error: a: Is a directory\n"),
+        (OSError("odd"), 2, "error: odd\n"),
+        (MemoryError(), 5, "error: out of memory: "),
+        (RuntimeError("RESOURCE_EXHAUSTED: 3 GiB"), 5, "error: out of memory: "),
+        (RecursionError(), 2, "error: the input is nested too deeply\n"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), 2, "error: the input is no text: "),
+    ],
+)
+def test_trouble_is_one_line_and_a_code(error, code, line, capsys):
+    def command():
+        raise error
+
+    assert run_quietly(command) == code
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(line)
+
+
+def test_a_mistake_of_the_program_is_not_hidden():
+    def command():
+        raise RuntimeError("a mistake")
+
+    with pytest.raises(RuntimeError, match="a mistake"):
+        run_quietly(command)
 
 
 def test_dynamic_binarisation_of_points_is_refused(refused):

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genjax import default_config
 from genjax.sweeps import default, ranking
+from genjax.sweeps.cohorts import Cohort, CohortState, measured_curve
 
 CONFIG = Path(__file__).parents[1] / "configs" / "vae_digits.py"
 
@@ -152,3 +154,32 @@ def test_copies_stay_in_their_range_and_others_as_they_are():
     moved = explored({"beta": (0.5, 2.0)}, factor=100.0)["beta"]
     assert set(moved[2:5].tolist()) <= {0.5, 2.0}
     np.testing.assert_array_equal(moved[[0, 1, 5]], HPARAMS["beta"][[0, 1, 5]])
+
+
+def test_what_was_measured_and_is_no_number_is_not_still_to_come():
+    """A trial that improves, one whose last value is NaN, one that was stopped, and one that was never measured."""
+    config = default_config("vae")
+    config.train.update(steps=30, log_every=5, evaluate_every=10)
+    rows = {
+        "step": np.array([5, 10, 15, 20]),
+        "train/elbo": np.zeros((4, 4)),
+        "validation/elbo": np.array([[nan] * 4, [3, 9, 5, nan], [nan] * 4, [4, nan, nan, nan]]),
+    }
+    rest = {"alive": np.arange(4), "states": None, "hparams": {}, "seconds": np.zeros(4), "test": {}, "moves": {}}
+    state = CohortState(step=20, rows=rows, steps=np.array([20, 20, 10, 5]), diverged_at=np.full(4, -1), **rest)
+    curve = measured_curve(Cohort(0, config, []), state, "elbo")
+    expected = [[nan] * 4, [3, 9, 5, nan], [nan] * 4, [4, np.inf, nan, nan]]
+    np.testing.assert_array_equal(curve, expected)
+    values = ranking.objective(curve, np.zeros(4, bool), "last", "max")
+    np.testing.assert_array_equal(values, [4, nan, 5, nan])
+    np.testing.assert_array_equal(ranking.order(values, "max")[:2], [2, 0])
+    np.testing.assert_array_equal(measured_curve(Cohort(0, config, []), state, "kl"), np.full((4, 4), nan))
+
+
+def test_a_row_in_which_nothing_is_a_number_was_measured_where_it_had_to_be():
+    config = default_config("vae")
+    config.train.update(steps=20, log_every=5, evaluate_every=10)
+    rows = {"step": np.array([10, 15]), "validation/elbo": np.full((2, 1), nan)}
+    rest = {"alive": np.arange(1), "states": None, "hparams": {}, "seconds": np.zeros(1), "test": {}, "moves": {}}
+    state = CohortState(step=15, rows=rows, steps=np.array([15]), diverged_at=np.full(1, -1), **rest)
+    np.testing.assert_array_equal(measured_curve(Cohort(0, config, []), state, "elbo"), [[np.inf], [nan]])

@@ -2,8 +2,6 @@
 
 import csv
 import importlib.util
-import json
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +10,7 @@ import numpy as np
 from genjax.api.run import Run, load_run
 from genjax.sweeps import gallery, ranking
 from genjax.sweeps.results import TABLE
+from genjax.system.files import DAMAGES, describe_damage, read_arrays, read_object
 from genjax.types import InputError
 
 
@@ -126,21 +125,19 @@ def load_sweep(workdir: Path | str) -> Sweep:
     try:
         with (workdir / TABLE).open(newline="") as file:
             rows = [{name: _parse(text) for name, text in row.items()} for row in csv.DictReader(file)]
-        with np.load(workdir / "curves.npz", allow_pickle=False) as arrays:
-            curves = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"the results of {workdir} cannot be read: {' '.join(str(error).split())}") from error
+    except (OSError, *DAMAGES, csv.Error) as error:
+        raise InputError(f"{workdir / TABLE} cannot be read: {describe_damage(error)}") from error
+    curves = read_arrays(workdir / "curves.npz")
     steps, _ = curves.pop("step"), curves.pop("trial")
     of_trials = {name: values for name, values in curves.items() if not name.startswith("population/")}
     return Sweep(workdir, settings, rows, steps, of_trials)
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path.parent} is not the folder of a sweep: it has no readable config.json") from error
-    if not isinstance(settings, dict) or "base.model.family" not in settings:
+    settings = read_object(path)
+    if settings is None:
+        raise InputError(f"{path.parent} is not the folder of a sweep: it has no config.json")
+    if "base.model.family" not in settings:
         raise InputError(f"{path.parent} is not the folder of a sweep")
     return settings
 

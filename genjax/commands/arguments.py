@@ -4,6 +4,7 @@ What takes seconds to import is imported inside the functions, where Ctrl-C alre
 """
 
 import argparse
+import errno
 import logging
 import signal
 import sys
@@ -14,11 +15,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
-BAD_INPUT, BROKEN_PIPE = 2, 141
+BAD_INPUT, MACHINE_TROUBLE, BROKEN_PIPE = 2, 5, 141
+# A full disk, a missing permission, no memory, too many open files: nothing that another argument mends.
+TROUBLES = {"ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "ENOMEM", "EMFILE", "ENFILE", "EIO"}
 
 
 def run_quietly(command: Callable[[], int]) -> int:
-    """A command without tracebacks for Ctrl-C, for input that cannot be used, and for a reader who has left."""
+    """A command without tracebacks for Ctrl-C, for input that cannot be used, and for a reader who has left.
+
+    Returns:
+      The command's own exit code, 2 for input that cannot be used, 5 for trouble of the machine, 141 for a closed pipe.
+    """
     previous_handler = signal.signal(signal.SIGINT, signal.SIG_DFL)  # imports make other errors of a KeyboardInterrupt
     from genjax.types import InputError
 
@@ -30,8 +37,34 @@ def run_quietly(command: Callable[[], int]) -> int:
         return BAD_INPUT
     except BrokenPipeError:  # whoever read the progress has left
         return BROKEN_PIPE
+    except (OSError, MemoryError, RecursionError, UnicodeDecodeError, RuntimeError) as error:
+        line, code = describe_trouble(error)
+        if not line:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return code
     finally:
         signal.signal(signal.SIGINT, previous_handler)
+
+
+def describe_trouble(error: BaseException) -> tuple[str, int]:
+    """A line about an error that is no mistake of the program, and the exit code; no line for any other.
+
+    Example:
+      >>> describe_trouble(PermissionError(13, "Permission denied", "runs/x"))
+      ('runs/x: Permission denied', 5)
+    """
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        code = MACHINE_TROUBLE if errno.errorcode.get(error.errno or 0) in TROUBLES else BAD_INPUT
+        return where + (error.strerror or str(error) or type(error).__name__), code
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return "out of memory: smaller batches, fewer trials at a time (memory_bytes) or smaller networks need less", 5
+    if isinstance(error, RecursionError):
+        return "the input is nested too deeply", BAD_INPUT
+    if isinstance(error, UnicodeDecodeError):
+        return f"the input is no text: {error}", BAD_INPUT
+    return "", 0
 
 
 def config_parser(prog: str, description: str) -> argparse.ArgumentParser:

@@ -27,7 +27,9 @@ def load(path: Path) -> ConfigDict:
             return from_json(path.read_text())
         get_config = runpy.run_path(str(path)).get("get_config")
         config = get_config() if callable(get_config) else None
-    except Exception as error:  # whatever the user's own code raises
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the user's own code raises, sys.exit included
         raise InputError(f"{_place(path, error)}: {_one_line(error)}") from error
     if not isinstance(config, ConfigDict):
         raise InputError(f"{path} defines no get_config() that returns a ConfigDict")
@@ -65,7 +67,7 @@ def differences(ours: str, theirs: str) -> list[str]:
     ]
 
 
-def _place(path: Path, error: Exception) -> str:
+def _place(path: Path, error: BaseException) -> str:
     """`path, line n`: where in the user's file an error arose, as far as that is known."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return f"{path}, line {error.lineno}"
@@ -73,6 +75,6 @@ def _place(path: Path, error: Exception) -> str:
     return f"{path}, line {lines[-1]}" if lines else str(path)
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     text = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
     return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"

@@ -5,9 +5,10 @@ from types import MappingProxyType
 
 from genjax.data import digits, folder, mixtures, npz, sprites, stacked, tfds
 from genjax.data.dataset import Dataset, Modes, Split, describe, stored_batch
+from genjax.data.fingerprints import fingerprint
 from genjax.system.messages import find_by_prefix
 
-__all__ = ["DESCRIPTIONS", "SOURCES", "Dataset", "Modes", "Split", "describe", "load", "stored_batch"]
+__all__ = ["DESCRIPTIONS", "SOURCES", "Dataset", "Modes", "Split", "describe", "fingerprint", "load", "stored_batch"]
 
 # What stands in angle brackets is the user's to fill in.
 SOURCES: dict[str, Callable[[str], Dataset]] = {

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from genjax.system.cache import root
+from genjax.system.files import DAMAGES
 from genjax.types import InputError
 
 Entry = tuple[dict[str, np.ndarray], dict[str, Any]]  # arrays by name, and notes
@@ -55,7 +56,7 @@ def _read(folder: Path) -> Entry | None:
             return None
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in sizes}
         return arrays, manifest["notes"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, TypeError, AttributeError, *DAMAGES):
         return None
 
 

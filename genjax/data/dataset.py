@@ -6,6 +6,8 @@ import numpy as np
 
 from genjax.types import Batch, DataSpec, InputError, Modes
 
+AT_ONCE = 1000  # examples in double precision
+
 
 class Split(NamedTuple):
     """Examples `x: [N, *shape]`, uint8, uint16 or float32, and targets `y`: labels `[N]`, factors `[N, F]`, or None."""
@@ -48,15 +50,14 @@ def describe(dataset: Dataset, dynamic_binarisation: bool = False) -> DataSpec:
       ((8, 8, 1), 10)
     """
     x = dataset.train.x
-    mean = x.mean(axis=0, dtype=np.float64) * dataset.scale
-    flat = x.reshape(-1)
-    power = np.einsum("i,i->", flat, flat, dtype=np.float64) / x.size * dataset.scale**2  # the mean of x^2
+    mean = x.mean(axis=0, dtype=np.float64)
+    squares = sum(float(np.square(x[i : i + AT_ONCE] - mean).sum()) for i in range(0, len(x), AT_ONCE))
     return DataSpec(
         shape=dataset.shape,
         bounded=dataset.bounded,
         scale=dataset.scale,
-        mean=mean.astype(np.float32),
-        variance=float(power - np.mean(np.square(mean))),
+        mean=(mean * dataset.scale).astype(np.float32),
+        variance=squares / x.size * dataset.scale**2,  # centred first: E x^2 - mean^2 loses digits far from zero
         dynamic_binarisation=dynamic_binarisation,
         modes=dataset.modes,
         binary=x.dtype == np.uint8 and dataset.scale == 1,

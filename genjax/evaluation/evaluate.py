@@ -1,18 +1,19 @@
 """An evaluation from a run's folder to its table: what applies is measured, and each result is kept at once."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from genjax.data import fingerprint
 from genjax.evaluation import bounds, fidelity, latent, likelihood, modes, pictures, recognition, samplers
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result, merged
 from genjax.runs.folder import claim, write_json
 from genjax.runs.load import LoadedRun, load_run, read_config
 from genjax.system import compiler
+from genjax.system.files import read_object
 from genjax.types import InputError
 
 
@@ -63,19 +64,22 @@ def evaluate(workdir: Path, options: Options, stream: TextIO | None = None) -> d
     compiler.ask_for_determinism(config.train.deterministic)
     compiler.keep_programs()
     with claim(workdir, config):
+        _check_results(workdir / "evaluation.json")
         loaded = load_run(workdir, options.checkpoint, say)
         options = options._replace(sampler=options.sampler or samplers.default(loaded))
         names = _applicable(loaded, options.metrics)
         say(f"{workdir}: step {loaded.step:,}, {', '.join(names)}")
         results_of: dict[str, list[Result]] = {}
+        digest = fingerprint(loaded.dataset)["digest"][:8]
         for name in names:
             try:
-                results_of[name] = METRICS[name].measure(loaded, options, _progress(out))
+                measured = METRICS[name].measure(loaded, options, _progress(out))
             except InputError as error:
                 if name in options.metrics:
                     raise
                 say(f"{name} is left out: {error}")
                 continue
+            results_of[name] = [result._replace(protocol={**result.protocol, "data": digest}) for result in measured]
             _add_results(workdir / "evaluation.json", results_of[name])
         pictures.draw(loaded, options, results_of)
     return results_of
@@ -91,9 +95,17 @@ def _applicable(loaded: LoadedRun, names_asked_for: Sequence[str]) -> list[str]:
     ]
 
 
+def _check_results(path: Path) -> None:
+    """Refuses a file to which nothing can be added, before anything is measured."""
+    results = (read_object(path) or {}).get("results", [])
+    names = [set(r) if isinstance(r, dict) else set() for r in results] if isinstance(results, list) else [set()]
+    if any(not {"metric", "value", "protocol"} <= own for own in names):
+        raise InputError(f"{path} cannot be read: its results are not those of an evaluation")
+
+
 def _add_results(path: Path, results: Sequence[Result]) -> None:
     """Adds results to the file that the run itself wrote, if it was finished."""
-    content = json.loads(path.read_text()) if path.exists() else {}
+    content = read_object(path) or {}
     write_json(path, {**content, "results": merged(content.get("results", []), results)})
 
 

@@ -6,7 +6,6 @@ its discrete codes (van den Oord et al. 2017).
 """
 
 import io
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
 from genjax.rng import stream
 from genjax.runs.load import CODES, LoadedRun, load_run
-from genjax.system.files import write_atomically
+from genjax.system.files import read_arrays, write_atomically
 from genjax.training.precision import at_precision
 from genjax.training.step import prepare
 from genjax.types import Array, Batch, InputError, Key, Params
@@ -225,10 +224,17 @@ def _reconstructions(subject: LoadedRun, options: Options, n: int) -> np.ndarray
 
 def _read(path: Path, subject: LoadedRun) -> Mixture:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            mixture = Mixture(arrays["weights"], arrays["means"], arrays["factors"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_arrays(path)
+        mixture = Mixture(arrays["weights"], arrays["means"], arrays["factors"])
+    except (InputError, KeyError) as error:
         raise InputError(f"{path} cannot be read; delete it, and it is fitted again") from error
-    if mixture.means.shape[1:] != (subject.model.latent,):
+    (components, latent), weights = np.shape(mixture.means), np.asarray(mixture.weights)
+    if latent != subject.model.latent or mixture.factors.shape != (components, latent, latent):
         raise InputError(f"{path} is of another model; delete it, and it is fitted again")
+    if weights.shape != (components,) or not (weights >= 0).all() or not _are_finite(mixture):
+        raise InputError(f"{path} holds no mixture; delete it, and it is fitted again")
     return mixture
+
+
+def _are_finite(mixture: Mixture) -> bool:
+    return all(np.issubdtype(part.dtype, np.floating) and np.isfinite(part).all() for part in mixture)

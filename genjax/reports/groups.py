@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from genjax.api.sweep import Sweep, load_sweep
 from genjax.reports.overview import overview
 from genjax.runs.logs import read_metrics
-from genjax.system.messages import first_line
+from genjax.system.files import read_object
 from genjax.types import InputError
 
 SPLITS = ("test/", "validation/")
@@ -99,12 +99,7 @@ def _members(path: Path) -> list[Member]:
 
 
 def _of_run(source: str, folder: Path) -> Member:
-    settings = json.loads((folder / "config.json").read_text())
-    file = folder / "evaluation.json"
-    try:
-        evaluation = json.loads(file.read_text()) if file.exists() else {}
-    except ValueError as error:
-        raise InputError(f"{file} cannot be read: {first_line(error)}") from error
+    settings, evaluation = (read_object(folder / name) or {} for name in ("config.json", "evaluation.json"))
     metrics = {name: v for name, v in evaluation.items() if name.startswith(SPLITS) and isinstance(v, float)}
     metrics |= {describe_result(r): r["value"] for r in evaluation.get("results", ()) if _is_number(r["value"])}
     curves: dict[str, Curve] = {}

@@ -2,13 +2,13 @@
 
 import csv
 import fcntl
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from genjax.runs.logs import read_metrics
+from genjax.system.files import read_object
 from genjax.system.messages import nearest_name
 from genjax.types import InputError
 
@@ -95,7 +95,7 @@ def _folders(folder: Path) -> Iterator[Path]:
 
 def _entry(path: Path, name: str) -> Entry:
     try:
-        config = json.loads((path / "config.json").read_text())
+        config = read_object(path / "config.json") or {}
         return _sweep(path, name, config) if "base.model.family" in config else _run(path, name, config)
     except (OSError, ValueError, KeyError, TypeError, InputError):
         return Entry(name, "")
@@ -153,8 +153,7 @@ def main_figure(figures: Mapping[str, Any]) -> str:
 
 
 def _test_figures(path: Path) -> dict[str, Any]:
-    file = path / "evaluation.json"
-    return json.loads(file.read_text()) if file.exists() else {}
+    return read_object(path / "evaluation.json") or {}
 
 
 def _modified(*paths: Path) -> str:

@@ -1,6 +1,5 @@
 """The page of a run: what it was, how it learned, what it draws, and what was measured of it."""
 
-import json
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,8 +12,7 @@ from genjax.reports.overview import overview
 from genjax.reports.page import Figures, Pictures, Section, Strip, Table, Text, render
 from genjax.runs.load import read_config
 from genjax.runs.logs import read_metrics
-from genjax.system.messages import first_line
-from genjax.types import InputError
+from genjax.system.files import read_object
 
 
 def run_page(workdir: Path) -> str:
@@ -108,7 +106,4 @@ def environment_table(workdir: Path) -> Table:
 
 def _read(path: Path) -> dict[str, Any]:
     """A small JSON file of a folder; nothing where there is none."""
-    try:
-        return json.loads(path.read_text()) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {first_line(error)}") from error
+    return read_object(path) or {}

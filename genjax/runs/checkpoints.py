@@ -5,7 +5,6 @@ The first process alone writes and reads them. The others call the same methods,
 
 import gc
 import hashlib
-import json
 import logging
 import math
 import sys
@@ -19,6 +18,7 @@ import jax
 import numpy as np
 
 from genjax.system import processes
+from genjax.system.files import read_object
 from genjax.system.messages import first_line
 from genjax.types import InputError, TrainState
 
@@ -208,7 +208,7 @@ def _late_reports_silenced() -> Iterator[None]:
 
 def _read_monitor(path: Path) -> float | None:
     try:
-        monitor = json.loads(path.read_bytes())["monitor"]
-    except (ValueError, KeyError, TypeError):
+        monitor = (read_object(path) or {}).get("monitor")
+    except InputError:
         return None
     return monitor if isinstance(monitor, int | float) else None

@@ -1,7 +1,9 @@
 """The folder of a run: which configuration it belongs to, and that one process at a time writes to it."""
 
+import errno
 import fcntl
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,8 +11,10 @@ from typing import Any
 
 from genjax import config as configs
 from genjax.system import environment, processes
-from genjax.system.files import write_atomically
+from genjax.system.files import read_object, remove_unfinished, write_atomically
 from genjax.types import InputError
+
+DATA = "data.json"  # fingerprints of the data
 
 
 def check_folder(workdir: Path, config: Mapping[str, Any]) -> None:
@@ -51,14 +55,18 @@ def _hold(workdir: Path, ours: str) -> Iterator[None]:
     """The lock is the kernel's, so a killed process leaves none behind."""
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        lock = (workdir / ".lock").open("w")
+        # A link is not followed, and nothing is cut off.
+        lock = os.fdopen(os.open(workdir / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b")
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise InputError(f"{workdir / '.lock'} is a link; delete it") from error
         raise InputError(f"cannot write in the folder {workdir}: {error.strerror}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(f"{workdir} is in use by another process") from error
+        remove_unfinished(workdir)
         path = workdir / "config.json"
         _check_config(path, ours)
         if not path.exists() or path.read_text() != ours:
@@ -87,6 +95,48 @@ def _has_fewer_steps(theirs: str, ours: str) -> bool:
         return steps < after["train.steps"] and before == {**after, "train.steps": steps}
     except (KeyError, TypeError):
         return False
+
+
+def check_data(workdir: Path, fingerprints: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuses data that are not those which the folder has worked with so far; writes nothing.
+
+    Args:
+      workdir: the folder.
+      fingerprints: of `data.fingerprint`, by the sources.
+
+    Raises:
+      InputError: a source holds other data than it did, or the record of it cannot be read.
+    """
+    with processes.raise_together():
+        known = (read_object(workdir / DATA) or {}) if processes.is_primary() else {}
+        for source, ours in fingerprints.items():
+            theirs = known.get(source, ours)
+            if not isinstance(theirs, dict) or theirs.get("digest") != ours["digest"]:
+                raise InputError(f"{source} holds other data than {workdir} was made with: {_difference(ours, theirs)}")
+
+
+def _difference(ours: Mapping[str, Any], theirs: Any) -> str:
+    """Where two fingerprints differ, in a few words."""
+    if not isinstance(theirs, dict):
+        return f"{DATA} has no fingerprint of it"
+    for name in ("shape", "type", "scale"):
+        if ours[name] != theirs.get(name):
+            return f"its {name} is {ours[name]}, and was {theirs.get(name)}"
+    splits = theirs.get("splits")
+    for name, split in ours["splits"].items():
+        was = splits.get(name, {}) if isinstance(splits, dict) else {}
+        if split != was:
+            same_size = split["examples"] == was.get("examples")
+            return f"its {name} split has {'other values' if same_size else split['examples']}" + (
+                "" if same_size else f" examples, and had {was.get('examples')}"
+            )
+    return f"{DATA} was edited"
+
+
+def record_data(workdir: Path, fingerprints: Mapping[str, Mapping[str, Any]]) -> None:
+    """Writes `data.json`: the fingerprints of the data that the folder works with, by their sources."""
+    if processes.is_primary():
+        write_json(workdir / DATA, {**(read_object(workdir / DATA) or {}), **fingerprints})
 
 
 def record_environment(workdir: Path) -> None:

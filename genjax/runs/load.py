@@ -15,8 +15,9 @@ from genjax import config as configs
 from genjax import data
 from genjax.data import Dataset, Split
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
+from genjax.runs.folder import check_data
 from genjax.runs.programs import check_fit
-from genjax.system.files import write_atomically
+from genjax.system.files import read_arrays, write_atomically
 from genjax.system.messages import first_line
 from genjax.training.scan import make_train
 from genjax.training.step import averaged_params, prepare
@@ -78,6 +79,7 @@ def load_run(
     if not (workdir / "checkpoints").is_dir():
         raise InputError(f"{workdir} has no checkpoints yet")
     dataset = load_data(config.data.source)
+    check_data(workdir, {config.data.source: data.fingerprint(dataset)})
     spec = data.describe(dataset, config.data.dynamic_binarisation)
     config = configs.resolve(config, spec)  # a run writes what it resolved; a file that someone edited may say `auto`
     hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
@@ -119,8 +121,10 @@ def _load_codes(source: str) -> Dataset:
         np.savez_compressed(buffer := io.BytesIO(), **codes)  # pyright: ignore
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, buffer.getvalue())
-    with np.load(path, allow_pickle=False) as arrays:
-        train, validation, test = (Split(arrays[name], split.y) for name, split in parts.items())
+    arrays = read_arrays(path)
+    if any(name not in arrays or len(arrays[name]) != len(split.x) for name, split in parts.items()):
+        raise InputError(f"{path} holds no codes of these data; delete it, and it is written again")
+    train, validation, test = (Split(arrays[name], split.y) for name, split in parts.items())
     scale = 1 / (discrete.size - 1)
     return Dataset(source, train, validation, test, train.x.shape[1:], True, scale, original.target_names)
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol, TextIO
 
 import numpy as np
 
-from genjax.system.files import write_atomically
+from genjax.system.files import DAMAGES, write_atomically
 from genjax.system.progress import Progress, open_progress, short
 from genjax.types import InputError
 
@@ -46,7 +46,7 @@ def _parse(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
         try:
             row = json.loads(line)
             row["step"] = int(row["step"])
-        except (ValueError, TypeError, KeyError):
+        except (TypeError, OverflowError, *DAMAGES):
             if i == len(lines) - 1:  # torn: its process was killed in the middle of the write
                 break
             raise InputError(f"{path}, line {i + 1}: not a row of metrics; mend or delete the file") from None

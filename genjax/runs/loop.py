@@ -3,13 +3,12 @@
 Where several processes train together, all go through the same loop, and the first alone writes.
 """
 
-import json
 import math
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,14 +20,15 @@ from genjax import data
 from genjax.runs import feeding, logs, pictures, watches
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.chunks import Chunk, schedule
-from genjax.runs.folder import check_folder, claim, record_environment, write_json
+from genjax.runs.folder import check_data, check_folder, claim, record_data, record_environment, write_json
 from genjax.runs.load import load_data
 from genjax.runs.logs import Log
 from genjax.runs.programs import RunPrograms, make_run_programs
 from genjax.system import compiler, processes
+from genjax.system.files import read_object
 from genjax.system.signals import collect_stop_signals
 from genjax.training.step import averaged_params
-from genjax.types import TrainState
+from genjax.types import InputError, TrainState
 
 FINISHED, DIVERGED, STOPPED = 0, 3, 4  # exit codes; 2 is for input that cannot be used
 
@@ -63,6 +63,8 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
         given, config = config, configs.resolve(config, data.describe(dataset, config.data.dynamic_binarisation))
         configs.check_resolved(given, config)
     check_folder(workdir, config)
+    fingerprints = {config.data.source: data.fingerprint(dataset)}
+    check_data(workdir, fingerprints)
     if processes.any_of(processes.is_primary() and _finished_steps(workdir) >= config.train.steps):
         say(f"{workdir} is finished: {config.train.steps:,} steps")
         return FINISHED
@@ -72,6 +74,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
         say(line)
     with claim(workdir, config), collect_stop_signals(say) as signals:
         record_environment(workdir)
+        record_data(workdir, fingerprints)
         with open_checkpoints(workdir / "checkpoints") as checkpoints:
             state = programs.init()
             restored = checkpoints.restore_newest(state, say)
@@ -90,9 +93,11 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
 
 
 def _finished_steps(workdir: Path) -> int:
-    """The steps after which the folder's run was finished; 0 if it was not."""
-    path = workdir / "evaluation.json"
-    return json.loads(path.read_text()).get("step", 0) if path.exists() else 0
+    """The steps after which the folder's run was finished; 0 if it was not, or if the file that says so is damaged."""
+    with suppress(InputError):
+        step = (read_object(workdir / "evaluation.json") or {}).get("step", 0)
+        return step if isinstance(step, int) else 0
+    return 0
 
 
 @contextmanager
@@ -194,5 +199,6 @@ def _finish(programs: RunPrograms, dataset: data.Dataset, state: TrainState, wor
 
 def _earlier_results(path: Path) -> dict[str, Any]:
     """What the evaluator measured at earlier steps, each result with its own step."""
-    content = json.loads(path.read_text()) if path.exists() else {}
-    return {name: value for name, value in content.items() if name == "results"}
+    with suppress(InputError):  # a damaged file is written anew
+        return {name: value for name, value in (read_object(path) or {}).items() if name == "results"}
+    return {}

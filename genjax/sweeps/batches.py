@@ -20,6 +20,7 @@ from genjax.sweeps.plan import Point, Trial
 from genjax.sweeps.programs import CohortPrograms
 from genjax.sweeps.study import Study
 from genjax.system import processes
+from genjax.system.files import read_object
 from genjax.system.messages import nearest_name
 from genjax.system.progress import Progress
 from genjax.types import DataSpec, InputError
@@ -140,8 +141,9 @@ def point_batches(context: SweepContext, study: Study) -> Iterator[PointBatch]:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Reads a small JSON file that the first process may have written; empty where there is none."""
-    content = processes.broadcast_bytes(path.read_bytes() if processes.is_primary() and path.exists() else b"")
-    return json.loads(content or b"{}")
+    with processes.raise_together():
+        content = read_object(path) if processes.is_primary() else None
+    return json.loads(processes.broadcast_bytes(json.dumps(content or {}).encode()))
 
 
 def write_on_primary(path: Path, content: Mapping[str, Any]) -> None:

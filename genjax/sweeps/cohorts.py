@@ -2,7 +2,6 @@
 
 import io
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +14,8 @@ from genjax.runs.chunks import schedule
 from genjax.sweeps.plan import Trial
 from genjax.sweeps.programs import CohortPrograms, stack_traced
 from genjax.system import processes
-from genjax.system.files import write_atomically
-from genjax.types import TrainState
+from genjax.system.files import read_arrays, write_atomically
+from genjax.types import InputError, TrainState
 
 Rows = dict[str, np.ndarray]
 
@@ -75,6 +74,22 @@ class FinishedCohort(NamedTuple):
     cohort: Cohort
     state: CohortState
     path: Path
+
+
+def measured_curve(cohort: Cohort, state: CohortState, metric: str) -> np.ndarray:
+    """A metric of the validation split at each row, `[R, T]`: NaN where it was not measured.
+
+    What was measured and is not a number is infinite here, so that it is not taken for something that is still to come.
+    """
+    steps, name = state.rows["step"], f"validation/{metric}"
+    curve = state.rows.get(name)
+    if curve is None:
+        return np.full((len(steps), len(state.steps)), np.nan)
+    of_validation = [values for key, values in state.rows.items() if key.startswith("validation/")]
+    evaluated = np.any([~np.isnan(values).all(axis=1) for values in of_validation], axis=0)
+    evaluated |= (steps % cohort.config.train.evaluate_every == 0) | (steps == cohort.config.train.steps)
+    measured = evaluated[:, None] & (steps[:, None] <= state.steps)
+    return np.where(measured & np.isnan(curve), np.inf, curve)
 
 
 # `(state) -> (the trial that each one goes on from, [A]; the hyperparameters that they go on with)`
@@ -233,10 +248,9 @@ def load(path: Path, like: TrainState, say: Callable[[str], None]) -> CohortStat
     if not content:
         return None
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = read_arrays(path, content)
         leaves = [arrays.pop(f"states|{i}") for i in range(len(jax.tree.leaves(like)))]
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (InputError, KeyError) as error:
         say(f"{path} cannot be read ({error}): its trials start again")
         return None
     groups: dict[str, dict[str, np.ndarray]] = {group: {} for group in GROUPS}

@@ -8,8 +8,10 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from genjax import config as configs
+from genjax.data import fingerprint
 from genjax.runs import logs
 from genjax.runs.checkpoints import open_checkpoints
+from genjax.runs.folder import record_data
 from genjax.sweeps import batches, cohorts, results
 from genjax.sweeps.batches import SweepContext
 from genjax.sweeps.cohorts import CohortState, FinishedCohort
@@ -47,6 +49,7 @@ def _write_run(
     with open_checkpoints(folder / "checkpoints") as checkpoints:
         checkpoints.save(state, rows[-1].get(f"validation/{monitor}"))
     config = _config_of_run(finished, i, place, cohort_state)
+    record_data(folder, {config.data.source: fingerprint(programs.dataset)})
     write_atomically(folder / "config.json", configs.to_json(config).encode())
 
 

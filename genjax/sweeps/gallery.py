@@ -1,7 +1,6 @@
 """What the trials of a sweep draw: samples of each, or reconstructions where a model has no samples."""
 
 import io
-import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,8 +21,7 @@ from genjax.sweeps.batches import SweepContext
 from genjax.sweeps.cohorts import FinishedCohort
 from genjax.sweeps.programs import CohortPrograms
 from genjax.system import processes
-from genjax.system.files import write_atomically
-from genjax.system.messages import first_line
+from genjax.system.files import read_arrays, write_atomically
 from genjax.training.step import averaged_params, prepare
 from genjax.types import Array, Batch, Hparams, InputError, Key, TrainState
 
@@ -103,12 +101,10 @@ def load(path: Path) -> Gallery:
     Raises:
       InputError: it cannot be read.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {int(name): file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read: {first_line(error)}") from error
-    return {number: a / np.float32(255) if a.dtype == np.uint8 else a for number, a in arrays.items()}
+    arrays = read_arrays(path)
+    if not all(name.isdecimal() for name in arrays):
+        raise InputError(f"{path} cannot be read: its names are not the numbers of trials")
+    return {int(name): a / np.float32(255) if a.dtype == np.uint8 else a for name, a in arrays.items()}
 
 
 def save(path: Path, gallery: Gallery) -> None:

@@ -5,13 +5,14 @@ import sys
 import time
 from functools import cache
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from genjax import config as configs
-from genjax.runs.folder import check_folder, claim, record_environment
+from genjax.data import fingerprint
+from genjax.runs.folder import check_data, check_folder, claim, record_data, record_environment
 from genjax.runs.load import load_data
 from genjax.runs.loop import FINISHED, STOPPED
 from genjax.sweeps import axes, batches, cohorts, export, pictures, plan, programs, ranking, results, settings
@@ -51,6 +52,7 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
     compiler.keep_programs()
     check_folder(workdir, config)
     progress = open_progress(stream or sys.stderr, SECONDS_BETWEEN_LINES) if processes.is_primary() else silent()
+    fingerprints: dict[str, Any] = {}
     finished = processes.any_of(processes.is_primary() and (workdir / results.TABLE).exists())
     load = cache(load_data)
     resolve, make_programs = batches.trial_resolver(config, load), batches.program_maker(load)
@@ -61,10 +63,13 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
     else:
         with processes.raise_together():
             batches.check_fit(config, resolve(trials), make_programs)
+        fingerprints = {source: fingerprint(load(source)) for source in {trial.config.data.source for trial in trials}}
+        check_data(workdir, fingerprints)
     study = fixed_study([]) if finished else make_study(config, points)
     with claim(workdir, config), collect_stop_signals(progress.say) as signals:
         if not finished:
             record_environment(workdir)
+            record_data(workdir, fingerprints)
             batches.write_on_primary(workdir / results.BASE, configs.flatten(config.base))
         memory = programs.available_memory(config.memory_bytes)
         context = SweepContext(config, workdir, resolve, make_programs, signals, progress, memory)
@@ -190,7 +195,8 @@ def _make_move(context: SweepContext, cohort: Cohort) -> Move:
 
     def move(state: CohortState) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         rng = np.random.default_rng([config.draw_seed, cohort.trials[0].number, state.step])
-        curve, goal = state.rows[f"validation/{config.objective.metric}"], config.objective.goal
+        goal = config.objective.goal
+        curve = cohorts.measured_curve(cohort, state, config.objective.metric)
         values = ranking.objective(curve, state.diverged_at >= 0, "last", goal)[state.alive]
         source = ranking.exploit(values, goal, config.population.share, rng)
         return source, ranking.explore(state.hparams, source, ranges, config.population.factor, rng)

@@ -7,10 +7,10 @@ from ml_collections import ConfigDict
 
 
 def objective(curve: np.ndarray, diverged: np.ndarray, of: str, goal: str) -> np.ndarray:
-    """Each trial's objective, `[T]`, NaN where it diverged or was never measured.
+    """Each trial's objective, `[T]`, NaN where it diverged, was never measured, or is not finite where it was.
 
     Args:
-      curve: `[R, T]`, the metric at each row, NaN where it was not measured.
+      curve: `[R, T]`, the metric at each row, NaN where it was not measured; infinite where it was and is no number.
       diverged: `[T]`, whether a trial's gradients stopped being finite.
       of: 'last' or 'best' of what was measured.
       goal: 'min' or 'max'.

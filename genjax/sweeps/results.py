@@ -15,7 +15,7 @@ from genjax import config as configs
 from genjax.runs.watches import find_warnings
 from genjax.sweeps import plan, ranking
 from genjax.sweeps.batches import SweepContext, execution_mode
-from genjax.sweeps.cohorts import CohortState, FinishedCohort
+from genjax.sweeps.cohorts import CohortState, FinishedCohort, measured_curve
 from genjax.sweeps.plan import Trial
 from genjax.system import processes
 from genjax.system.files import write_atomically
@@ -28,8 +28,7 @@ TABLE = "trials.csv"  # written last: its presence marks a finished sweep
 def objective_values(config: ConfigDict, finished: FinishedCohort, until: float = math.inf) -> np.ndarray:
     """Each trial's objective, `[T]`, as it was at a step; NaN where there was none."""
     state, steps = finished.state, finished.state.rows["step"]
-    unmeasured = np.full((len(steps), len(state.steps)), np.nan)
-    curve = state.rows.get(f"validation/{config.objective.metric}", unmeasured)
+    curve = measured_curve(finished.cohort, state, config.objective.metric)
     diverged = (state.diverged_at >= 0) & (state.diverged_at < until)
     return ranking.objective(curve[steps <= until], diverged, config.objective.of, config.objective.goal)
 
@@ -152,24 +151,28 @@ def table_rows(config: ConfigDict, ended: list[FinishedCohort]) -> list[dict[str
     for finished in ended:
         values = objective_values(config, finished)
         for i, trial in enumerate(finished.cohort.trials):
-            rows.append(_table_row(config, finished.state, i, trial, values[i]))
+            rows.append(_table_row(config, finished, i, trial, values[i]))
     return sorted(rows, key=lambda row: row["trial"])
 
 
-def _table_row(config: ConfigDict, state: CohortState, i: int, trial: Trial, value: float) -> dict[str, Any]:
+def _table_row(config: ConfigDict, finished: FinishedCohort, i: int, trial: Trial, value: float) -> dict[str, Any]:
+    cohort, state, goal = finished.cohort, finished.state, config.objective.goal
     diverged = int(state.diverged_at[i])
-    curve = state.rows.get(f"validation/{config.objective.metric}", np.full((0, len(state.steps)), np.nan))
     stopped = state.steps[i] < trial.config.train.steps
     row: dict[str, Any] = {"trial": trial.number, "point": trial.point, **trial.settings}
     row["state"] = "diverged" if diverged >= 0 else "stopped" if stopped else "finished"
     row["steps"] = diverged if diverged >= 0 else int(state.steps[i])
     row["diverged_at"] = diverged if diverged >= 0 else None
     row["objective"] = value
-    never = np.zeros(1, bool)
-    row["best"] = float(ranking.objective(curve[:, i : i + 1], never, "best", config.objective.goal)[0])
+
+    def of_trial(metric: str, of: str) -> float:
+        curve = measured_curve(cohort, state, metric)[:, i : i + 1]
+        return float(ranking.objective(curve, np.zeros(1, bool), of, goal)[0])
+
+    row["best"] = of_trial(config.objective.metric, "best")
     for name in sorted(state.rows):
         if name.startswith("validation/"):
-            row[name] = float(ranking.objective(state.rows[name][:, i : i + 1], never, "last", "min")[0])
+            row[name] = of_trial(name.removeprefix("validation/"), "last")
     row |= {f"test/{name}": float(values[i]) for name, values in sorted(state.test.items())}
     if state.moves.keys() - {"step"} and i in state.alive:
         place = int(np.flatnonzero(state.alive == i)[0])
