@@ -42,7 +42,15 @@ def garble(path):
     path.write_bytes(bytes(path.stat().st_size))
 
 
-@pytest.mark.parametrize("damage", [cut, garble, lambda path: path.unlink()], ids=["cut short", "zeroed", "deleted"])
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) * 2 // 3] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage", [cut, garble, flip, lambda path: path.unlink()], ids=["cut short", "zeroed", "flipped", "deleted"]
+)
 @pytest.mark.parametrize("name", ["ramp.npy", "manifest.json"])
 def test_damaged_cache_is_rebuilt(own_cache, name, damage):
     cache.cached("a", build_ramp)
@@ -50,6 +58,22 @@ def test_damaged_cache_is_rebuilt(own_cache, name, damage):
     arrays, _ = cache.cached("a", build_ramp)
     np.testing.assert_array_equal(arrays["ramp"], np.arange(1000))
     cache.cached("a", refuse_to_build)
+
+
+def test_of_a_large_file_blocks_from_all_over_are_compared(tmp_path, monkeypatch):
+    for name, value in (("WHOLE", 1000), ("BLOCK", 100), ("BLOCKS", 5)):
+        monkeypatch.setattr(cache, name, value)
+    content = bytearray(np.random.default_rng(0).bytes(2000))
+    (tmp_path / "a").write_bytes(content)
+    known, seen = cache.checksum(tmp_path / "a"), 0
+    for place in range(0, 2000, 10):
+        content[place] ^= 1
+        (tmp_path / "a").write_bytes(content)
+        seen += cache.checksum(tmp_path / "a") != known
+        content[place] ^= 1
+    assert seen == 50  # a quarter of the file is read
+    (tmp_path / "a").write_bytes(content[:-1])
+    assert cache.checksum(tmp_path / "a") != known
 
 
 def test_interrupted_build_leaves_nothing_that_counts(own_cache):

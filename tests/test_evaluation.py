@@ -225,6 +225,10 @@ REFUSED = {
     "codes of what was trained on": ("vae", {"metrics": ("latent",), "split": "train"}, "measure it on test"),
     "too few samples": ("vae", {"metrics": ("fidelity",), "samples": 5}, "5 samples are too few"),
     "unknown features": ("vae", {"metrics": ("fidelity",), "features": ("pixel",)}, "the nearest is 'pixels'"),
+    "unknown features, nothing asked for by name": ("vae", {"features": ("foo",)}, "no features 'foo'"),
+    "no components": ("vae", {"features": ("pca:0",)}, "pca:0"),
+    "a prior that is not there": ("autoencoder", {"sampler": "prior"}, "has no prior to sample from"),
+    "more neighbours than samples": ("vae", {"neighbours": 99_999}, "99999 nearest neighbours need more"),
     "features of other images": ("vae", {"metrics": ("fidelity",), "features": ("classifier:mnist",)}, "28"),
 }
 

@@ -1,5 +1,6 @@
 """Arrays that are computed once and memory-mapped from then on."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -12,6 +13,9 @@ import numpy as np
 from genjax.system.cache import root
 from genjax.system.files import DAMAGES
 from genjax.types import InputError
+
+WHOLE = 2**28  # bytes, a fifth of a second
+BLOCK, BLOCKS = 2**20, 128  # of a larger file, of which this many are read
 
 Entry = tuple[dict[str, np.ndarray], dict[str, Any]]  # arrays by name, and notes
 
@@ -48,13 +52,16 @@ def cached(key: str, build: Callable[[Path], dict[str, Any]]) -> Entry:
 
 
 def _read(folder: Path) -> Entry | None:
-    """The entry, or None if it is absent, truncated or damaged."""
+    """The entry, or None if it is absent, truncated or damaged.
+
+    Files up to `WHOLE` bytes are compared with their checksums whole, larger ones in blocks from all over them.
+    """
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-        sizes = manifest["bytes"]
-        if any((folder / f"{name}.npy").stat().st_size != size for name, size in sizes.items()):
+        checksums = manifest["checksums"]
+        if any(checksum(folder / f"{name}.npy") != known for name, known in checksums.items()):
             return None
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in sizes}
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in checksums}
         return arrays, manifest["notes"]
     except (OSError, TypeError, AttributeError, *DAMAGES):
         return None
@@ -66,8 +73,20 @@ def _write(folder: Path, build: Callable[[Path], dict[str, Any]]) -> None:
         notes = build(Path(temporary))
         paths = sorted(Path(temporary).iterdir())
         manifest = Path(temporary) / "manifest.json"
-        manifest.write_text(json.dumps({"notes": notes, "bytes": {path.stem: path.stat().st_size for path in paths}}))
+        manifest.write_text(json.dumps({"notes": notes, "checksums": {path.stem: checksum(path) for path in paths}}))
         for path in [*paths, manifest]:
             with path.open("rb") as file:
                 os.fsync(file.fileno())
             path.replace(folder / path.name)
+
+
+def checksum(path: Path) -> str:
+    """The size of a file, and the SHA-256 of its content or, of a large file, of evenly spaced blocks of it."""
+    size = path.stat().st_size
+    starts = [0] if size <= WHOLE else [i * (size - BLOCK) // (BLOCKS - 1) for i in range(BLOCKS)]
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for start in starts:
+            file.seek(start)
+            digest.update(file.read() if len(starts) == 1 else file.read(BLOCK))
+    return f"{size} {digest.hexdigest()}"

@@ -24,19 +24,22 @@ class Metrics(NamedTuple):
       applies: names what a subject lacks for it, or nothing.
       measure: measures it.
       on_request: whether it is measured only where it is asked for by name, because it takes long.
+      reads: names of options; one that the user gave and that cannot be is an error, where the group is not asked for
+        by name too.
     """
 
     applies: Callable[[LoadedRun], str]
     measure: Callable[[LoadedRun, Options, Any], list[Result]]
     on_request: bool = False
+    reads: tuple[str, ...] = ()
 
 
 METRICS = {
     "likelihood": Metrics(likelihood.applies, likelihood.measure),
-    "fidelity": Metrics(fidelity.applies, fidelity.measure),
-    "recognition": Metrics(recognition.applies, recognition.measure),
-    "modes": Metrics(modes.applies, modes.measure),
-    "latent": Metrics(latent.applies, latent.measure),
+    "fidelity": Metrics(fidelity.applies, fidelity.measure, reads=("features", "sampler", "neighbours")),
+    "recognition": Metrics(recognition.applies, recognition.measure, reads=("sampler",)),
+    "modes": Metrics(modes.applies, modes.measure, reads=("sampler",)),
+    "latent": Metrics(latent.applies, latent.measure, reads=("neighbours",)),
     "bounds": Metrics(bounds.applies, bounds.measure, on_request=True),
 }
 
@@ -66,6 +69,7 @@ def evaluate(workdir: Path, options: Options, stream: TextIO | None = None) -> d
     with claim(workdir, config):
         _check_results(workdir / "evaluation.json")
         loaded = load_run(workdir, options.checkpoint, say)
+        given = {name for name in options._fields if getattr(options, name) != getattr(Options(), name)}
         options = options._replace(sampler=options.sampler or samplers.default(loaded))
         names = _applicable(loaded, options.metrics)
         say(f"{workdir}: step {loaded.step:,}, {', '.join(names)}")
@@ -75,7 +79,7 @@ def evaluate(workdir: Path, options: Options, stream: TextIO | None = None) -> d
             try:
                 measured = METRICS[name].measure(loaded, options, _progress(out))
             except InputError as error:
-                if name in options.metrics:
+                if name in options.metrics or given.intersection(METRICS[name].reads):
                     raise
                 say(f"{name} is left out: {error}")
                 continue
