@@ -262,3 +262,18 @@ def test_what_does_not_fit_is_told_before_training(base, tmp_path, changes, mess
     with pytest.raises(InputError, match=message):
         sweep(config, tmp_path / "s", 0, io.StringIO())
     assert not (tmp_path / "s" / "batches").exists()
+
+
+@pytest.mark.slow
+def test_files_of_exchanged_cohorts_are_not_taken_for_one_another(base, tmp_path):
+    config = swept(base, (values("model.latent", 2, 3), values("seed", 0, 1)))
+    rows, _ = ran(config, tmp_path / "s")
+    (folder,) = (tmp_path / "s" / "batches").iterdir()
+    first, second = (folder / f"cohort-00{i}.npz" for i in range(2))
+    first.rename(tmp_path / "aside")
+    second.rename(first)
+    (tmp_path / "aside").rename(second)
+    (tmp_path / "s" / "trials.csv").unlink()
+    again, said = ran(config, tmp_path / "s")
+    assert [{**row, "seconds": ""} for row in again] == [{**row, "seconds": ""} for row in rows]
+    assert said.count("holds other trials: its trials start again") == 2

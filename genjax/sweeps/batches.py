@@ -115,7 +115,7 @@ def point_batches(context: SweepContext, study: Study) -> Iterator[PointBatch]:
     trial, point, said = 0, 0, set[str]()
     for number in itertools.count():
         folder = context.workdir / "batches" / f"{number:03d}"
-        stored = read_json(folder / "plan.json")
+        stored = read_plan(folder / "plan.json")
         points, study_numbers = (stored["points"], stored["asked"]) if stored else study.ask(number)
         if not points:
             return
@@ -129,6 +129,8 @@ def point_batches(context: SweepContext, study: Study) -> Iterator[PointBatch]:
             context.progress.say(line)
         said |= lines
         if stored:
+            if sorted(itertools.chain(*stored["cohorts"])) != list(range(len(trials))):
+                raise InputError(f"{folder / 'plan.json'} is of other trials; delete it, and they are planned again")
             groups = [[trials[i] for i in numbers] for numbers in stored["cohorts"]]
         else:
             groups = _cut_into_cohorts(context, trials)
@@ -137,6 +139,24 @@ def point_batches(context: SweepContext, study: Study) -> Iterator[PointBatch]:
             write_on_primary(folder / "plan.json", plan_of_batch)
         yield PointBatch(folder, [Cohort(i, group[0].config, group) for i, group in enumerate(groups)], study_numbers)
         trial, point = trial + len(trials), point + len(points)
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """The plan of a batch, which the first process may have written; empty where there is none.
+
+    Raises:
+      InputError: the file cannot be read, or holds no plan.
+    """
+    stored = read_json(path)
+    parts: list[Any] = [stored.get(name) for name in ("points", "asked", "cohorts")]
+    lists = all(isinstance(part, list) for part in parts)
+    if stored and not (lists and all(isinstance(p, dict) for p in parts[0]) and _are_numbers([parts[1], *parts[2]])):
+        raise InputError(f"{path} holds no plan; delete it, and its points are planned again")
+    return stored
+
+
+def _are_numbers(lists: list[Any]) -> bool:
+    return all(isinstance(part, list) and all(type(number) is int for number in part) for part in lists)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -223,4 +243,6 @@ def execution_mode(context: SweepContext, groups: list[list[Trial]] | None = Non
         measured = {"mode": mode, "why": reason}
         write_on_primary(path, measured)
         context.progress.say(f"execution {reason}")
+    if measured.get("mode") not in programs.MODES:
+        raise InputError(f"{path} names no way to execute trials; delete it, and it is measured again")
     return measured["mode"]

@@ -1,15 +1,18 @@
 """How far a cohort of trials has come: what is kept of it, in one file, and how it goes on chunk by chunk."""
 
+import hashlib
 import io
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from genjax import config as configs
 from genjax.runs.chunks import schedule
 from genjax.sweeps.plan import Trial
 from genjax.sweeps.programs import CohortPrograms, stack_traced
@@ -222,40 +225,57 @@ def evaluate_test(programs: CohortPrograms, cohort: Cohort, state: CohortState) 
 
 
 GROUPS = ("hparams", "rows", "test", "moves")  # the fields that are dictionaries of arrays
+FIELDS = ("step", "alive", "steps", "seconds", "diverged_at")  # those that are arrays
 
 
-def save(path: Path, state: CohortState) -> None:
+def save(path: Path, cohort: Cohort, state: CohortState) -> None:
     """Writes everything in one file, whole or not at all; on many hosts the first process does, and all must call."""
     states = jax.tree.map(lambda leaf: leaf[: len(state.alive)], processes.gather(state.states))
     arrays = {f"states|{i}": leaf for i, leaf in enumerate(jax.tree.leaves(states))}
     arrays |= {f"{group}|{name}": values for group in GROUPS for name, values in getattr(state, group).items()}
-    arrays |= {name: np.asarray(getattr(state, name)) for name in ("step", "alive", "steps", "seconds", "diverged_at")}
+    arrays |= {name: np.asarray(getattr(state, name)) for name in FIELDS}
+    arrays["identity"] = np.asarray(identity(cohort))
     if processes.is_primary():
         np.savez(buffer := io.BytesIO(), **arrays)  # pyright: ignore[reportArgumentType]
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, buffer.getvalue())
 
 
-def load(path: Path, like: TrainState, say: Callable[[str], None]) -> CohortState | None:
+def identity(cohort: Cohort) -> str:
+    """A name of the trials of a cohort and of all their settings, so that no file is taken for another cohort's."""
+    settings = [[trial.number, trial.point, configs.to_json(trial.config)] for trial in cohort.trials]
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+
+
+def load(path: Path, cohort: Cohort, like: TrainState, say: Callable[[str], None]) -> CohortState | None:
     """Reads what `save` wrote, its states on the host; None where there is no file, or where it cannot be read whole.
 
     Args:
       path: of the file; on many hosts the first process reads it for all.
+      cohort: whose file it should be.
       like: a state of any number of trials.
-      say: receives a line about a file that cannot be read.
+      say: receives a line about a file that cannot be read, or that is another cohort's.
     """
     content = processes.broadcast_bytes(path.read_bytes() if processes.is_primary() and path.exists() else b"")
     if not content:
         return None
     try:
         arrays = read_arrays(path, content)
-        leaves = [arrays.pop(f"states|{i}") for i in range(len(jax.tree.leaves(like)))]
-    except (InputError, KeyError) as error:
-        say(f"{path} cannot be read ({error}): its trials start again")
+        if arrays.pop("identity").item() != identity(cohort):
+            raise InputError(f"{path} holds other trials")
+        return _from_arrays(arrays, like)
+    except (InputError, LookupError, TypeError, ValueError) as error:
+        reason = str(error) if isinstance(error, InputError) else f"{path} is no cohort's file"
+        say(f"{reason}: its trials start again")
         return None
+
+
+def _from_arrays(arrays: dict[str, np.ndarray], like: TrainState) -> CohortState:
+    structure = jax.tree.structure(like)
+    states = jax.tree.unflatten(structure, [arrays.pop(f"states|{i}") for i in range(structure.num_leaves)])
     groups: dict[str, dict[str, np.ndarray]] = {group: {} for group in GROUPS}
     for name in [name for name in arrays if "|" in name]:
         group, _, key = name.partition("|")
         groups[group][key] = arrays.pop(name)
-    states = jax.tree.unflatten(jax.tree.structure(like), leaves)
-    return CohortState(**{**arrays, **groups, "step": int(arrays["step"]), "states": states})  # pyright: ignore
+    fields: dict[str, Any] = {**{name: arrays[name] for name in FIELDS}, **groups, "states": states}
+    return CohortState(**{**fields, "step": int(fields["step"])})

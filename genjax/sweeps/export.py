@@ -29,7 +29,7 @@ def export_best(context: SweepContext, ended: list[FinishedCohort], count: int) 
         folder = context.workdir / "best" / f"{rank}-trial-{finished.cohort.trials[i].number}"
         alive = len(finished.state.alive)
         programs = context.programs(finished.cohort.config, max(1, alive), batches.execution_mode(context))
-        state = cohorts.load(finished.path, programs.like, context.progress.say)
+        state = cohorts.load(finished.path, finished.cohort, programs.like, context.progress.say)
         if state is not None and processes.is_primary() and not (folder / "config.json").exists():
             _write_run(programs, finished, state, i, folder)
         context.progress.say(f"{folder}: go on with genjax train --config {folder / 'config.json'}")

@@ -53,7 +53,7 @@ def _draw_cohort(context: SweepContext, finished: FinishedCohort, trials: list[i
     """Draws some trials of a cohort, by their numbers within it."""
     cohort = finished.cohort
     programs = context.programs(cohort.config, len(finished.state.alive), batches.execution_mode(context))
-    state = cohorts.load(finished.path, programs.like, context.progress.say)
+    state = cohorts.load(finished.path, finished.cohort, programs.like, context.progress.say)
     draw_trial = _drawing_function(cohort.config, programs)
     if state is None or draw_trial is None or not processes.is_primary():
         return {}

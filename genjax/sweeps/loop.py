@@ -150,7 +150,7 @@ def _train_to_rung(
     end = ranking.rungs(context.config, steps)[rung]
     alive = np.flatnonzero(np.isin([trial.point for trial in cohort.trials], surviving))
     compiled = context.programs(cohort.config, max(1, len(alive)), batches.execution_mode(context))
-    state = cohorts.load(path, compiled.like, context.progress.say)
+    state = cohorts.load(path, cohort, compiled.like, context.progress.say)
     if state is not None and _is_done(state, alive, end, steps):
         return state._replace(states=None)
     state = start = cohorts.begin(cohort, compiled) if state is None else cohorts.keep_trials(compiled, state, alive)
@@ -161,13 +161,13 @@ def _train_to_rung(
         _show_progress(context, batch, cohort, state, earlier)
         if stop or processes.any_of((time.monotonic() - saved_at) * SAVING_SHARE > seconds_to_save):
             started_at = time.monotonic()
-            cohorts.save(path, state)
+            cohorts.save(path, cohort, state)
             saved_at, seconds_to_save = time.monotonic(), time.monotonic() - started_at
         if stop:
             context.progress.say(f"stopped by {_sender(context)} after step {state.step:,}; run again to go on")
             return None
     state = cohorts.evaluate_test(compiled, cohort, state) if end == steps else state
-    cohorts.save(path, state)
+    cohorts.save(path, cohort, state)
     return state._replace(states=None)
 
 
