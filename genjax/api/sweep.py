@@ -127,7 +127,11 @@ def load_sweep(workdir: Path | str) -> Sweep:
             rows = [{name: _parse(text) for name, text in row.items()} for row in csv.DictReader(file)]
     except (OSError, *DAMAGES, csv.Error) as error:
         raise InputError(f"{workdir / TABLE} cannot be read: {describe_damage(error)}") from error
+    if not rows or not all(type(row.get("trial")) is int and _is_figure(row.get("objective", "")) for row in rows):
+        raise InputError(f"{workdir / TABLE} cannot be read: it holds no table of trials")
     curves = read_arrays(workdir / "curves.npz")
+    if not {"step", "trial"} <= curves.keys():
+        raise InputError(f"{workdir / 'curves.npz'} cannot be read: it holds no curves of trials")
     steps, _ = curves.pop("step"), curves.pop("trial")
     of_trials = {name: values for name, values in curves.items() if not name.startswith("population/")}
     return Sweep(workdir, settings, rows, steps, of_trials)
@@ -140,6 +144,10 @@ def _read_settings(path: Path) -> dict[str, Any]:
     if "base.model.family" not in settings:
         raise InputError(f"{path.parent} is not the folder of a sweep")
     return settings
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or type(value) in (int, float)
 
 
 def _parse(text: str | None) -> Any:

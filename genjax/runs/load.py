@@ -17,7 +17,7 @@ from genjax.data import Dataset, Split
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.folder import check_data
 from genjax.runs.programs import check_fit
-from genjax.system.files import read_arrays, write_atomically
+from genjax.system.files import read_arrays, read_object, write_atomically
 from genjax.system.messages import first_line
 from genjax.training.scan import make_train
 from genjax.training.step import averaged_params, prepare
@@ -149,9 +149,10 @@ def read_config(workdir: Path) -> ConfigDict:
       InputError: the folder is not a run's.
     """
     path = workdir / "config.json"
-    if not path.is_file():
+    content = read_object(path)
+    if content is None:
         raise InputError(f"{workdir} is not the folder of a run: it has no config.json")
-    if '"base.model.family"' in path.read_text():
+    if "base.model.family" in content:
         raise InputError(f"{workdir} is a sweep: genjax sweep --export-best writes its best trials as folders of runs")
     config = configs.load(path)
     configs.check(config)

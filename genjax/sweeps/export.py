@@ -1,5 +1,6 @@
 """The best trials as folders of single runs, which every other command takes."""
 
+import shutil
 from pathlib import Path
 
 import jax
@@ -41,6 +42,7 @@ def _write_run(
     """Writes trial i of a cohort; the configuration comes last, and marks a whole folder."""
     place = int(np.flatnonzero(cohort_state.alive == i)[0])
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # of an export that was broken off
     rows = results.rows_of_trial(cohort_state, i)
     write_atomically(folder / "metrics.jsonl", b"".join(logs.encode_row(row) for row in rows))
     state = jax.tree.map(lambda leaf: leaf[place], cohort_state.states)
