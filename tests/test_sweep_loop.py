@@ -277,3 +277,31 @@ def test_files_of_exchanged_cohorts_are_not_taken_for_one_another(base, tmp_path
     again, said = ran(config, tmp_path / "s")
     assert [{**row, "seconds": ""} for row in again] == [{**row, "seconds": ""} for row in rows]
     assert said.count("holds other trials: its trials start again") == 2
+
+
+@pytest.mark.slow
+def test_points_that_were_asked_for_before_a_kill_are_not_lost(base, tmp_path, monkeypatch):
+    optuna = pytest.importorskip("optuna")
+    config = swept(base, (log_uniform("hparams.learning_rate", 1e-4, 1e-2),))
+    config.strategy, config.points = "optuna", 4
+    config.optuna.storage, config.optuna.study, config.optuna.batch = f"journal:{tmp_path / 'study.log'}", "s", 2
+    plans = []
+
+    def killed(path, content, write=batches.write_on_primary):
+        if path.name == "plan.json" and len(plans) < 2:
+            plans.append(content)
+            raise KeyboardInterrupt
+        write(path, content)
+
+    monkeypatch.setattr(batches, "write_on_primary", killed)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            ran(config, tmp_path / "s")
+    assert plans[0] == plans[1]
+    rows, _ = ran(config, tmp_path / "s")
+    rates = {row["hparams.learning_rate"] for row in rows}
+    assert len(rates) == 4
+    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "study.log"))
+    told = optuna.load_study(study_name="s", storage=optuna.storages.JournalStorage(backend)).trials
+    assert {str(trial.params["hparams.learning_rate"]) for trial in told} == rates
+    assert all(trial.state.is_finished() for trial in told)

@@ -112,13 +112,14 @@ def check_fit(config: ConfigDict, trials: list[Trial], make_programs: MakeProgra
 
 def point_batches(context: SweepContext, study: Study) -> Iterator[PointBatch]:
     """Batch after batch, until the study has no more points; a batch that was written down is not asked for again."""
-    trial, point, said = 0, 0, set[str]()
+    trial, point, said, planned = 0, 0, set[str](), set[int]()
     for number in itertools.count():
         folder = context.workdir / "batches" / f"{number:03d}"
         stored = read_plan(folder / "plan.json")
-        points, study_numbers = (stored["points"], stored["asked"]) if stored else study.ask(number)
+        points, study_numbers = (stored["points"], stored["asked"]) if stored else study.ask(number, planned)
         if not points:
             return
+        planned |= set(study_numbers)
         points = [_lists_as_tuples(settings) for settings in points]
         given = plan.make_trials(context.config, points, trial, point)
         trials = context.resolve(given)

@@ -65,7 +65,7 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
             batches.check_fit(config, resolve(trials), make_programs)
         fingerprints = {source: fingerprint(load(source)) for source in {trial.config.data.source for trial in trials}}
         check_data(workdir, fingerprints)
-    study = fixed_study([]) if finished else make_study(config, points)
+    study = fixed_study([]) if finished else make_study(config, points, workdir)
     with claim(workdir, config), collect_stop_signals(progress.say) as signals:
         if not finished:
             record_environment(workdir)

@@ -6,7 +6,8 @@ An Optuna study lives in any of its storages, so that several machines can work 
 import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -18,32 +19,35 @@ from genjax.system.messages import first_line
 from genjax.types import InputError
 
 SECONDS_BEFORE_RETRY = 3.0
+FOLDER = "genjax folder"  # the attribute of a trial that holds the sweep's folder
 
 
 class Study(NamedTuple):
     """The source of a sweep's points.
 
     Attributes:
-      ask: `(number of the batch) -> (points, their numbers in the study)`; none when all points have been asked for.
+      ask: `(number of the batch, numbers in the study that a plan knows) -> (points, their numbers in the study)`; none
+        when all points have been asked for.
       tell: `(number, value, stopped_at) -> None`: a point's objective, or None where it failed, and the step at which
         it was stopped, or None.
     """
 
-    ask: Callable[[int], tuple[list[Point], list[int]]]
+    ask: Callable[[int, Collection[int]], tuple[list[Point], list[int]]]
     tell: Callable[[int, float | None, int | None], None]
 
 
 def fixed_study(points: list[Point]) -> Study:
     """Returns a study whose points are all known beforehand, and are one batch."""
-    return Study(lambda number: ([] if number else points, []), lambda number, value, stopped_at: None)
+    return Study(lambda number, planned: ([] if number else points, []), lambda number, value, stopped_at: None)
 
 
-def make_study(sweep: ConfigDict, points: list[Point]) -> Study:
+def make_study(sweep: ConfigDict, points: list[Point], workdir: Path) -> Study:
     """Returns the study of a sweep's strategy; on many hosts the first process asks and tells for all.
 
     Args:
       sweep: its configuration.
       points: what is tried where the strategy is not Optuna's.
+      workdir: of the sweep; a point that it asked for and that no plan of its knows is asked for again.
 
     Raises:
       InputError: Optuna is not installed, or the storage or the study cannot be used.
@@ -53,10 +57,10 @@ def make_study(sweep: ConfigDict, points: list[Point]) -> Study:
     study = None
     with processes.raise_together():
         if processes.is_primary():
-            study = open_optuna_study(sweep)
+            study = open_optuna_study(sweep, workdir)
 
-    def ask(number: int) -> tuple[list[Point], list[int]]:
-        points_and_numbers = json.dumps(study.ask(number)).encode() if study else b""
+    def ask(number: int, planned: Collection[int]) -> tuple[list[Point], list[int]]:
+        points_and_numbers = json.dumps(study.ask(number, planned)).encode() if study else b""
         points, numbers = json.loads(processes.broadcast_bytes(points_and_numbers))
         return points, numbers
 
@@ -67,8 +71,11 @@ def make_study(sweep: ConfigDict, points: list[Point]) -> Study:
     return Study(ask, tell)
 
 
-def open_optuna_study(sweep: ConfigDict) -> Study:
+def open_optuna_study(sweep: ConfigDict, workdir: Path) -> Study:
     """Makes the study, or joins it where it exists.
+
+    Each trial keeps the folder that asked for it. A process that is killed between the question and the written plan
+    leaves trials that no plan knows, which are given out first when the folder asks again.
 
     Raises:
       InputError: Optuna is not installed, the storage cannot be used, or the study has another goal or other axes.
@@ -85,11 +92,19 @@ def open_optuna_study(sweep: ConfigDict) -> Study:
         raise InputError(f"study {sweep.optuna.study!r} exists, and its objective is to {study.direction.name.lower()}")
     _check_axes(study, swept)
     running: dict[int, Any] = {}
+    folder = str(workdir.absolute())
 
-    def ask(number: int) -> tuple[list[Point], list[int]]:
-        remaining = sweep.points - len(study.get_trials(deepcopy=False))
-        trials = [_ask_trial(study, swept) for _ in range(min(remaining, sweep.optuna.batch))]
-        running.update({trial.number: trial for trial in trials})
+    def ask(number: int, planned: Collection[int]) -> tuple[list[Point], list[int]]:
+        known = [trial for trial in study.get_trials(deepcopy=False) if not _is_unfinished(trial, swept)]
+        trials = [
+            trial
+            for trial in known
+            if not trial.state.is_finished() and trial.user_attrs.get(FOLDER) == folder and trial.number not in planned
+        ][: sweep.optuna.batch]
+        if not trials:
+            remaining = sweep.points - len(known)
+            trials = [_ask_trial(study, swept, folder) for _ in range(min(remaining, sweep.optuna.batch))]
+            running.update({trial.number: trial for trial in trials})
         return [_to_point(trial.params, swept) for trial in trials], [trial.number for trial in trials]
 
     def tell(number: int, value: float | None, stopped_at: int | None) -> None:
@@ -145,6 +160,8 @@ def _check_axes(study: Any, swept: list[Axis]) -> None:
 
     distributions = {axis.setting: _distribution(axis) for axis in swept}
     for trial in study.get_trials(deepcopy=False):
+        if _is_unfinished(trial, swept):
+            continue
         trial_distributions = trial.distributions
         if trial_distributions.keys() != distributions.keys():
             raise InputError(f"study {study.study_name!r} has other axes: {', '.join(trial_distributions)}")
@@ -155,9 +172,16 @@ def _check_axes(study: Any, swept: list[Axis]) -> None:
                 raise InputError(f"study {study.study_name!r} has another axis {name}: {first_line(error)}") from error
 
 
-def _ask_trial(study: Any, swept: list[Axis]) -> Any:
+def _is_unfinished(trial: Any, swept: list[Axis]) -> bool:
+    """Whether a trial has no values of some axes yet: a worker is asking for it, or was killed while it did."""
+    return not trial.state.is_finished() and trial.distributions.keys() < {axis.setting for axis in swept}
+
+
+def _ask_trial(study: Any, swept: list[Axis], folder: str) -> Any:
     try:
-        return study.ask({axis.setting: _distribution(axis) for axis in swept})
+        trial = study.ask({axis.setting: _distribution(axis) for axis in swept})
+        trial.set_user_attr(FOLDER, folder)
+        return trial
     except ValueError as error:
         raise InputError(f"study {study.study_name!r} has other axes: {first_line(error)}") from error
 
