@@ -18,7 +18,7 @@ from genjax.system import processes
 from genjax.system.messages import first_line
 from genjax.types import InputError
 
-SECONDS_BEFORE_RETRY = 3.0
+SECONDS_BEFORE_RETRY = (1.0, 2.0, 4.0)
 FOLDER = "genjax folder"  # the attribute of a trial that holds the sweep's folder
 
 
@@ -133,9 +133,10 @@ def _create_or_join(sweep: ConfigDict, direction: str) -> Any:
             load_if_exists=True,
         )
 
-    with contextlib.suppress(Exception):
-        return join()
-    time.sleep(SECONDS_BEFORE_RETRY)  # another worker may be making the same tables
+    for seconds in SECONDS_BEFORE_RETRY:
+        with contextlib.suppress(Exception):
+            return join()
+        time.sleep(seconds)  # another worker may be making the same tables
     try:
         return join()
     except Exception as error:  # whatever a storage's own library raises
