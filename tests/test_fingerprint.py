@@ -97,6 +97,7 @@ def test_a_damaged_record_is_one_line(tmp_path, content, message):
         loop.train(settings(path), workdir)
 
 
+@pytest.mark.slow
 def test_a_sweep_and_its_exported_trials_know_their_data(tmp_path):
     path = tmp_path / "a.npz"
     written(path)

@@ -95,6 +95,7 @@ def test_the_page_of_a_sweep_has_a_row_and_a_command_for_every_trial(folder):
     assert page.count('alt="what the trial draws"') == 4
 
 
+@pytest.mark.slow
 def test_a_trials_command_trains_that_trial(folder, capsys):
     (_, command, *_) = re.findall(r"genjax (train --config \S+/base.json [^<]*)", page_of(folder / "sweep"))
     assert main.main(shlex.split(html.unescape(command))) == 0
