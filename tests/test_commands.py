@@ -108,7 +108,8 @@ def test_a_terminal_gets_a_bar(place):
     assert process.returncode == 0, text.decode()
     drawn = text.decode().split("\r")
     assert any(re.match(r" 50% █+ +30/60 .* left  discriminator_loss ", line) for line in drawn)
-    assert drawn[-2].strip() == "pictures and evaluation.json are in terminal"
+    assert drawn[-3].strip() == "pictures and evaluation.json are in terminal"
+    assert drawn[-2].strip() == "terminal/report.html opens in a browser"
 
 
 @pytest.mark.slow

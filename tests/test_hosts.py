@@ -91,7 +91,7 @@ def test_two_processes_train_as_one_does(stories):
 @pytest.mark.slow
 def test_the_first_process_alone_writes(stories):
     (_, told), (_, silent) = stories.whole
-    assert told.endswith("pictures and evaluation.json are in whole0\n")
+    assert told.endswith("pictures and evaluation.json are in whole0\nwhole0/report.html opens in a browser\n")
     assert silent == ""
     assert not (stories.folder / "whole1").exists()
     assert not (stories.folder / "stopped1").exists()
