@@ -59,7 +59,7 @@ def _read(folder: Path) -> Entry | None:
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
         checksums = manifest["checksums"]
-        if any(checksum(folder / f"{name}.npy") != known for name, known in checksums.items()):
+        if any(checksum(folder / f"{name}.npy") != expected for name, expected in checksums.items()):
             return None
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in checksums}
         return arrays, manifest["notes"]

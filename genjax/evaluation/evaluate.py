@@ -69,7 +69,7 @@ def evaluate(workdir: Path, options: Options, stream: TextIO | None = None) -> d
     with claim(workdir, config):
         _check_results(workdir / "evaluation.json")
         loaded = load_run(workdir, options.checkpoint, say)
-        given = {name for name in options._fields if getattr(options, name) != getattr(Options(), name)}
+        changed_options = {name for name in options._fields if getattr(options, name) != getattr(Options(), name)}
         options = options._replace(sampler=options.sampler or samplers.default(loaded))
         names = _applicable(loaded, options.metrics)
         say(f"{workdir}: step {loaded.step:,}, {', '.join(names)}")
@@ -79,7 +79,7 @@ def evaluate(workdir: Path, options: Options, stream: TextIO | None = None) -> d
             try:
                 measured = METRICS[name].measure(loaded, options, _progress(out))
             except InputError as error:
-                if name in options.metrics or given.intersection(METRICS[name].reads):
+                if name in options.metrics or changed_options.intersection(METRICS[name].reads):
                     raise
                 say(f"{name} is left out: {error}")
                 continue

@@ -40,10 +40,10 @@ def draw(context: SweepContext, ended: list[FinishedCohort]) -> Gallery:
     On many hosts all processes must call, because they read the states together.
     """
     ranked = [(finished.path, i) for finished, i, _ in results.rank_finishers(context.config, ended)]
-    shown = {*ranked[:MOST], *ranked[len(ranked) // 2 :][:1], *ranked[-1:]}
+    trial_places = {*ranked[:MOST], *ranked[len(ranked) // 2 :][:1], *ranked[-1:]}
     gallery: Gallery = {}
     for finished in ended:
-        places = [i for path, i in shown if path == finished.path]
+        places = [i for path, i in trial_places if path == finished.path]
         if places:
             gallery |= _draw_cohort(context, finished, sorted(places))
     return gallery
@@ -63,8 +63,8 @@ def _draw_cohort(context: SweepContext, finished: FinishedCohort, trials: list[i
         own = jax.tree.map(lambda leaf, place=place: leaf[place], state.states)
         hparams = {name: values[place] for name, values in state.hparams.items()}
         trial = cohort.trials[i]
-        drawn = np.asarray(draw_trial(own, hparams, jax.random.key(trial.config.seed)))
-        gallery[trial.number] = np.clip(drawn, 0, 1) if drawn.ndim == 4 else drawn
+        samples = np.asarray(draw_trial(own, hparams, jax.random.key(trial.config.seed)))
+        gallery[trial.number] = np.clip(samples, 0, 1) if samples.ndim == 4 else samples
     return gallery
 
 
@@ -109,6 +109,6 @@ def load(path: Path) -> Gallery:
 
 def save(path: Path, gallery: Gallery) -> None:
     """Writes a gallery: images as uint8, points as they are."""
-    arrays = {str(number): to_uint8(drawn) if drawn.ndim == 4 else drawn for number, drawn in gallery.items()}
+    arrays = {str(number): to_uint8(samples) if samples.ndim == 4 else samples for number, samples in gallery.items()}
     np.savez_compressed(buffer := io.BytesIO(), **arrays)  # pyright: ignore[reportArgumentType]
     write_atomically(path, buffer.getvalue())
