@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from genjax.api.sweep import Sweep, load_sweep
     from genjax.config import active
     from genjax.config import default as default_config
+    from genjax.config.plugins import Entry, load_plugin
     from genjax.data import describe
     from genjax.data import load as load_data
     from genjax.models import FAMILIES
@@ -39,6 +40,7 @@ __all__ = [
     "Aux",
     "Batch",
     "DataSpec",
+    "Entry",
     "Family",
     "InputError",
     "Likelihood",
@@ -52,6 +54,7 @@ __all__ = [
     "describe",
     "fit",
     "load_data",
+    "load_plugin",
     "load_run",
     "load_sweep",
     "make_train",
@@ -61,6 +64,7 @@ __all__ = [
 # Importing genjax takes no time: a command can answer before JAX is there. {name: (module, its name in it)}
 _PLACES = {
     "FAMILIES": ("genjax.models", "FAMILIES"),
+    "Entry": ("genjax.config.plugins", "Entry"),
     "Run": ("genjax.api.run", "Run"),
     "Sweep": ("genjax.api.sweep", "Sweep"),
     "active": ("genjax.config", "active"),
@@ -69,6 +73,7 @@ _PLACES = {
     "describe": ("genjax.data", "describe"),
     "fit": ("genjax.api.fit", "fit"),
     "load_data": ("genjax.data", "load"),
+    "load_plugin": ("genjax.config.plugins", "load_plugin"),
     "load_run": ("genjax.api.run", "load_run"),
     "load_sweep": ("genjax.api.sweep", "load_sweep"),
     "make_train": ("genjax.training.scan", "make_train"),

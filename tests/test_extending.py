@@ -9,6 +9,7 @@ import pytest
 from documents import printed_files
 
 from genjax import config as configs
+from genjax.config import plugins
 from genjax.models import FAMILIES
 from genjax.types import InputError
 
@@ -43,6 +44,18 @@ def test_linear_denoiser_shrinks_each_direction(printed):
     chex.assert_shape(metrics["recon"], (2000,))
     minimum = VARIANCES.sum() - np.sum(shrunk * VARIANCES[:3])
     np.testing.assert_allclose(np.mean(metrics["recon"][-500:]), minimum, rtol=0.02)
+
+
+def test_the_plugin_of_the_page_brings_its_hyperparameter(printed, monkeypatch):
+    before = FAMILIES["gan"]
+    config = configs.load(printed / "drift.py")
+    try:
+        configs.check(config)
+        assert configs.active(config)["drift_weight"] == 1e-3
+    finally:
+        FAMILIES["gan"] = before
+        del plugins.TABLES["gan_penalties"].entries["drift"]
+        monkeypatch.setattr(plugins, "_LOADED", {})
 
 
 def test_denoiser_joins_the_table(printed, monkeypatch):

@@ -77,7 +77,7 @@ def config_parser(prog: str, description: str) -> argparse.ArgumentParser:
     parser = plain_parser(
         prog,
         description,
-        usage="%(prog)s --config NAME [--config.SETTING=VALUE ...] [--workdir FOLDER]"
+        usage="%(prog)s --config NAME [--config.SETTING=VALUE ...] [--workdir FOLDER] [--plugin FILE ...]"
         " [--coordinator HOST:PORT --num-processes N --process-id I]",
         add_help=False,
     )
@@ -150,7 +150,22 @@ def plain_parser(prog: str, description: str, **options: Any) -> argparse.Argume
         **options,
     )
     parser.error = refuse
+    parser.add_argument(
+        "--plugin",
+        action=_LoadPlugin,
+        metavar="FILE",
+        help="a Python file or module that adds losses, factors, families or data; may be given several times",
+    )
     return parser
+
+
+class _LoadPlugin(argparse.Action):
+    """Adds what a plugin brings to the tables, before anything is looked up in them."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: object) -> None:
+        from genjax.config.plugins import load_plugin
+
+        load_plugin(values)
 
 
 def print_list(descriptions: Mapping[str, str]) -> None:

@@ -2,35 +2,37 @@
 
 import hashlib
 import json
-import runpy
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
+from genjax.config import plugins
 from genjax.config.defaults import default, flatten
+from genjax.system.user_code import call, run_file
 from genjax.types import InputError
 
 
 def load(path: Path) -> ConfigDict:
     """The configuration that a file's `get_config()` returns, or that a run's `config.json` holds.
 
+    A file that defines `ENTRIES` is a plugin as well.
+
     Raises:
       InputError: no such file, no `get_config`, or an error in it, with its line.
     """
-    try:
-        if not path.is_file():
-            raise InputError("no such config file")
-        if path.suffix == ".json":
-            return from_json(path.read_text())
-        get_config = runpy.run_path(str(path)).get("get_config")
-        config = get_config() if callable(get_config) else None
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # whatever the user's own code raises, sys.exit included
-        raise InputError(f"{_place(path, error)}: {_one_line(error)}") from error
+    if not path.is_file():
+        raise InputError(f"{path}: no such config file")
+    if path.suffix == ".json":
+        plugins.check(path.parent)
+        return call(path, lambda: from_json(path.read_text()))
+    plugins.load_installed()
+    definitions = run_file(path)
+    if "ENTRIES" in definitions:
+        plugins.add(str(path), definitions["ENTRIES"], plugins.hash_files([path]))
+    get_config = definitions.get("get_config")
+    config = call(path, get_config) if callable(get_config) else None
     if not isinstance(config, ConfigDict):
         raise InputError(f"{path} defines no get_config() that returns a ConfigDict")
     return config
@@ -65,16 +67,3 @@ def differences(ours: str, theirs: str) -> list[str]:
         for name in sorted(first.keys() | second.keys())
         if first.get(name) != second.get(name)
     ]
-
-
-def _place(path: Path, error: BaseException) -> str:
-    """`path, line n`: where in the user's file an error arose, as far as that is known."""
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f"{path}, line {error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return f"{path}, line {lines[-1]}" if lines else str(path)
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
-    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from genjax import config as configs
+from genjax.config import plugins
 from genjax.system import environment, processes
 from genjax.system.files import read_object, remove_unfinished, write_atomically
 from genjax.types import InputError
@@ -137,6 +138,11 @@ def record_data(workdir: Path, fingerprints: Mapping[str, Mapping[str, Any]]) ->
     """Writes `data.json`: the fingerprints of the data that the folder works with, by their sources."""
     if processes.is_primary():
         write_json(workdir / DATA, {**(read_object(workdir / DATA) or {}), **fingerprints})
+
+
+def record_plugins(workdir: Path, config: Mapping[str, Any]) -> list[str]:
+    """Writes `plugins.json`: the plugins that the configuration needs; a line for each that has changed since then."""
+    return plugins.record(workdir, config) if processes.is_primary() else []
 
 
 def record_environment(workdir: Path) -> None:

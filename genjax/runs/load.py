@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax import data
+from genjax.config import plugins
 from genjax.data import Dataset, Split
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.folder import check_data
@@ -76,6 +77,8 @@ def load_run(
     """
     workdir = Path(workdir)
     config = read_config(workdir)
+    for line in plugins.check(workdir):
+        say(line)
     if not (workdir / "checkpoints").is_dir():
         raise InputError(f"{workdir} has no checkpoints yet")
     dataset = load_data(config.data.source)
@@ -106,7 +109,13 @@ def load_data(source: str) -> Dataset:
 
 def describe_sources() -> dict[str, str]:
     """What each source of `load_data` holds, `{source: a line}`."""
-    return {**data.DESCRIPTIONS, f"{CODES}<workdir>": "the discrete codes of a run's examples, with their labels"}
+    plugins.load_installed()
+    of_plugins = {name: (load.__doc__ or "of a plugin").splitlines()[0] for name, load in data.SOURCES.items()}
+    return {
+        **of_plugins,
+        **data.DESCRIPTIONS,
+        f"{CODES}<workdir>": "the discrete codes of a run's examples, with their labels",
+    }
 
 
 def _load_codes(source: str) -> Dataset:

@@ -20,7 +20,15 @@ from genjax import data
 from genjax.runs import feeding, logs, pictures, watches
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.chunks import Chunk, schedule
-from genjax.runs.folder import check_data, check_folder, claim, record_data, record_environment, write_json
+from genjax.runs.folder import (
+    check_data,
+    check_folder,
+    claim,
+    record_data,
+    record_environment,
+    record_plugins,
+    write_json,
+)
 from genjax.runs.load import load_data
 from genjax.runs.logs import Log
 from genjax.runs.programs import RunPrograms, make_run_programs
@@ -75,6 +83,8 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
     with claim(workdir, config), collect_stop_signals(say) as signals:
         record_environment(workdir)
         record_data(workdir, fingerprints)
+        for line in record_plugins(workdir, config):
+            say(line)
         with open_checkpoints(workdir / "checkpoints") as checkpoints:
             state = programs.init()
             restored = checkpoints.restore_newest(state, say)

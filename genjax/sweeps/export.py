@@ -12,7 +12,7 @@ from genjax import config as configs
 from genjax.data import fingerprint
 from genjax.runs import logs
 from genjax.runs.checkpoints import open_checkpoints
-from genjax.runs.folder import record_data
+from genjax.runs.folder import record_data, record_plugins
 from genjax.sweeps import batches, cohorts, results
 from genjax.sweeps.batches import SweepContext
 from genjax.sweeps.cohorts import CohortState, FinishedCohort
@@ -52,6 +52,7 @@ def _write_run(
         checkpoints.save(state, rows[-1].get(f"validation/{monitor}"))
     config = _config_of_run(finished, i, place, cohort_state)
     record_data(folder, {config.data.source: fingerprint(programs.dataset)})
+    record_plugins(folder, config)
     write_atomically(folder / "config.json", configs.to_json(config).encode())
 
 

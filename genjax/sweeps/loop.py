@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax.data import fingerprint
-from genjax.runs.folder import check_data, check_folder, claim, record_data, record_environment
+from genjax.runs.folder import check_data, check_folder, claim, record_data, record_environment, record_plugins
 from genjax.runs.load import load_data
 from genjax.runs.loop import FINISHED, STOPPED
 from genjax.sweeps import axes, batches, cohorts, export, pictures, plan, programs, ranking, results, settings
@@ -70,6 +70,8 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
         if not finished:
             record_environment(workdir)
             record_data(workdir, fingerprints)
+            for line in record_plugins(workdir, config):
+                progress.say(line)
             batches.write_on_primary(workdir / results.BASE, configs.flatten(config.base))
         memory = programs.available_memory(config.memory_bytes)
         context = SweepContext(config, workdir, resolve, make_programs, signals, progress, memory)
