@@ -134,6 +134,7 @@ def test_one_step_is_importance_sampling_from_the_prior():
     np.testing.assert_allclose(log_w, jax.vmap(lambda z: log_densities(BATCH, z)[1])(z), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_exact_value_lies_between_the_bounds_and_the_gap_closes():
     """Each bound is a mean over examples; it may be on the wrong side by its own error alone."""
     gaps = []
@@ -155,6 +156,7 @@ def test_too_few_temperatures_show():
     assert high.mean() > 5 * standard_error(high)
 
 
+@pytest.mark.slow
 def test_weights_are_unbiased():
     """E w = p(x) forward, and E 1/w = 1/p(x) in reverse, at a number of temperatures that leaves wide weights."""
     forward, reverse = (

@@ -92,6 +92,7 @@ def test_sources_by_name(source, message):
         data.load(source)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("TFDS_DATA_DIR" not in os.environ, reason="needs the real data")
 def test_stacked_mnist_has_a_thousand_modes():
     triples = data.load("stacked:tfds:mnist")

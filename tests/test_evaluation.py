@@ -125,6 +125,7 @@ def test_binary_images_have_a_likelihood(runs, silent):
     assert found["log_likelihood"].unit == "nats"
 
 
+@pytest.mark.slow
 def test_bounds_are_measured_on_request(runs, silent):
     chosen = FAST._replace(metrics=("bounds",), annealing_steps=10, chains=2)
     found = by_name(evaluator.evaluate(runs.vae, chosen, silent))

@@ -136,6 +136,7 @@ def test_the_page_states_what_the_files_hold(name):
     assert stored.metadata["recipe"] == training.RECIPES[name]._asdict()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("TFDS_DATA_DIR" not in os.environ, reason="needs the real data")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_stated_accuracy_is_found_on_real_images(name):

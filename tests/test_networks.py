@@ -65,6 +65,7 @@ def test_a_residual_network_starts_without_its_blocks(network, layers):
     chex.assert_trees_all_close(residual.apply({"params": params}, x), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_bottlenecks_start_smaller_in_deeper_networks():
     """Of L blocks the first two layers' weights have the deviation L^(-1/4) / sqrt(inputs)."""
     network = networks.encoder(settings(network="r3gan", channels=64), (), (32, 32, 1), 5)

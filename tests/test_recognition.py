@@ -30,6 +30,7 @@ def measured(subject):
     return {result.metric: result for result in recognition.measure(subject, OPTIONS, progress)}
 
 
+@pytest.mark.slow
 def test_the_share_is_that_of_samples_whose_class_is_beyond_doubt(subject):
     results, train = measured(subject), subject.dataset.train
     predict = fit_classifier(train.x.reshape(len(train.x), -1) / np.float32(16), train.y)

@@ -60,6 +60,7 @@ def test_a_refused_sweep_makes_no_study(folder, arguments):
     assert [path.name for path in folder.iterdir()] == ["configs"]
 
 
+@pytest.mark.slow
 def test_a_study_with_other_axes_is_refused_and_leaves_no_folder(folder, capsys):
     optuna = pytest.importorskip("optuna")
     storage = "sqlite:///study.db"

@@ -27,8 +27,7 @@ CASES = [
     slow("vae", "map_sharded"),
     *(slow("gan_critic", over) for over in OVERS),
     slow("gan_dcgan", "map_sharded"),
-    ("vae_factor", "vmap"),
-    *(slow(name, "vmap") for name in VAE_FACTORS if name != "vae_factor"),
+    *(slow(name, "vmap") for name in VAE_FACTORS),
 ]
 every_over = pytest.mark.parametrize("over", ["map", "vmap_sharded", slow("vmap"), slow("map_sharded")])
 

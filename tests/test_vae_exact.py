@@ -11,6 +11,7 @@ import pytest
 import scipy.integrate
 import scipy.special
 import scipy.stats
+from cases import slow
 from present import present
 
 from genjax.losses.bounds import BOUNDS
@@ -218,7 +219,7 @@ def test_two_layers_have_the_exact_likelihood():
         assert_same_mean(path[part], scores[part])
 
 
-@pytest.mark.parametrize("prior", ["mixture", "vamp", "class"])
+@pytest.mark.parametrize("prior", [slow("mixture"), "vamp", slow("class")])
 def test_priors_are_densities_of_their_draws(prior):
     condition = {"condition": "label"} if prior == "class" else {}
     model, params = vae(prior=prior, latent=1, components=3, **condition)

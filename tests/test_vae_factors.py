@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import CLASSES, SHAPE, case, spec_of, stored
+from cases import CLASSES, SHAPE, case, slow, spec_of, stored
 from present import present
 
 from genjax import config as configs
@@ -74,7 +74,7 @@ def test_the_likelihood_suits_the_data(spec, name):
     assert likelihood.density == (name != "bernoulli")
 
 
-@pytest.mark.parametrize("name", ["vae", "vae_categorical", "vae_continuous_bernoulli", "vae_pixel"])
+@pytest.mark.parametrize("name", ["vae", slow("vae_categorical"), slow("vae_continuous_bernoulli"), slow("vae_pixel")])
 def test_simulated_data_have_the_mean_that_is_decoded(name):
     c = case(name)
     model = c.functions.model(c.hparams, jnp.int32(0))
@@ -110,7 +110,7 @@ def test_stored_labels_reach_the_losses():
 
 
 @pytest.mark.optimised
-@pytest.mark.parametrize("prior", ["normal", "class"])
+@pytest.mark.parametrize("prior", ["class", slow("normal")])
 def test_conditional_samples_are_of_their_class(prior):
     """Trained on digits for a few seconds; the judge is the nearest mean of the training images of a class."""
     digits = load("digits")

@@ -123,6 +123,7 @@ def test_a_run_says_it_once_and_keeps_it(tmp_path):
     assert loop.train(config, tmp_path / "run", io.StringIO()) == loop.FINISHED
 
 
+@pytest.mark.slow
 def test_a_sweep_says_it_once_and_its_table_names_the_trials(tmp_path):
     sweep = default_sweep(Path(__file__).parents[1] / "configs" / "vae_digits.py")
     with sweep.unlocked():
