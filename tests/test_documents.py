@@ -11,7 +11,6 @@ from genjax import config
 from genjax.commands import train
 from genjax.commands.arguments import assignments
 from genjax.commands.main import COMMANDS, module_of
-from genjax.evaluation import options
 from genjax.sweeps import settings
 
 ROOT = Path(__file__).parents[1]
@@ -49,8 +48,10 @@ def parse(name, words):
         module, typed = (settings if name == "sweep" else config), assignments(rest)
         module.drop_unused(module.override(config.load(path), typed), typed)
     elif name == "evaluate":
-        parsed = module_of(name).make_parser("").parse_args(words)
-        options.check(options.Options(**{name: getattr(parsed, name) for name in options.Options._fields}))
+        module = module_of(name)
+        parsed = module.make_parser("").parse_args(words)
+        if not parsed.against:
+            module.read_options(parsed)
     elif name == "rehearse":
         parsed, rest = module_of(name).make_parser("").parse_known_args(words)
         assert not rest

@@ -15,10 +15,12 @@ from command import environment, start
 from flax.traverse_util import flatten_dict, unflatten_dict
 from present import present
 from safetensors.numpy import save
+from sklearn.neighbors import KNeighborsClassifier
 
 from genjax import data, features
 from genjax.commands import train_features
 from genjax.features import classifier, linear, training
+from genjax.rng import stream
 from genjax.types import InputError
 
 RNG = np.random.default_rng(0)
@@ -133,7 +135,7 @@ def test_the_page_states_what_the_files_hold(name):
     percents = [f"{100 * stored.metadata[key]:.2f}%" for key in ("test_accuracy", "binarised_test_accuracy")]
     facts = [stored.metadata[key] for key in ("source", "seed", "steps", "jax")]
     assert cells == [name, *map(str, facts), *percents, stored.sha256]
-    assert stored.metadata["recipe"] == training.RECIPES[name]._asdict()
+    assert training.Recipe(**stored.metadata["recipe"]) == training.RECIPES[name]
 
 
 @pytest.mark.slow
@@ -175,10 +177,25 @@ def notes(**metadata):
         ({"last/bias": np.zeros(11, np.float16)}, notes(), "train it again"),
         ({"stranger": np.zeros(1, np.float16)}, notes(), "train it again"),
         ({}, None, "no classifier of genjax"),
+        ({}, notes(shape=[28, 28, 3]), "train it again"),
+        ({}, notes(shape=[28, 10**9, 1]), "train it again"),
+        ({}, notes(shape="28"), "train it again"),
+        ({}, notes(outputs=9), "train it again"),
         ({}, {"genjax": "{"}, "no classifier of genjax"),
         ({}, {"genjax": "3"}, "no classifier of genjax"),
     ],
-    ids=["architecture", "shape", "array too many", "no metadata", "metadata cut", "metadata no object"],
+    ids=[
+        "architecture",
+        "shape",
+        "array too many",
+        "no metadata",
+        "channels",
+        "huge",
+        "text",
+        "outputs",
+        "metadata cut",
+        "metadata no object",
+    ],
 )
 def test_files_of_another_kind_are_refused(tmp_path, fresh, change, metadata, message):
     arrays = {name: np.asarray(leaf, np.float16) for name, leaf in flatten_dict(fresh, sep="/").items()}
@@ -222,6 +239,66 @@ def test_examples_move_by_chance_of_their_own_and_zeros_move_in():
     assert len(set(moves)) > 8
 
 
+def test_a_loss_by_contrast_by_hand(fresh):
+    """-log of the partner's share among all other views, each with weight exp(cosine / 0.5), by loops in float64."""
+    recipe = training.choose_recipe("anything", "contrastive", len(IMAGES))
+    x, key = jnp.asarray(IMAGES[:3]), jax.random.key(2)
+    params = jax.tree.map(lambda leaf: jnp.asarray(0.1 * leaf), fresh)
+    views = [training.view(stream(key, name), x, recipe) for name in ("first view", "second view")]
+    z = np.concatenate([np.asarray(classifier.classified(params, each), np.float64) for each in views])
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    losses = []
+    for i in range(6):
+        weights = {j: np.exp(z[i] @ z[j] / 0.5) for j in range(6) if j != i}
+        losses.append(-np.log(weights[(i + 3) % 6] / sum(weights.values())))
+    value = training.contrast(params, x, None, recipe, key)
+    np.testing.assert_allclose(value, np.mean(losses), rtol=1e-4)
+
+
+def test_views_are_crops_and_differ():
+    recipe = training.choose_recipe("anything", "contrastive", len(IMAGES))
+    x = jnp.ones((64, 8, 10, 3)) * jnp.linspace(0, 1, 10)[None, None, :, None]  # grey that grows from left to right
+    views = np.asarray(training.view(jax.random.key(0), x, recipe))
+    chex.assert_shape(views, (64, 8, 10, 3))
+    assert views.min() >= 0
+    assert views.max() <= 1
+    ranges = views.max(axis=(1, 2, 3)) - views.min(axis=(1, 2, 3))
+    assert ranges.std() > 0.05
+
+
+def test_small_data_are_seen_more_often_by_contrast():
+    assert training.choose_recipe("digits", "contrastive", 1439).epochs == 84  # 1,000 steps of 12 an epoch
+    assert training.choose_recipe("mnist", "contrastive", 54_000).epochs == 8
+    assert training.choose_recipe("mnist", "classification", 54_000) == training.RECIPES["mnist"]
+    assert training.choose_recipe("digits", "contrastive", 1439, epochs=2).epochs == 2
+
+
+@pytest.mark.slow
+def test_images_without_labels_give_features_in_which_classes_are_apart(tmp_path, capsys):
+    digits = data.load("digits")
+    np.savez(tmp_path / "unlabelled.npz", x=digits.train.x * np.float32(digits.scale))
+    command = ["--source", f"npz:{tmp_path / 'unlabelled.npz'}", "--epochs", "40", "--out", str(tmp_path)]
+    assert train_features.main(command) == 0
+    assert "objective: contrastive" in capsys.readouterr().out
+    train, test = (split.x.astype(np.float32) * digits.scale for split in (digits.train, digits.test))
+    own = features.load(f"network:{tmp_path / 'unlabelled.safetensors'}", train)
+    assert own.classify is None
+    near = KNeighborsClassifier(5).fit(features.extract_all(own, train), digits.train.y)
+    assert near.score(features.extract_all(own, test), digits.test.y) > 0.93
+
+
+def test_a_network_of_the_users_own_takes_its_own_shape(tmp_path):
+    params = classifier.init(jax.random.key(0), (12, 10, 3), 7)
+    classifier.write(tmp_path / "own.safetensors", params, {"shape": [12, 10, 3], "outputs": 7})
+    x = RNG.random((5, 12, 10, 3)).astype(np.float32)
+    own = features.load(f"network:{tmp_path / 'own.safetensors'}", x)
+    chex.assert_shape(features.extract_all(own, x), (5, 128))
+    assert own.classify is not None
+    chex.assert_shape(own.classify(jnp.asarray(x)), (5, 7))
+    with pytest.raises(InputError, match=r"takes images of shape \(12, 10, 3\), not data of shape \(28, 28, 1\)"):
+        features.load(f"network:{tmp_path / 'own.safetensors'}", IMAGES)
+
+
 def write_npz(path, **changes):
     """Forty black images of one class, or what is given in their place."""
     arrays = {"x": np.zeros((40, 28, 28), np.uint8), "y": np.zeros(40, int)} | changes
@@ -253,12 +330,13 @@ def test_the_command_trains_and_states_what_the_file_does(tmp_path, capsys):
         (["--strange"], {}, "unrecognized arguments: --strange"),
         (
             [],
-            {"x": np.zeros((40, 8, 8), np.uint8)},
-            r"takes images of shape \(28, 28, 1\), not data of shape \(8, 8, 1\)",
+            {"x": np.zeros((40, 6, 8), np.uint8)},
+            r"takes images of at least 8x8 pixels, not data of shape \(6, 8, 1\)",
         ),
-        ([], {"y": None}, "needs labels from 0 to 9"),
-        ([], {"y": np.arange(40)}, "needs labels from 0 to 9"),
-        ([], {"y": np.zeros((40, 2), int)}, "needs labels from 0 to 9"),
+        (["--objective", "contrast"], {}, "the nearest is 'contrastive'"),
+        (["--objective", "classification"], {"y": None}, "needs one label for each image"),
+        (["--objective", "classification"], {"y": np.zeros((40, 2), int)}, "needs one label for each image"),
+        ([], {"y": np.full(40, 5000)}, "labels from 0 to 4095"),
     ],
 )
 def test_the_command_refuses_what_it_cannot_use(tmp_path, arguments, changes, message, capsys):

@@ -4,17 +4,25 @@ import argparse
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from genjax.commands.arguments import plain_parser, run_quietly
+from genjax.commands.arguments import plain_parser, refuse, run_quietly
 from genjax.commands.report import refresh
+
+if TYPE_CHECKING:
+    from genjax.evaluation.options import Options
 
 DESCRIPTION = """Evaluates a run.
 
   %(prog)s --workdir runs/x --metrics likelihood fidelity
 
 Every number comes with its protocol and, where it has one, its standard error: as a table, and in the folder's
-`evaluation.json`. Pictures lie beside it. Exit codes: 0 done; 2 input that cannot be used.
+`evaluation.json`. Pictures lie beside it. Samples that another program drew are compared with data, or with other
+samples, without a run:
+
+  %(prog)s --samples folder:out --against tfds:mnist --features classifier:mnist
+
+Exit codes: 0 done; 2 input that cannot be used.
 """
 
 
@@ -24,19 +32,60 @@ def main(arguments: Sequence[str], prog: str = "genjax evaluate") -> int:
 
 
 def _evaluate(arguments: Sequence[str], prog: str) -> int:
-    from genjax.evaluation import options
-
     parsed = make_parser(prog).parse_args(arguments)
-    options_of_user = options.Options(**{name: getattr(parsed, name) for name in options.Options._fields})
-    options.check(options_of_user)
+    if parsed.against:
+        return _compare(parsed)
+    if parsed.workdir is None:
+        refuse("--workdir names the run to evaluate; --samples with --against compares samples without a run")
+    if parsed.out:
+        refuse("--out acts with --against alone: the results of a run lie in its folder")
+    options = read_options(parsed)
     from genjax.system import processes
 
     processes.use_cores_as_devices()
     from genjax.evaluation import results  # a mistake in the options is reported before this is imported
     from genjax.evaluation.evaluate import evaluate
 
-    print(results.table(evaluate(parsed.workdir, options_of_user)))
+    print(results.table(evaluate(parsed.workdir, options)))
     refresh(parsed.workdir, "evaluation.json")
+    return 0
+
+
+def read_options(parsed: argparse.Namespace) -> "Options":
+    """The checked options of a run's evaluation.
+
+    Raises:
+      InputError: some option cannot be.
+    """
+    from genjax.evaluation.options import Options, check
+
+    try:
+        count = int(parsed.samples)
+    except ValueError:
+        refuse(f"--samples={parsed.samples} must be a number; a source of samples is compared with --against")
+    options = Options(**{**{name: getattr(parsed, name) for name in Options._fields}, "samples": count})
+    check(options)
+    return options
+
+
+def _compare(parsed: argparse.Namespace) -> int:
+    """Compares two sets of examples, of `--samples` and of `--against`."""
+    from genjax.evaluation import options, results, sample_sets
+    from genjax.runs.folder import write_json
+    from genjax.system import processes
+
+    defaults = options.Options()
+    for name in sorted({*defaults._fields, "workdir"} - {*sample_sets.READ, "samples"}):
+        if getattr(parsed, name) != getattr(defaults, name, None):
+            refuse(f"--{name.replace('_', '-')} would not act: --against compares samples without a run")
+    if parsed.samples.isdecimal():
+        refuse("--against needs --samples SOURCE, such as folder:out or npz:samples.npz")
+    processes.use_cores_as_devices()
+    chosen = defaults._replace(**{name: getattr(parsed, name) for name in sample_sets.READ})
+    measured = sample_sets.compare(parsed.samples, parsed.against, chosen)
+    if parsed.out:
+        write_json(parsed.out, {"results": results.merged([], [r for group in measured.values() for r in group])})
+    print(results.table(measured))
     return 0
 
 
@@ -44,15 +93,23 @@ def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     from genjax.evaluation.options import CHECKPOINTS, METRICS, SPLITS, Options
 
-    parser = plain_parser(prog, DESCRIPTION, usage="%(prog)s --workdir FOLDER [--metrics NAME ...] [options]")
-    parser.add_argument("--workdir", required=True, type=Path, metavar="FOLDER", help="of the run")
+    usage = "%(prog)s (--workdir FOLDER [--metrics NAME ...] | --samples SOURCE --against SOURCE) [options]"
+    parser = plain_parser(prog, DESCRIPTION, usage=usage)
+    parser.add_argument("--workdir", type=Path, metavar="FOLDER", help="of the run")
+    parser.add_argument("--against", metavar="SOURCE", help="data or samples that --samples SOURCE is compared with")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="a JSON file for the results of such a comparison")
     add = functools.partial(_add_option, parser, Options())
     add("metrics", f"{', '.join(METRICS)}; all that apply by default, except bounds, which take long")
     add("checkpoint", " or ".join(CHECKPOINTS))
-    add("split", ", ".join(SPLITS))
+    add("split", f"{', '.join(SPLITS)}; with --against also all")
     add("importance_samples", "k of log p(x)")
-    add("samples", "how many are compared with as many examples")
-    add("features", "pixels, pca:<components>, classifier:<name>; what suits the data by default")
+    parser.add_argument(
+        "--samples",
+        default=str(Options().samples),
+        metavar="N",
+        help="how many are compared with as many examples (default 10000); with --against the source of the samples",
+    )
+    add("features", "pixels, pca:<components>, classifier:<name>, network:<path>; what suits the data by default")
     add(
         "sampler",
         "prior, gaussian, mixture:<components>, run:<workdir>, reconstruction; by default the prior, if any",

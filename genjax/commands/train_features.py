@@ -1,21 +1,26 @@
-"""`genjax train-features`: trains a classifier, tests what it stores, and writes it."""
+"""`genjax train-features`: trains a network, tests what it stores, and writes it."""
 
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from genjax import data
 from genjax.commands.arguments import plain_parser, refuse, run_quietly
+from genjax.system.messages import nearest_name
 
-DESCRIPTION = """Trains a classifier whose features measure fidelity.
+DESCRIPTION = """Trains a network whose features measure fidelity.
 
   %(prog)s --source tfds:mnist --out features
 
-It learns from the training split of 28x28 grey images in up to ten classes, rounds its weights to float16, tests these
-on the test split, and writes `<name>.safetensors`. Exit codes: 0 finished; 2 input that cannot be used.
+It learns from the training split of images to tell their classes apart, or, where they have no labels, which two
+pictures were made of one image. It rounds its weights to float16, tests these on the test split, and writes
+`<name>.safetensors`, which `genjax evaluate --features network:<path>` reads. Exit codes: 0 finished; 2 input that
+cannot be used.
 """
 
 
@@ -31,41 +36,53 @@ def _train_features(arguments: Sequence[str], prog: str) -> int:
     if not parsed.out.is_dir():
         refuse(f"--out {parsed.out}: no such folder")
     dataset = data.load(parsed.source)
-    _check(dataset)
-    name = Path(parsed.source.split(":")[1]).stem  # every source of this shape has a colon
-    from genjax.features import classifier
+    name = Path(parsed.source.rpartition(":")[2]).stem
+    from genjax.features import classifier, training
 
+    objective = parsed.objective or (classifier.CLASSIFICATION if _labelled(dataset) else classifier.CONTRASTIVE)
+    _check(dataset, nearest_name("objective", objective, training.OBJECTIVES))
     path = parsed.out / f"{name}{classifier.SUFFIX}"
-    params, metadata = _train(dataset, name, parsed.seed, parsed.epochs)
+    recipe = training.choose_recipe(name, objective, len(dataset.train.x), parsed.epochs)
+    params, metadata = _train(dataset, recipe, parsed.seed)
     classifier.write(path, params, metadata)
     stored = classifier.read(path)
     print(*(f"{key}: {value}" for key, value in stored.metadata.items()), f"sha256: {stored.sha256}", sep="\n")
     return 0
 
 
-def _train(dataset: data.Dataset, name: str, seed: int, epochs: int | None) -> tuple[dict, dict]:
-    """The parameters as float16 holds them, and the metadata: what was done, and their accuracy on the test split."""
+def _train(dataset: data.Dataset, recipe: Any, seed: int) -> tuple[dict, dict]:
+    """The parameters as float16 holds them, and the metadata: what was done, and how they do on the test split."""
     import jax
     import jax.numpy as jnp
 
-    from genjax.features import training
+    from genjax.features import classifier, training
 
-    recipe = training.RECIPES.get(name, training.DEFAULT)
-    recipe = recipe if epochs is None else recipe._replace(epochs=epochs)
-    assert dataset.test.y is not None
-    x, y = jnp.asarray(_prepared(dataset, dataset.train)), jnp.asarray(dataset.train.y)
+    labelled = recipe.objective == classifier.CLASSIFICATION
+    y = jnp.asarray(dataset.train.y) if labelled else None
+    outputs = training.PROJECTED if y is None else 1 + int(y.max())
+    x = jnp.asarray(_prepared(dataset, dataset.train))
     an_epoch = -(-len(x) // recipe.batch)
     steps, rng = recipe.epochs * an_epoch, jax.random.key(seed)
     advance = jax.jit(training.advance, static_argnames=("steps", "recipe"))
-    fit = jax.jit(training.start)(rng)
+    fit = jax.jit(partial(training.start, shape=dataset.shape, outputs=outputs))(rng)
     for epoch in range(recipe.epochs):
         numbers = epoch * an_epoch + jnp.arange(an_epoch)
         fit, losses = advance(fit, x, y, numbers, steps=steps, recipe=recipe, rng=rng)
-        print(f"epoch {epoch + 1}/{recipe.epochs}  cross_entropy {losses.mean():.4f}", file=sys.stderr, flush=True)
+        print(f"epoch {epoch + 1}/{recipe.epochs}  loss {losses.mean():.4f}", file=sys.stderr, flush=True)
+    if not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(fit.params)):
+        refuse(f"{dataset.name}: training ended in numbers that are not finite; another --seed may help")
     params = jax.tree.map(lambda leaf: leaf.astype(jnp.float16).astype(jnp.float32), fit.params)
-    figures = training.accuracies(params, _prepared(dataset, dataset.test), dataset.test.y)
+    test = _prepared(dataset, dataset.test)
+    if labelled:
+        assert dataset.test.y is not None
+        figures = training.accuracies(params, test, dataset.test.y)
+    else:
+        figures = training.agreement(params, test, recipe)
     metadata = {
         "source": dataset.name,
+        "objective": recipe.objective,
+        "shape": list(dataset.shape),
+        "outputs": outputs,
         "seed": seed,
         "steps": steps,
         "recipe": recipe._asdict(),
@@ -79,20 +96,31 @@ def _prepared(dataset: data.Dataset, split: data.Split) -> np.ndarray:
     return np.asarray(split.x, np.float32) * np.float32(dataset.scale)
 
 
-def _check(dataset: data.Dataset) -> None:
-    from genjax.features.classifier import CLASSES, SHAPE
+def _labelled(dataset: data.Dataset) -> bool:
+    """Whether each image of both splits has one label."""
+    return all(split.y is not None and split.y.ndim == 1 for split in (dataset.train, dataset.test))
 
-    if dataset.shape != SHAPE:
-        refuse(f"{dataset.name}: a classifier takes images of shape {SHAPE}, not data of shape {dataset.shape}")
-    for split in (dataset.train, dataset.test):
-        if split.y is None or split.y.ndim != 1 or split.y.max() >= CLASSES:
-            refuse(f"{dataset.name}: a classifier needs labels from 0 to {CLASSES - 1}, one for each image")
+
+def _check(dataset: data.Dataset, objective: str) -> None:
+    from genjax.features.classifier import CLASSIFICATION, LARGEST
+
+    if len(dataset.shape) != 3 or not dataset.bounded or not all(8 <= side <= LARGEST for side in dataset.shape[:2]):
+        refuse(f"{dataset.name}: a network takes images of at least 8x8 pixels, not data of shape {dataset.shape}")
+    if objective != CLASSIFICATION:
+        return
+    if not _labelled(dataset):
+        refuse(f"{dataset.name}: a classifier needs one label for each image; --objective contrastive needs none")
+    if max(int(split.y.max()) for split in (dataset.train, dataset.test) if split.y is not None) >= LARGEST:
+        refuse(f"{dataset.name}: a classifier takes labels from 0 to {LARGEST - 1}")
 
 
 def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     parser = plain_parser(prog, DESCRIPTION)
-    parser.add_argument("--source", required=True, help="a data source of 28x28 grey images, such as tfds:mnist")
+    parser.add_argument("--source", required=True, help="a data source of images, such as tfds:mnist")
+    parser.add_argument(
+        "--objective", default="", metavar="O", help="classification, contrastive; default by the labels"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="passes over the training split (default: the data set's own)")
     parser.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="default: the working directory")

@@ -1,15 +1,14 @@
 """An evaluation from a run's folder to its table: what applies is measured, and each result is kept at once."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from genjax.data import fingerprint
 from genjax.evaluation import bounds, fidelity, latent, likelihood, modes, pictures, recognition, samplers
 from genjax.evaluation.options import Options
-from genjax.evaluation.results import Result, merged
+from genjax.evaluation.results import Result, merged, show_progress
 from genjax.runs.folder import claim, write_json
 from genjax.runs.load import LoadedRun, load_run, read_config
 from genjax.system import compiler
@@ -77,7 +76,7 @@ def evaluate(workdir: Path, options: Options, stream: TextIO | None = None) -> d
         digest = fingerprint(loaded.dataset)["digest"][:8]
         for name in names:
             try:
-                measured = METRICS[name].measure(loaded, options, _progress(out))
+                measured = METRICS[name].measure(loaded, options, show_progress(out))
             except InputError as error:
                 if name in options.metrics or changed_options.intersection(METRICS[name].reads):
                     raise
@@ -111,15 +110,3 @@ def _add_results(path: Path, results: Sequence[Result]) -> None:
     """Adds results to the file that the run itself wrote, if it was finished."""
     content = read_object(path) or {}
     write_json(path, {**content, "results": merged(content.get("results", []), results)})
-
-
-def _progress(stream: TextIO) -> Callable[[str, int], Any]:
-    """`with progress(name, total) as tick`: a bar on a terminal, and nothing elsewhere."""
-    from tqdm import tqdm
-
-    @contextmanager
-    def progress(name: str, total: int) -> Iterator[Callable[[int], Any]]:
-        with tqdm(total=total, desc=name, file=stream, leave=False, disable=not stream.isatty()) as bar:
-            yield bar.update
-
-    return progress

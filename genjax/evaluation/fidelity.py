@@ -1,7 +1,7 @@
 """Fidelity: distances between samples and as many examples, in named features; and what the samples are nearest to."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,6 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
     """Fréchet and kernel distance, precision, recall, density, coverage in each of the features; and memorisation."""
     x = split_of(subject, options).x
     n = min(options.samples, len(x))
-    if n <= options.neighbours:
-        raise InputError(f"{n} samples are too few: {options.neighbours} nearest neighbours need more")
     train = stored(subject, subject.dataset.train.x[evenly_spaced(n, len(subject.dataset.train.x))])
     real, fake = stored(subject, x[evenly_spaced(n, len(x))]), samplers.samples(subject, options, n, "fidelity")
     protocol = {
@@ -53,18 +51,51 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
         "seed": options.seed,
         "step": subject.step,
     }
+    names = options.features or (default_features(subject.config.data.source, subject.spec.shape, len(train)),)
+    results = distances(real, fake, train, names, options, protocol, progress)
+    picture = None
+    if len(subject.spec.shape) == 3:
+        picture = Path(subject.workdir, f"neighbours-{samplers.file_name(options.sampler)}.png")
+    every_train = stored(subject, subject.dataset.train.x)
+    return results + nearest_training_examples(every_train, real, fake, protocol, picture)
+
+
+def distances(
+    real: np.ndarray,
+    fake: np.ndarray,
+    train: np.ndarray,
+    names: Sequence[str],
+    options: Options,
+    protocol: dict[str, Any],
+    progress: Any,
+) -> list[Result]:
+    """All distances between two sets of examples, in each of some features.
+
+    Args:
+      real: examples of the data, `[n, *shape]` float32.
+      fake: as many samples.
+      train: training examples, on which features are fitted.
+      names: of the features, for `features.load`.
+      options: `neighbours` and `seed` are read.
+      protocol: how the two sets were made.
+      progress: `(name, total)` as a context in which `tick(count)` is called.
+
+    Raises:
+      InputError: there are no such features, or they do not fit; or there are no more samples than neighbours.
+    """
+    if len(fake) <= options.neighbours:
+        raise InputError(f"{len(fake)} samples are too few: {options.neighbours} nearest neighbours need more")
     results = []
-    for name in options.features or (default_features(subject, len(train)),):
+    for name in names:
         with progress(f"fidelity in {name}", 1) as tick:
             space = maps.load(name, train)
             results += _measure_in(space, real, fake, options, {**protocol, "features": _name_with_digest(space)})
             tick(1)
-    return results + _nearest_training_examples(subject, real, fake, protocol)
+    return results
 
 
-def default_features(subject: LoadedRun, n: int) -> str:
-    """The shipped classifier of the data, where there is one, or principal components; points as they are."""
-    source, shape = subject.config.data.source, subject.spec.shape
+def default_features(source: str, shape: tuple[int, ...], n: int) -> str:
+    """The shipped classifier of a source of data, where there is one, or principal components; points as they are."""
     name = ":".join(source.split(":")[:2])  # without a version
     if name in CLASSIFIERS:
         return CLASSIFIERS[name]
@@ -158,19 +189,25 @@ def _radii(k: int) -> Callable[[Array, Array], Array]:
     return functools.partial(neighbours.radii, k=k)
 
 
-def _nearest_training_examples(
-    subject: LoadedRun, real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any]
+def nearest_training_examples(
+    train: np.ndarray, real: np.ndarray, fake: np.ndarray, protocol: dict[str, Any], picture: Path | None = None
 ) -> list[Result]:
-    """How far the nearest training example is from samples, and from unseen examples, by pixels; and a picture."""
-    train = stored(subject, subject.dataset.train.x)
+    """How far the nearest training example is from samples, and from unseen examples, by pixels.
+
+    Args:
+      train: all training examples, `[n, *shape]`.
+      real: examples of the split that is evaluated.
+      fake: samples.
+      protocol: how both were made.
+      picture: where samples and their nearest examples are drawn, if anywhere.
+    """
     flat = train.reshape(len(train), -1)
     centre = flat.mean(axis=0)
     nearest = over_rows(neighbours.nearest, 100)
     count = min(COMPARED_SAMPLES, len(fake))
     index, gap = nearest(fake[:count].reshape(count, -1) - centre, flat - centre)
-    if len(subject.spec.shape) == 3:
-        path = Path(subject.workdir, f"neighbours-{samplers.file_name(protocol['sampler'])}.png")
-        plots.pairs(path, fake[:SHOWN], train[index[:SHOWN]], ("sample", "nearest example"))
+    if picture is not None:
+        plots.pairs(picture, fake[:SHOWN], train[index[:SHOWN]], ("sample", "nearest example"))
     protocol_of_gaps = {**protocol, "samples": count, "against": f"{len(train):,} training examples"}
     results = [averaged("nearest_to_samples", gap, "", protocol_of_gaps)]
     if protocol["split"] != "train":  # a training example is nearest to itself

@@ -1,8 +1,9 @@
 """A number with all that it takes to read it: its error, its unit and its protocol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
@@ -85,3 +86,15 @@ def _identity(result: Mapping[str, Any]) -> tuple[str, ...]:
 def _format_protocol(protocol: Mapping[str, Any]) -> str:
     words = ((name.replace("_", " "), value) for name, value in protocol.items())
     return ", ".join(f"{name} {value:,}" if type(value) is int else f"{name} {value}" for name, value in words)
+
+
+def show_progress(stream: TextIO) -> Callable[[str, int], Any]:
+    """`with progress(name, total) as tick`: a bar on a terminal, and nothing elsewhere."""
+    from tqdm import tqdm
+
+    @contextmanager
+    def progress(name: str, total: int) -> Iterator[Callable[[int], Any]]:
+        with tqdm(total=total, desc=name, file=stream, leave=False, disable=not stream.isatty()) as bar:
+            yield bar.update
+
+    return progress

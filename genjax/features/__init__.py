@@ -13,11 +13,12 @@ KINDS = {
     "pixels": linear.pixels,
     "pca:<components>": linear.pca,
     "classifier:<name>": classifier.load,
+    "network:<path>": classifier.load_own,
 }
 
 
 def load(name: str, x: np.ndarray) -> Features:
-    """Makes a feature map by its name, such as `pixels`, `pca:64` or `classifier:mnist`.
+    """Makes a feature map by its name, such as `pixels`, `pca:64`, `classifier:mnist` or `network:faces.safetensors`.
 
     Args:
       name: of the map.

@@ -1,7 +1,7 @@
-"""`classifier:<name>`: the last hidden layer of a small convolutional classifier that the package ships.
+"""The last hidden layer of a small convolutional network: one that the package ships, or one of the user's own.
 
-An asset is a safetensors file: float16 parameters by path, and its metadata as one JSON object. Nothing in it is
-executed. `scripts/train_features.py` makes it.
+Its file is a safetensors file: float16 parameters by path, and its metadata as one JSON object. Nothing in it is
+executed. `genjax train-features` makes it.
 """
 
 import hashlib
@@ -26,38 +26,42 @@ from genjax.system.messages import nearest_name
 from genjax.types import Array, InputError, Params
 
 ARCHITECTURE = 1  # raise it when the network changes: an asset belongs to one
-SHAPE, CLASSES, HIDDEN = (28, 28, 1), 10, 128
+SHAPE, OUTPUTS, HIDDEN = (28, 28, 1), 10, 128  # of a file that does not say
 SUFFIX = ".safetensors"
+LARGEST = 2**12  # side of an image, or number of outputs
+CLASSIFICATION, CONTRASTIVE = "classification", "contrastive"  # what a network learned
 
 
 class Network(nn.Module):
-    """Five convolutions from 28x28 to 4x4 pixels, a hidden layer of 128 units, and ten logits. ReLU throughout.
+    """Five convolutions to an eighth of each side, a hidden layer of 128 units, and logits. ReLU throughout.
 
     The features are the hidden layer after its ReLU: what the logits are linear in.
     """
 
+    outputs: int = OUTPUTS
+
     def setup(self) -> None:
         self.convs = [
-            Conv(32, (5, 5), (2, 2)),  # [b, 14, 14, 32]
+            Conv(32, (5, 5), (2, 2)),  # [b, 14, 14, 32] of images of 28x28
             Conv(32, (3, 3)),
             Conv(64, (3, 3), (2, 2)),  # [b, 7, 7, 64]
             Conv(64, (3, 3)),
             Conv(64, (3, 3), (2, 2)),  # [b, 4, 4, 64]
         ]
-        self.dense, self.last = nn.Dense(HIDDEN), nn.Dense(CLASSES)
+        self.dense, self.last = nn.Dense(HIDDEN), nn.Dense(self.outputs)
 
     def features(self, x: Array) -> Array:
-        """`[b, 28, 28, 1]` in [0, 1] -> `[b, 128]`, at least 0."""
+        """`[b, h, w, c]` in [0, 1] -> `[b, 128]`, at least 0."""
         for conv in self.convs:
             x = nn.relu(conv(x))
         return nn.relu(self.dense(x.reshape(x.shape[0], -1)))
 
     def logits(self, features: Array) -> Array:
-        """`[b, 128]` -> `[b, 10]`."""
+        """`[b, 128]` -> `[b, outputs]`."""
         return self.last(features)
 
     def __call__(self, x: Array) -> Array:
-        """`[b, 28, 28, 1]` in [0, 1] -> logits `[b, 10]`."""
+        """`[b, h, w, c]` in [0, 1] -> logits `[b, outputs]`."""
         return self.logits(self.features(x))
 
 
@@ -69,6 +73,20 @@ class Stored(NamedTuple):
     sha256: str
 
 
+def load_own(name: str, x: np.ndarray) -> Features:
+    """The features of `network:<path>`, a file of `genjax train-features`; logits too, where it learned from labels.
+
+    Args:
+      name: as the user wrote it.
+      x: `[n, h, w, c]`, any examples of the data.
+
+    Raises:
+      InputError: the file is no such file, or the data are of another shape than its images.
+    """
+    stored = read(Path(name.removeprefix("network:")))
+    return _features(name, stored, x)
+
+
 def load(name: str, x: np.ndarray) -> Features:
     """The features and logits of a shipped classifier; `x: [n, 28, 28, 1]` are any examples of the data.
 
@@ -77,27 +95,36 @@ def load(name: str, x: np.ndarray) -> Features:
     """
     shipped, classifier_name = assets(), name.removeprefix("classifier:")
     nearest_name("classifier", classifier_name, shipped)
-    if x.shape[1:] != SHAPE:
-        raise InputError(f"{name} takes images of shape {SHAPE}, not data of shape {x.shape[1:]}")
     with importlib.resources.as_file(shipped[classifier_name]) as path:
-        stored = read(path)
-    extract, classify = partial(hidden, stored.params), partial(classified, stored.params)
-    return Features(name, stored.sha256[:16], HIDDEN, extract, classify)
+        return _features(name, read(path), x)
+
+
+def _features(name: str, stored: Stored, x: np.ndarray) -> Features:
+    shape = tuple(stored.metadata.get("shape", SHAPE))
+    if x.shape[1:] != shape:
+        raise InputError(f"{name} takes images of shape {shape}, not data of shape {x.shape[1:]}")
+    labelled = stored.metadata.get("objective", CLASSIFICATION) == CLASSIFICATION
+    classify = partial(classified, stored.params) if labelled else None
+    return Features(name, stored.sha256[:16], HIDDEN, partial(hidden, stored.params), classify)
 
 
 def hidden(params: Params, images: Array) -> Array:
-    """The features: `[b, 28, 28, 1]` in [0, 1] -> `[b, 128]`."""
+    """The features: `[b, h, w, c]` in [0, 1] -> `[b, 128]`."""
     return cast(Array, Network().apply({"params": params}, images, method="features"))
 
 
 def classified(params: Params, images: Array) -> Array:
-    """The logits: `[b, 28, 28, 1]` in [0, 1] -> `[b, 10]`."""
-    return cast(Array, Network().apply({"params": params}, images))
+    """The logits: `[b, h, w, c]` in [0, 1] -> `[b, outputs]`."""
+    return cast(Array, Network(_outputs(params)).apply({"params": params}, images))
 
 
 def answers(params: Params, features: Array) -> Array:
-    """The logits from the features: `[b, 128]` -> `[b, 10]`."""
-    return cast(Array, Network().apply({"params": params}, features, method="logits"))
+    """The logits from the features: `[b, 128]` -> `[b, outputs]`."""
+    return cast(Array, Network(_outputs(params)).apply({"params": params}, features, method="logits"))
+
+
+def _outputs(params: Params) -> int:
+    return params["last"]["bias"].shape[-1]
 
 
 def assets() -> dict[str, Traversable]:
@@ -132,7 +159,8 @@ def read(path: Path) -> Stored:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no classifier of genjax ({' '.join(str(error).split())})") from error
-    if metadata.get("architecture") != ARCHITECTURE or _shapes(arrays) != expected_shapes():
+    sizes = _sizes(metadata)
+    if metadata.get("architecture") != ARCHITECTURE or not sizes or _shapes(arrays) != expected_shapes(*sizes):
         architecture = metadata.get("architecture")
         raise InputError(
             f"{path} holds no network of architecture {ARCHITECTURE} but of {architecture}; train it again"
@@ -141,15 +169,25 @@ def read(path: Path) -> Stored:
     return Stored(unflatten_dict(params, sep="/"), metadata, digest)
 
 
-def init(rng: Array) -> Params:
-    """Fresh parameters."""
-    return Network().init(rng, jnp.zeros((1, *SHAPE)))["params"]
+def init(rng: Array, shape: tuple[int, ...] = SHAPE, outputs: int = OUTPUTS) -> Params:
+    """Fresh parameters for images of a shape `(h, w, c)`."""
+    return Network(outputs).init(rng, jnp.zeros((1, *shape)))["params"]
 
 
 @cache
-def expected_shapes() -> dict[str, tuple[int, ...]]:
+def expected_shapes(shape: tuple[int, ...] = SHAPE, outputs: int = OUTPUTS) -> dict[str, tuple[int, ...]]:
     """`{path: shape}` of the network's parameters."""
-    return _shapes(flatten_dict(jax.eval_shape(init, jax.random.key(0)), sep="/"))
+    fresh = jax.eval_shape(partial(init, shape=shape, outputs=outputs), jax.random.key(0))
+    return _shapes(flatten_dict(fresh, sep="/"))
+
+
+def _sizes(metadata: Mapping[str, Any]) -> tuple[tuple[int, ...], int] | None:
+    """The shape of an image and the number of outputs that a file states, or None where it states no such."""
+    shape, outputs = metadata.get("shape", list(SHAPE)), metadata.get("outputs", OUTPUTS)
+    sizes = [*shape, outputs] if isinstance(shape, list) and len(shape) == 3 else [0]
+    if not all(type(size) is int and 1 <= size <= LARGEST for size in sizes):
+        return None
+    return tuple(shape), outputs
 
 
 def _shapes(arrays: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
