@@ -10,6 +10,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ def open_checkpoints(directory: Path) -> Iterator["Checkpoints"]:
       directory: made on the first process if it is not there.
     """
     if not processes.is_primary():
-        yield Checkpoints(None)
+        yield Checkpoints(None, None)
         return
     directory.mkdir(parents=True, exist_ok=True)
     for path in directory.glob("*/metrics/metrics"):
@@ -55,11 +56,17 @@ def open_checkpoints(directory: Path) -> Iterator["Checkpoints"]:
         best_mode="min",
         preservation_policy=managers.AnyPreservationPolicy([managers.LatestN(KEPT), best]),
         cleanup_tmp_directories=True,
+        enable_async_checkpointing=False,  # a disk that is full leaves orbax's own threads waiting for ever
         create=False,  # orbax makes no folder for one process of several
         multiprocessing_options=ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0}),
     )
-    with ocp.CheckpointManager(directory.absolute(), options=options) as manager:
-        yield Checkpoints(manager)
+    with (
+        ocp.CheckpointManager(directory.absolute(), options=options) as manager,
+        ThreadPoolExecutor(1) as writer,
+    ):
+        checkpoints = Checkpoints(manager, writer)
+        yield checkpoints
+        checkpoints.wait()
 
 
 class Checkpoints:
@@ -68,34 +75,45 @@ class Checkpoints:
     Every method but `restore` may be called on every process; `restore` reads, and so is for the first process.
     """
 
-    def __init__(self, manager: "ocp.CheckpointManager | None"):
-        self._manager = manager
+    def __init__(self, manager: "ocp.CheckpointManager | None", writer: Executor | None):
+        self._manager, self._writer = manager, writer
+        self._written: Future | None = None  # of the last save
 
     def save(self, state: TrainState, monitor: float | None = None) -> None:
-        """Starts to write a state as the checkpoint of its step.
+        """Starts to write a state as the checkpoint of its step, once the one before is written.
 
         Args:
           state: the next chunk may be donated it at once: the values are copied before this returns.
           monitor: the validation metric by which the best checkpoint is the least, where it was measured.
+
+        Raises:
+          OSError: the one before could not be written.
         """
         arrays = _to_host(state)
-        if self._manager is None:
-            return
-        import orbax.checkpoint as ocp
+        with processes.raise_together():
+            self.wait()
+        if self._manager is not None and self._writer is not None:
+            metric = math.inf if monitor is None or not math.isfinite(monitor) else monitor
+            self._written = self._writer.submit(_write, self._manager, arrays, metric)
 
-        items = ocp.args.Composite(
-            arrays=ocp.args.StandardSave(arrays),  # pyright: ignore[reportCallIssue]
-            digest=ocp.args.JsonSave({"sha256": _digest(arrays)}),  # pyright: ignore[reportCallIssue]
-        )
-        metric = math.inf if monitor is None or not math.isfinite(monitor) else monitor
-        self._manager.save(int(arrays["step"]), args=items, metrics={"monitor": metric}, force=True)
+    def wait(self) -> None:
+        """Waits until the last save is written.
+
+        Raises:
+          OSError: it could not be written.
+        """
+        if self._written is not None:
+            written, self._written = self._written, None
+            written.result()
 
     def latest_step(self) -> int | None:
         """The step of the newest checkpoint; None where there is none, and on the other processes."""
+        self.wait()
         return None if self._manager is None else self._manager.latest_step()
 
     def best_step(self) -> int | None:
         """The step of the checkpoint whose monitored metric is the least; None as for `latest_step`."""
+        self.wait()
         return None if self._manager is None else self._manager.best_step()
 
     def restore(self, step: int, like: TrainState) -> TrainState:
@@ -110,6 +128,7 @@ class Checkpoints:
             other exception.
         """
         assert self._manager is not None
+        self.wait()
         import orbax.checkpoint as ocp
 
         target = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in _flatten(like).items()}
@@ -145,6 +164,7 @@ class Checkpoints:
     def _restore_newest(
         self, manager: "ocp.CheckpointManager", like: TrainState, report: Callable[[str], None]
     ) -> TrainState | None:
+        self.wait()
         damaged: dict[int, str] = {}
         for step in sorted(manager.all_steps(), reverse=True):
             try:
@@ -160,6 +180,17 @@ class Checkpoints:
                 f"no checkpoint in {manager.directory} can be read ({reason}); move them away to start anew"
             )
         return None
+
+
+def _write(manager: "ocp.CheckpointManager", arrays: dict[str, np.ndarray], metric: float) -> None:
+    """Writes arrays with their digest and the monitored metric."""
+    import orbax.checkpoint as ocp
+
+    items = ocp.args.Composite(
+        arrays=ocp.args.StandardSave(arrays),  # pyright: ignore[reportCallIssue]
+        digest=ocp.args.JsonSave({"sha256": _digest(arrays)}),  # pyright: ignore[reportCallIssue]
+    )
+    manager.save(int(arrays["step"]), args=items, metrics={"monitor": metric}, force=True)
 
 
 def _move_aside(manager: "ocp.CheckpointManager", damaged: dict[int, str], report: Callable[[str], None]) -> None:
