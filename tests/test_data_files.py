@@ -10,6 +10,7 @@ from PIL import Image
 from present import present
 
 from genjax import data
+from genjax.data.images import decode_file
 from genjax.types import InputError
 
 RNG = np.random.default_rng(0)
@@ -166,6 +167,17 @@ def test_folder_with_splits_and_classes(tmp_path, validation):
         assert [dataset.target_names[label] for label in present(split.y)] == [
             known[image.tobytes()] for image in split.x
         ]
+
+
+def test_an_image_that_has_gone_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"face cannot be read \(No such file or directory\)"):
+        decode_file(tmp_path / "none.png", "face")
+
+
+def test_formats_for_which_pillow_starts_a_program_are_not_decoded(tmp_path):
+    Image.fromarray(COLOUR[0]).save(tmp_path / "0.png", "EPS")
+    with pytest.raises(InputError, match=r"0.png cannot be read as an image \(it is none of PNG, JPEG"):
+        data.load(f"folder:{tmp_path}")
 
 
 def test_folder_of_jpegs(tmp_path):

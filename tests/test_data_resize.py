@@ -103,8 +103,8 @@ def test_sizes_are_data_of_their_own(photos, own_cache):
 def test_a_folder_is_decoded_once_and_again_after_a_change(photos, monkeypatch):
     source = f"folder:{photos}#resize=4"
     first = data.load(source)
-    decode, decoded = folders.decode, []
-    monkeypatch.setattr(folders, "decode", lambda file, name, size: decoded.append(name) or decode(file, name, size))
+    decode, decoded = folders.decode_file, []
+    monkeypatch.setattr(folders, "decode_file", lambda path, *rest: decoded.append(path) or decode(path, *rest))
     chex.assert_trees_all_equal(data.load(source)[1:4], first[1:4])
     assert decoded == []
     for change in (

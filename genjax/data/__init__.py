@@ -34,11 +34,11 @@ DESCRIPTIONS = {
     "sprites": "binary drawings of 64x64 pixels, whose shape, scale, orientation and place are known",
     "sprites32": "the same at 32x32",
     "tfds:<name>": "an image data set that TensorFlow Datasets has prepared in TFDS_DATA_DIR",
-    "npz:<path>": "arrays x (or x_train, x_validation, x_test) and, if any, y; #images=<key>,labels=<key> are others",
-    "npy:<path>": "the same as a folder of .npy files, or one such file, which is x",
-    "mat:<path>": "the same as a MATLAB file: #images=X,labels=y,axes=hwcn",
-    "folder:<path>": "PNG or JPEG images, in sub-folders of classes or not; #resize=32 makes them 32x32",
-    "hf:<name>": "an image data set of the Hugging Face hub (owner/name), or a folder that their library reads",
+    "npz:<path>": "arrays x (or x_train, x_validation, x_test) and, if any, y; others by #images=<key>,labels=<key>",
+    "npy:<path>": "the same of a folder of .npy files, or one such file, which is x",
+    "mat:<path>": "the same of a MATLAB file before version 7.3: #images=X,labels=y",
+    "folder:<path>": "PNG or JPEG images, in sub-folders of classes or not; of mixed sizes with #resize=<pixels>",
+    "hf:<name>": "an image data set of the Hugging Face hub, as owner/name, or a folder as their library reads it",
     "stacked:<source>": "three grey images of a source as the channels of one",
 }
 

@@ -8,7 +8,7 @@ import numpy as np
 from genjax.data.assemble import assemble
 from genjax.data.cache import cached_dataset
 from genjax.data.dataset import Dataset, Split
-from genjax.data.images import decode, read_size, stack
+from genjax.data.images import decode_file, read_size, stack
 from genjax.data.source import Source, parse
 from genjax.data.splits import NAMES, find_parts
 from genjax.types import InputError
@@ -32,7 +32,7 @@ def load(text: str) -> Dataset:
     if not root.is_dir():
         raise InputError(f"{text}: no such folder")
     files = {part: _files(text, folder) for part, folder in _parts(text, root).items()}
-    return cached_dataset(text, f"folder/{_digest(root, size, files)}", lambda: _read(source, size, files))
+    return cached_dataset(text, f"folder/{_digest(root, size, files)}", lambda: _read(source, size, root, files))
 
 
 def _digest(root: Path, size: int | None, files: Files) -> str:
@@ -45,24 +45,16 @@ def _digest(root: Path, size: int | None, files: Files) -> str:
     return digest.hexdigest()[:16]
 
 
-def _read(source: Source, size: int | None, files: Files) -> Dataset:
+def _read(source: Source, size: int | None, root: Path, files: Files) -> Dataset:
     classes = sorted({label for labelled in files.values() for _, label in labelled if label is not None})
     paths = [path for labelled in files.values() for path, _ in labelled]
-    images = stack(source, ((path.name, _decode(path, size)) for path in paths))
+    images = stack(source, ((path.relative_to(root).as_posix(), decode_file(path, str(path), size)) for path in paths))
     splits, start = {}, 0
     for part, labelled in files.items():
         y = [classes.index(label) for _, label in labelled if label is not None]
         splits[part] = Split(images[start : start + len(labelled)], np.array(y) if y else None)
         start += len(labelled)
     return assemble(source.text, splits, target_names=tuple(classes))
-
-
-def _decode(path: Path, size: int | None) -> np.ndarray:
-    try:
-        with path.open("rb") as file:
-            return decode(file, str(path), size)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error})") from error
 
 
 def _parts(source: str, root: Path) -> dict[str, Path]:

@@ -13,7 +13,7 @@ import numpy as np
 from genjax.data.assemble import assemble
 from genjax.data.cache import cached_dataset
 from genjax.data.dataset import Dataset, Split
-from genjax.data.images import decode, read_size, stack
+from genjax.data.images import decode, decode_file, read_size, stack
 from genjax.data.source import Source, parse, with_option
 from genjax.data.splits import find_parts
 from genjax.system.messages import describe_missing
@@ -160,8 +160,7 @@ def _decode(name: str, stored: Mapping[str, Any] | None, size: int | None) -> np
         return decode(io.BytesIO(content), name, size)
     if not path:
         raise InputError(f"{name} is missing")
-    with Path(path).open("rb") as file:
-        return decode(file, name, size)
+    return decode_file(Path(path), name, size)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Images of files: decoded by Pillow, cut and resized, and stacked to one array."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -45,6 +46,15 @@ def decode(file: BinaryIO, name: str, size: int | None = None) -> np.ndarray:
         unknown = isinstance(error, UnidentifiedImageError)
         reason = f"it is none of {', '.join(FORMATS)}" if unknown else " ".join(str(error).split())
         raise InputError(f"{name} cannot be read as an image ({reason})") from error
+
+
+def decode_file(path: Path, name: str, size: int | None = None) -> np.ndarray:
+    """Reads the image of a file; the arguments and errors are those of `decode`."""
+    try:
+        with path.open("rb") as file:
+            return decode(file, name, size)
+    except OSError as error:
+        raise InputError(f"{name} cannot be read ({error.strerror or error})") from error
 
 
 def _flatten(image: "Image") -> "Image":
