@@ -12,7 +12,7 @@ from genjax.types import InputError
 if TYPE_CHECKING:  # Pillow is imported where an image is read
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "PPM", "TIFF", "WEBP")  # for some others Pillow starts a program
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")  # for some others Pillow starts a program
 LARGEST = 4096  # pixels a side to which an image is resized
 
 
