@@ -7,7 +7,7 @@ from present import present
 from scipy.io import savemat
 
 from genjax import data
-from genjax.data.source import Source, parse, with_option
+from genjax.data.source import Source, parse, write
 from genjax.types import InputError
 
 RNG = np.random.default_rng(0)
@@ -48,7 +48,7 @@ def all_examples(dataset):
 def test_a_source_in_its_parts(text, expected):
     source = parse(text)
     assert source == Source(text, *expected)
-    assert source.kind in ("stacked", "digits") or parse(with_option(source, "axes", "nhw")).options["axes"] == "nhw"
+    assert write(source) == text
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,10 @@ def test_npz_keys_that_are_named(tmp_path, tmp_path_factory):
 def test_labels_alone_may_be_named(tmp_path):
     source = saved(tmp_path, x=GREY, y=LABELS, coarse=LABELS // 2)
     assert present(data.load(f"{source}#labels=coarse").train.y).max() == 1
+
+
+def test_labels_are_not_read_beside_images_that_are_named(tmp_path):
+    assert data.load(f"{saved(tmp_path, x=GREY, y=LABELS)}#images=x").train.y is None
 
 
 def test_a_pattern_stands_for_the_keys_of_all_splits(tmp_path):

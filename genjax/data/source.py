@@ -63,6 +63,14 @@ def parse(text: str, names: Collection[str] | None = None) -> Source:
     return Source(text, kind, location, options)
 
 
+def write(source: Source) -> str:
+    """The text of which `parse` makes these parts."""
+    place = f"{source.kind}:{source.location}" if source.location else source.kind
+    options = ",".join(f"{name}={value}" for name, value in source.options.items())
+    ambiguous = "#" in source.location and source.kind not in NESTING
+    return f"{place}#{options}" if options or ambiguous else place
+
+
 def whole_number(source: Source, name: str, largest: int) -> int | None:
     """The value of an option that is a number from 1 to `largest`; None where the source does not have the option.
 
@@ -84,5 +92,4 @@ def with_option(source: Source, name: str, value: str) -> str:
       >>> with_option(parse("folder:faces"), "resize", "64")
       'folder:faces#resize=64'
     """
-    options = ",".join(f"{key}={text}" for key, text in {**source.options, name: value}.items())
-    return f"{source.kind}:{source.location}#{options}"
+    return write(source._replace(options={**source.options, name: value}))
