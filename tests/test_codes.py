@@ -101,3 +101,5 @@ def test_a_run_without_discrete_codes_is_no_source(runs):
         load_data(f"codes:{runs.continuous}")
     with pytest.raises(InputError, match="no data source 'code:x': the nearest is 'codes:x'"):
         load_data("code:x")
+    with pytest.raises(InputError, match="codes:x#foo=1: codes has no options"):
+        load_data("codes:x#foo=1")

@@ -206,7 +206,9 @@ def test_what_cannot_be_used_is_refused_in_one_line(given, message):
         ("digits:3", "no data source"),
         ("tfds", "no data source"),
         ("npz:", "no data source"),
-        ("", "'digits', 'ring8', 'grid25', 'sprites', 'sprites32', 'tfds:<name>', 'npz:<path>', 'folder:<path>'"),
+        ("", "'digits', 'ring8', 'grid25', 'sprites', 'sprites32', 'tfds:<name>', 'npz:<path>', 'npy:<path>', "),
+        ("digits#resize=4", "digits#resize=4: digits has no options"),
+        ("digit#", "the nearest is 'digits'"),
     ],
 )
 def test_unknown_source_names_the_nearest_and_all(source, message):

@@ -10,6 +10,7 @@ from PIL import Image
 from present import present
 
 from genjax import data
+from genjax.data.images import decode_file
 from genjax.types import InputError
 
 RNG = np.random.default_rng(0)
@@ -17,6 +18,11 @@ GREY = RNG.integers(0, 256, (30, 6, 5), dtype=np.uint8)
 COLOUR = RNG.integers(0, 256, (30, 6, 5, 3), dtype=np.uint8)
 LABELS = np.arange(30) % 3
 PLACES = {"train": slice(0, 20), "validation": slice(20, 24), "test": slice(24, 30)}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("GENJAX_CACHE", str(tmp_path_factory.mktemp("cache")))
 
 
 def saved(path, **arrays):
@@ -57,6 +63,12 @@ def test_npz_with_splits_and_factors(tmp_path):
         np.testing.assert_array_equal(split.y, factors[at])
 
 
+@pytest.mark.parametrize("validation", ["x_validation", "x_val", "x_valid"])
+def test_npz_names_of_the_validation_split(tmp_path, validation):
+    dataset = data.load(saved(tmp_path, x_train=GREY, **{validation: GREY[:3]}))
+    np.testing.assert_array_equal(dataset.validation.x[..., 0], GREY[:3])
+
+
 def test_a_single_column_is_labels(tmp_path):
     dataset = data.load(saved(tmp_path, x=GREY, y=LABELS[:, None]))
     chex.assert_shape(dataset.train.y, (24,))
@@ -65,7 +77,8 @@ def test_a_single_column_is_labels(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"x": GREY, "x_val": GREY}, "no key 'x_val'"),
+        ({"x": GREY, "x_vali": GREY}, "no key 'x_vali'"),
+        ({}, "there is no array"),
         ({"x_train": GREY, "x_tset": GREY}, "the nearest is 'x_test'"),
         ({"x_test": GREY}, "needs either 'x' or 'x_train'"),
         ({"x": GREY, "x_train": GREY}, "needs either 'x' or 'x_train'"),
@@ -141,10 +154,12 @@ def test_folder_of_grey_images(tmp_path):
     assert {image.tobytes() for image in x} == {image.tobytes() for image in GREY}
 
 
-def test_folder_with_splits_and_classes(tmp_path):
+@pytest.mark.parametrize("validation", ["validation", "val", "valid"])
+def test_folder_with_splits_and_classes(tmp_path, validation):
     for part, at in PLACES.items():
+        folder = validation if part == "validation" else part
         for i, (image, label) in enumerate(zip(COLOUR[at], LABELS[at], strict=True)):
-            draw(tmp_path / part / "cab"[label] / f"{i:02}.PNG", image)
+            draw(tmp_path / folder / "cab"[label] / f"{i:02}.PNG", image)
     dataset = data.load(f"folder:{tmp_path}")
     assert (dataset.shape, dataset.target_names) == ((6, 5, 3), ("a", "b", "c"))
     for split, at in zip((dataset.train, dataset.validation, dataset.test), PLACES.values(), strict=True):
@@ -152,6 +167,17 @@ def test_folder_with_splits_and_classes(tmp_path):
         assert [dataset.target_names[label] for label in present(split.y)] == [
             known[image.tobytes()] for image in split.x
         ]
+
+
+def test_an_image_that_has_gone_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"face cannot be read \(No such file or directory\)"):
+        decode_file(tmp_path / "none.png", "face")
+
+
+def test_formats_for_which_pillow_starts_a_program_are_not_decoded(tmp_path):
+    Image.fromarray(COLOUR[0]).save(tmp_path / "0.png", "EPS")
+    with pytest.raises(InputError, match=r"0.png cannot be read as an image \(it is none of PNG, JPEG"):
+        data.load(f"folder:{tmp_path}")
 
 
 def test_folder_of_jpegs(tmp_path):
@@ -216,7 +242,9 @@ PNG = picture_bytes(COLOUR[0])
         ({"0.png": PNG, "1.png": PNG[:80]}, "1.png cannot be read"),
         ({"0.png": PNG, "1.png": PNG[:60] + bytes(10) + PNG[70:]}, "1.png cannot be read"),
         ({"0.png": PNG, "a/1.png": PNG}, "both in and beside class sub-folders"),
-        ({"train/0.png": PNG, "val/1.png": PNG}, "'validation' or 'test', not 'val'"),
+        ({"train/0.png": PNG, "vla/1.png": PNG}, "'validation', 'val' or 'test', not 'vla'"),
+        ({"train/0.png": PNG, "val/1.png": PNG, "validation/1.png": PNG}, "'val' and 'validation' are the same split"),
+        ({"test/0.png": PNG, "val/1.png": PNG}, "no sub-folder 'train' beside 'test'"),
         ({"train/0.png": PNG, "1.png": PNG}, "belong to no split"),
         ({"train/0.png": PNG, "test/1.txt": b""}, "no PNG or JPEG image in test"),
         ({"train/a/0.png": PNG, "test/1.png": PNG}, "different kinds of labels"),

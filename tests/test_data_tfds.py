@@ -31,9 +31,9 @@ def prepare(data_dir, package, version="1.0.0", features=None, fields=(), splits
     from etils import epath
     from PIL import Image
 
-    def png(value):
+    def png(value, *shape):
         buffer = io.BytesIO()
-        Image.fromarray(np.full((6, 5), value, np.uint8)).save(buffer, "PNG")
+        Image.fromarray(np.full(shape, value, np.uint8)).save(buffer, "PNG")
         buffer.seek(0)
         return buffer
 
@@ -45,6 +45,7 @@ def prepare(data_dir, package, version="1.0.0", features=None, fields=(), splits
             label = library.features.ClassLabel(names=["even", "odd"])
             known = {
                 "image": library.features.Image(shape=(6, 5, 1)),
+                "photo": library.features.Image(),  # in colour, of any size
                 "label": label,
                 "other": label,
                 "number": np.int64,
@@ -58,7 +59,8 @@ def prepare(data_dir, package, version="1.0.0", features=None, fields=(), splits
 
         def _generate_examples(self, n):
             for i in range(n):
-                every = {"image": png(i), "label": i % 2, "other": i % 2, "number": i}
+                photo = png(i, 4 + i % 3, 5, 3)
+                every = {"image": png(i, 6, 5), "photo": photo, "label": i % 2, "other": i % 2, "number": i}
                 yield i, {name: every[name] for name in features or ("image", "label")}
 
     GenjaxTiny(data_dir=data_dir, file_format="array_record").download_and_prepare()
@@ -189,7 +191,8 @@ def test_damaged_tfds_files(tiny, name):
 
 
 def test_importing_the_sources_imports_none_of_their_libraries():
-    code = "import sys, genjax.data; print(sorted({'tensorflow_datasets', 'sklearn', 'PIL'} & sys.modules.keys()))"
+    libraries = {"tensorflow_datasets", "datasets", "sklearn", "scipy", "PIL"}
+    code = f"import sys, genjax.data; print(sorted({libraries} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -7,7 +7,8 @@ from genjax.commands.arguments import plain_parser, print_list, run_quietly
 
 DESCRIPTION = """Lists the sources of data, a line each.
 
-`--config.data.source=SOURCE` chooses one; what stands in angle brackets is for you to fill in. Nothing is downloaded.
+`--config.data.source=SOURCE` chooses one; what stands in angle brackets is for you to fill in. Options follow a `#`, as
+in `folder:photos#resize=32`. Nothing is downloaded but what `hf:` needs of the hub.
 """
 
 

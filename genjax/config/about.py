@@ -9,7 +9,7 @@ from genjax.training.schedules import LEARNING_RATES, WEIGHTS
 
 ABOUT = {
     "seed": "of everything that is random in the run",
-    "data.source": "where the data come from; `genjax data` lists the sources",
+    "data.source": "where the data come from, with options after a `#`; `genjax data` lists the sources",
     "data.dynamic_binarisation": "draw pixels anew, as Bernoulli variables, each time they are seen",
     "data.resident_bytes": "a training split larger than this stays on the host and is sent chunk by chunk",
     "train.batch_size": "examples of a batch",

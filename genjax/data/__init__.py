@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from genjax.data import digits, folder, mixtures, npz, sprites, stacked, tfds
+from genjax.data import arrays, digits, folder, huggingface, mixtures, sprites, stacked, tfds
 from genjax.data.dataset import Dataset, Modes, Split, describe, stored_batch
 from genjax.data.fingerprints import fingerprint
+from genjax.data.source import parse
 from genjax.system.messages import find_by_prefix
 
 __all__ = ["DESCRIPTIONS", "SOURCES", "Dataset", "Modes", "Split", "describe", "fingerprint", "load", "stored_batch"]
@@ -18,9 +19,12 @@ SOURCES: dict[str, Callable[[str], Dataset]] = {
     "sprites": sprites.load,
     "sprites32": sprites.load32,
     "tfds:<name>": tfds.load,
-    "npz:<path>": npz.load,
+    "npz:<path>": arrays.load,
+    "npy:<path>": arrays.load,
+    "mat:<path>": arrays.load,
     "folder:<path>": folder.load,
-    "stacked:<source>": lambda source: stacked.stack(source, load(source.removeprefix("stacked:"))),
+    "hf:<name>": huggingface.load,
+    "stacked:<source>": lambda source: stacked.stack(source, load(parse(source).location)),
 }
 
 DESCRIPTIONS = {
@@ -30,8 +34,11 @@ DESCRIPTIONS = {
     "sprites": "binary drawings of 64x64 pixels, whose shape, scale, orientation and place are known",
     "sprites32": "the same at 32x32",
     "tfds:<name>": "an image data set that TensorFlow Datasets has prepared in TFDS_DATA_DIR",
-    "npz:<path>": "arrays x (or x_train, x_validation, x_test) and, if any, y",
-    "folder:<path>": "PNG or JPEG images of one size, in sub-folders of classes or not",
+    "npz:<path>": "arrays x (or x_train, x_validation, x_test) and, if any, y; others by #images=<key>,labels=<key>",
+    "npy:<path>": "the same of a folder of .npy files, or one such file, which is x",
+    "mat:<path>": "the same of a MATLAB file before version 7.3: #images=X,labels=y",
+    "folder:<path>": "PNG or JPEG images, in sub-folders of classes or not; of mixed sizes with #resize=<pixels>",
+    "hf:<name>": "an image data set of the Hugging Face hub, as owner/name, or a folder as their library reads it",
     "stacked:<source>": "three grey images of a source as the channels of one",
 }
 
@@ -51,4 +58,5 @@ def load(source: str, more: Mapping[str, Callable[[str], Dataset]] = MappingProx
       >>> digits.train.x.shape, digits.train.x.dtype
       ((1439, 8, 8, 1), dtype('uint8'))
     """
-    return find_by_prefix("data source", source, {**SOURCES, **more})(source)
+    name = source if ":" in source else parse(source, ()).kind  # sources without a colon have no options
+    return find_by_prefix("data source", name, {**SOURCES, **more})(name)

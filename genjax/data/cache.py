@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from genjax.data.assemble import assemble
+from genjax.data.dataset import Dataset, Split
+from genjax.data.splits import PARTS
 from genjax.system.cache import root
 from genjax.system.files import DAMAGES
 from genjax.types import InputError
@@ -18,6 +21,28 @@ WHOLE = 2**28  # bytes, a fifth of a second
 BLOCK, BLOCKS = 2**20, 128  # of a larger file, of which this many are read
 
 Entry = tuple[dict[str, np.ndarray], dict[str, Any]]  # arrays by name, and notes
+
+
+def cached_dataset(name: str, key: str, build: Callable[[], Dataset]) -> Dataset:
+    """Returns the data set kept under `key`, after building it if it is not there whole.
+
+    Args:
+      name: the source as the user wrote it.
+      key: as that of `cached`.
+      build: makes the data set.
+    """
+    arrays, notes = cached(key, lambda folder: _save(build(), folder))
+    splits = {part: Split(arrays[f"{part}_x"], arrays.get(f"{part}_y")) for part in PARTS}
+    return assemble(name, splits, notes["scale"], tuple(notes["target_names"]))
+
+
+def _save(dataset: Dataset, folder: Path) -> dict[str, Any]:
+    for part in PARTS:
+        x, y = getattr(dataset, part)
+        np.save(folder / f"{part}_x.npy", x)
+        if y is not None:
+            np.save(folder / f"{part}_y.npy", y)
+    return {"scale": dataset.scale, "target_names": dataset.target_names}
 
 
 def cached(key: str, build: Callable[[Path], dict[str, Any]]) -> Entry:

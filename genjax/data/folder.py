@@ -1,48 +1,75 @@
 """The user's own pictures, `folder:<path>`."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from genjax.data.assemble import assemble
+from genjax.data.cache import cached_dataset
 from genjax.data.dataset import Dataset, Split
-from genjax.data.splits import PARTS
+from genjax.data.images import decode_file, read_size, stack
+from genjax.data.source import Source, parse
+from genjax.data.splits import NAMES, find_parts
 from genjax.types import InputError
 
+LAYOUT = 1  # of the cached arrays: raise it when what is cached for the same files changes
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
+Files = dict[str, list[tuple[Path, str | None]]]  # image files by their split, each with its class or None
 
-def load(source: str) -> Dataset:
-    """Reads a folder of PNG and JPEG images of one size; files with other endings are passed over.
+
+def load(text: str) -> Dataset:
+    """Reads a folder of PNG and JPEG images; files with other endings are passed over.
 
     The images lie in the folder itself or in one sub-folder per class, all of it once more under `train`, `validation`
-    and `test` if the folder has a `train`. Grey images are kept grey unless any is in colour. Transparent pixels are
-    laid on black, and sixteen bits are cut to eight.
+    (or `val`) and `test` if the folder has a `train`. Grey images are kept grey unless any is in colour. They are of
+    one size, or the option `resize` makes them so (`images.resize`). They are decoded once, and again after a file has
+    changed.
     """
-    root = Path(source.removeprefix("folder:")).expanduser()
+    source = parse(text, ("resize",))
+    size, root = read_size(source), Path(source.location).expanduser()
     if not root.is_dir():
-        raise InputError(f"{source}: no such folder")
-    files = {part: _files(source, folder) for part, folder in _parts(source, root).items()}
+        raise InputError(f"{text}: no such folder")
+    files = {part: _files(text, folder) for part, folder in _parts(text, root).items()}
+    return cached_dataset(text, f"folder/{_digest(root, size, files)}", lambda: _read(source, size, root, files))
+
+
+def _digest(root: Path, size: int | None, files: Files) -> str:
+    """Sixteen digits that are others whenever a file or the size is another."""
+    digest = hashlib.sha256(repr((LAYOUT, size, root.resolve().parts)).encode())
+    for path, _ in (file for labelled in files.values() for file in labelled):
+        status = path.stat()
+        identity = path.relative_to(root).parts, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        digest.update(repr(identity).encode())
+    return digest.hexdigest()[:16]
+
+
+def _read(source: Source, size: int | None, root: Path, files: Files) -> Dataset:
     classes = sorted({label for labelled in files.values() for _, label in labelled if label is not None})
-    images = _decode_all(source, [path for labelled in files.values() for path, _ in labelled])
+    paths = [path for labelled in files.values() for path, _ in labelled]
+    images = stack(source, ((path.relative_to(root).as_posix(), decode_file(path, str(path), size)) for path in paths))
     splits, start = {}, 0
     for part, labelled in files.items():
         y = [classes.index(label) for _, label in labelled if label is not None]
         splits[part] = Split(images[start : start + len(labelled)], np.array(y) if y else None)
         start += len(labelled)
-    return assemble(source, splits, target_names=tuple(classes))
+    return assemble(source.text, splits, target_names=tuple(classes))
 
 
 def _parts(source: str, root: Path) -> dict[str, Path]:
-    """`{split: its folder}`; the folder itself is `train` where it has no sub-folder of that name."""
+    """`{split: its folder}`; the folder itself is `train` where no sub-folder is called `train`."""
     names = [folder.name for folder in _subfolders(root)]
-    if "train" not in names:
+    parts, strange = find_parts(source, names), sorted(set(names) - set(NAMES))
+    if "train" not in parts:
+        if parts and not strange:
+            raise InputError(f"{source}: there is no sub-folder 'train' beside {names[0]!r}")
         return {"train": root}
-    if strange := sorted(set(names) - set(PARTS)):
-        raise InputError(f"{source}: beside 'train' a sub-folder is 'validation' or 'test', not {strange[0]!r}")
+    if strange:
+        raise InputError(f"{source}: beside 'train' a sub-folder is 'validation', 'val' or 'test', not {strange[0]!r}")
     if _images(root):
         raise InputError(f"{source}: images beside the sub-folder 'train' belong to no split; move them into one")
-    return {part: root / part for part in PARTS if part in names}
+    return {part: root / name for part, name in parts.items()}
 
 
 def _files(source: str, folder: Path) -> list[tuple[Path, str | None]]:
@@ -65,38 +92,3 @@ def _subfolders(folder: Path) -> list[Path]:
 def _images(folder: Path) -> list[Path]:
     visible = (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     return sorted(path for path in visible if path.suffix.lower() in SUFFIXES)
-
-
-def _decode_all(source: str, paths: list[Path]) -> np.ndarray:
-    """`[N, H, W, C]` uint8, in colour if any image is."""
-    images = []
-    for path in paths:
-        images.append(_decode(path))
-        if images[-1].shape[:2] != images[0].shape[:2]:
-            (h, w), (height, width) = images[-1].shape[:2], images[0].shape[:2]
-            raise InputError(
-                f"{source}: {path.name} is {w}x{h} pixels, {paths[0].name} is {width}x{height}; make all the same size"
-            )
-    channels = max(image.shape[-1] for image in images)
-    return np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
-
-
-def _decode(path: Path) -> np.ndarray:
-    """`[H, W, 1]` or `[H, W, 3]` uint8."""
-    from PIL import Image, ImageOps
-
-    try:
-        with path.open("rb") as file, Image.open(file) as opened:
-            image = ImageOps.exif_transpose(opened)
-            if image.mode.startswith("I"):
-                return (np.asarray(image) >> 8).astype(np.uint8)[..., None]
-            grey = image.mode in ("1", "L", "LA")
-            if image.has_transparency_data:
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
-            pixels = np.asarray(image.convert("L" if grey else "RGB"))
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged image fails in Pillow, zlib or struct, each with errors of its own
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path} cannot be read as an image ({reason})") from error
-    return pixels[..., None] if grey else pixels

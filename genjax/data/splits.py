@@ -1,13 +1,30 @@
 """Deterministic splits for the sources that lack them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from genjax.types import InputError
 
 PARTS = ("train", "validation", "test")
+NAMES = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}
 SEED = 20130612
+
+
+def find_parts(where: str, names: Iterable[str]) -> dict[str, str]:
+    """Says which of some names are splits, `{split: name}`, in the order of `PARTS`; `val` is `validation` as well.
+
+    Raises:
+      InputError: two names are the same split.
+    """
+    parts: dict[str, str] = {}
+    for name in names:
+        part = NAMES.get(name)
+        if part in parts:
+            raise InputError(f"{where}: {parts[part]!r} and {name!r} are the same split; leave one out")
+        if part is not None:
+            parts[part] = name
+    return {part: parts[part] for part in PARTS if part in parts}
 
 
 def assign(name: str, counts: Mapping[str, int]) -> dict[str, tuple[str, np.ndarray]]:

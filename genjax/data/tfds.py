@@ -13,6 +13,8 @@ import numpy as np
 from genjax.data.assemble import assemble, pixel_scale
 from genjax.data.cache import cached
 from genjax.data.dataset import Dataset, Split
+from genjax.data.images import read_size, resize_pixels
+from genjax.data.source import Source, parse, with_option
 from genjax.data.splits import PARTS, assign
 from genjax.system.messages import describe_unknown
 from genjax.types import InputError
@@ -23,34 +25,37 @@ NAME = re.compile(r"\w+(/\w[\w.+-]*)?(:\d+\.\d+\.\d+)?")
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
-def load(source: str) -> Dataset:
+def load(text: str) -> Dataset:
     """Reads `tfds:<name>` or `tfds:<name>/<config>`, in its newest prepared version or in the one named by `:1.0.0`.
 
     The data set is looked for in `$TFDS_DATA_DIR`, or else in `~/tensorflow_datasets`, and never downloaded. Where the
-    cache holds it, TFDS is not even imported.
+    cache holds it, TFDS is not even imported. The option `resize` cuts and resizes images (`images.resize`).
     """
+    source = parse(text, ("resize",))
+    size = read_size(source)
     data_dir = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     prepared = _find(source, data_dir)
     name = prepared.parent.relative_to(data_dir).as_posix()
     digest = hashlib.sha256(str(LAYOUT).encode())
     for path in sorted(prepared.glob("*.json")):  # a data set prepared anew, from other files, is another entry
         digest.update(path.read_bytes())
-    build = functools.partial(_decode, source, f"{name}:{prepared.name}", data_dir)
+    if size is not None:
+        digest.update(f"resize={size}".encode())
+    build = functools.partial(_decode, source, size, f"{name}:{prepared.name}", data_dir)
     arrays, notes = cached(f"tfds/{name}/{prepared.name}-{digest.hexdigest()[:8]}", build)
     splits = {part: Split(arrays[f"{part}_x"], arrays.get(f"{part}_y")) for part in PARTS}
-    return assemble(source, splits, notes["scale"], tuple(notes["target_names"]))
+    return assemble(text, splits, notes["scale"], tuple(notes["target_names"]))
 
 
-def _find(source: str, data_dir: Path) -> Path:
+def _find(source: Source, data_dir: Path) -> Path:
     """The folder of the newest prepared version, or of the one asked for."""
-    reference = source.removeprefix("tfds:")
-    if not NAME.fullmatch(reference):
-        raise InputError(f"{source}: a TFDS name is written name, name/config or name:1.0.0")
-    name, _, version = reference.partition(":")
+    if not NAME.fullmatch(source.location):
+        raise InputError(f"{source.text}: a TFDS name is written name, name/config or name:1.0.0")
+    name, _, version = source.location.partition(":")
     versions = [path.parent for path in (data_dir / name).glob("*/dataset_info.json")]
     matching = [path for path in versions if VERSION.fullmatch(path.name) and version in ("", path.name)]
     if not matching:
-        raise InputError(f"{source}: {_absent(name, version, data_dir)}")
+        raise InputError(f"{source.text}: {_absent(name, version, data_dir)}")
     return max(matching, key=lambda path: tuple(map(int, path.name.split("."))))
 
 
@@ -69,22 +74,23 @@ def _absent(name: str, version: str, data_dir: Path) -> str:
     return f"{subject} not prepared in {data_dir}; set TFDS_DATA_DIR to where it is, or prepare it: {command}"
 
 
-def _decode(source: str, reference: str, data_dir: Path, folder: Path) -> dict[str, Any]:
+def _decode(source: Source, size: int | None, reference: str, data_dir: Path, folder: Path) -> dict[str, Any]:
     """Writes `<split>_x.npy`, and `<split>_y.npy` if there are targets, and returns scale and target names."""
-    records = _open(source, reference, data_dir)
+    records = _open(source.text, reference, data_dir)
     counts = {part: len(records[part]) for part in PARTS if part in records}
     if "train" not in counts:
-        raise InputError(f"{source}: there is no training split, only {', '.join(records)}")
+        raise InputError(f"{source.text}: there is no training split, only {', '.join(records)}")
     info = records["train"].dataset_info
-    image, shape = _image_feature(source, info)
+    image, shape = _image_feature(source, size, info)
     targets, names = _target_features(info)
-    for part, (origin, index) in assign(source, counts).items():
+    for part, (origin, index) in assign(source.text, counts).items():
         y = []
         with (folder / f"{part}_x.npy").open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": (len(index), *shape)}
             np.lib.format.write_array_header_1_0(file, header)
-            for block in _blocks(source, records[origin], index):
-                file.write(np.stack([record[image] for record in block]).tobytes())
+            for block in _blocks(source.text, records[origin], index):
+                images = (record[image] if size is None else resize_pixels(record[image], size) for record in block)
+                file.write(np.stack(list(images)).tobytes())
                 y += [[record[target] for target in targets] for record in block]
         if targets:
             np.save(folder / f"{part}_y.npy", np.array(y, np.int32))
@@ -123,20 +129,22 @@ def _blocks(source: str, records: Any, index: np.ndarray) -> Iterator[list[dict[
             raise InputError(f"{source}: its records cannot be read ({_line(error)})") from error
 
 
-def _image_feature(source: str, info: Any) -> tuple[str, tuple[int, ...]]:
-    """Name and shape of the image: the supervised input if that is one, or else the only one."""
+def _image_feature(source: Source, size: int | None, info: Any) -> tuple[str, tuple[int, ...]]:
+    """Name of the image, which is the supervised input if that is one, or else the only one; and its shape as kept."""
     import tensorflow_datasets as tfds
 
     images = [name for name, feature in info.features.items() if isinstance(feature, tfds.features.Image)]
     images = [name for name in images if name in (info.supervised_keys or ())] or images
     if len(images) != 1:
-        raise InputError(f"{source}: not an image data set; it holds {', '.join(sorted(info.features))}")
+        raise InputError(f"{source.text}: not an image data set; it holds {', '.join(sorted(info.features))}")
     feature = info.features[images[0]]
-    if None in feature.shape:
-        raise InputError(f"{source}: its images differ in size; resize them and use folder:<path> or npz:<path>")
     if feature.np_dtype != np.uint8:
-        raise InputError(f"{source}: its images are {np.dtype(feature.np_dtype)}; only uint8 images are read")
-    return images[0], feature.shape
+        raise InputError(f"{source.text}: its images are {np.dtype(feature.np_dtype)}; only uint8 images are read")
+    shape = feature.shape if size is None else (size, size, feature.shape[-1])
+    if None in shape:
+        example = with_option(source, "resize", "64")
+        raise InputError(f"{source.text}: its images differ in size; cut and resize them, as by {example}")
+    return images[0], shape
 
 
 def _target_features(info: Any) -> tuple[list[str], list[str]]:

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from genjax.data.source import parse
 from genjax.evaluation.examples import batch_of, chosen_examples, codes, finite, key_of, row_keys, split_of
 from genjax.evaluation.options import Options
 from genjax.evaluation.rows import over_rows
@@ -116,7 +117,7 @@ def _draw_codes_of_run(subject: LoadedRun, workdir: Path) -> tuple[Callable[[Any
         raise InputError(f"the sampler '{RUN}{workdir}' draws discrete codes, and the model has none")
     prior = load_run(workdir)
     source = prior.config.data.source
-    if not source.startswith(CODES) or Path(source.removeprefix(CODES)).resolve() != subject.workdir.resolve():
+    if not source.startswith(CODES) or Path(parse(source).location).resolve() != subject.workdir.resolve():
         raise InputError(f"{workdir} models {source}, and not the codes of {subject.workdir}")
     sample = prior.model.sample
     if sample is None:

@@ -15,6 +15,7 @@ from genjax import config as configs
 from genjax import data
 from genjax.config import plugins
 from genjax.data import Dataset, Split
+from genjax.data.source import parse
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.folder import check_data
 from genjax.runs.programs import check_fit
@@ -119,7 +120,7 @@ def describe_sources() -> dict[str, str]:
 
 
 def _load_codes(source: str) -> Dataset:
-    run = load_run(source.removeprefix(CODES))
+    run = load_run(parse(source, ()).location)
     discrete, original = run.model.discrete, run.dataset
     if discrete is None:
         raise InputError(f"{source}: its model has no discrete codes; model.bottleneck gives an autoencoder some")

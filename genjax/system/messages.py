@@ -27,6 +27,13 @@ def describe_unknown(what: str, name: str, names: Iterable[str]) -> str:
     return f"no {what} {name!r}: {_hint(difflib.get_close_matches(name, names, n=1, cutoff=0.4), names)}"
 
 
+def describe_missing(what: str, name: str, names: Iterable[str]) -> str:
+    """The line of `describe_unknown`, and all the names of what is there."""
+    names = list(names)
+    line = describe_unknown(what, name, names)
+    return f"{line}; it has {', '.join(names)}" if "the nearest is" in line else line
+
+
 def find_by_prefix(what: str, name: str, table: Mapping[str, T]) -> T:
     """The entry of a table for a name such as `pca:64`, where the table's name for it is `pca:<components>`.
 

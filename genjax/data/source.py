@@ -1,0 +1,95 @@
+"""How a source of data is written: `kind:location#name=value,...`."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from genjax.system.messages import describe_unknown
+from genjax.types import InputError
+
+NESTING = ("stacked",)  # kinds whose location is itself a source, to which the options belong
+
+
+class Source(NamedTuple):
+    """A source in its parts.
+
+    Attributes:
+      text: all of it, as the user wrote it.
+      kind: what stands before the first colon, or all of a source without a colon.
+      location: a path, a name, or the source that another one is made of.
+      options: what follows the last `#`, `{name: value}`.
+    """
+
+    text: str
+    kind: str
+    location: str
+    options: dict[str, str]
+
+
+def parse(text: str, names: Collection[str] | None = None) -> Source:
+    """Takes a source apart.
+
+    The last `#` begins the options. A path that has a `#` itself ends with another one: `npz:a#b.npz#`.
+
+    Args:
+      text: as the user wrote it.
+      names: of the options that the kind has; None allows any.
+
+    Raises:
+      InputError: the options are not written `name=value,...`, or the kind does not have one of them.
+
+    Example:
+      >>> parse("npz:faces.npz#images=pixels,labels=person").options
+      {'images': 'pixels', 'labels': 'person'}
+      >>> parse("stacked:npz:faces.npz#images=pixels").location
+      'npz:faces.npz#images=pixels'
+    """
+    place, _, fragment = text.rpartition("#")
+    if "#" not in text or text.partition(":")[0] in NESTING:
+        place, fragment = text, ""
+    kind, _, location = place.partition(":")
+    options: dict[str, str] = {}
+    for assignment in fragment.split(",") if fragment else ():
+        name, _, value = assignment.partition("=")
+        if not name or not value:
+            raise InputError(
+                f"{text}: an option is written name=value, not {assignment!r}; a path that has a '#' ends with another"
+            )
+        if names is not None and name not in names:
+            unknown = describe_unknown("option", name, names) if names else f"{kind} has no options"
+            raise InputError(f"{text}: {unknown}")
+        if name in options:
+            raise InputError(f"{text}: option {name!r} stands there twice")
+        options[name] = value
+    return Source(text, kind, location, options)
+
+
+def write(source: Source) -> str:
+    """The text of which `parse` makes these parts."""
+    place = f"{source.kind}:{source.location}" if source.location else source.kind
+    options = ",".join(f"{name}={value}" for name, value in source.options.items())
+    ambiguous = "#" in source.location and source.kind not in NESTING
+    return f"{place}#{options}" if options or ambiguous else place
+
+
+def whole_number(source: Source, name: str, largest: int) -> int | None:
+    """The value of an option that is a number from 1 to `largest`; None where the source does not have the option.
+
+    Raises:
+      InputError: it is no such number.
+    """
+    value = source.options.get(name)
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) < 10 and 1 <= int(value) <= largest):
+        raise InputError(f"{source.text}: {name}={value} must be a whole number from 1 to {largest}")
+    return int(value)
+
+
+def with_option(source: Source, name: str, value: str) -> str:
+    """The text of a source that has one more option.
+
+    Example:
+      >>> with_option(parse("folder:faces"), "resize", "64")
+      'folder:faces#resize=64'
+    """
+    return write(source._replace(options={**source.options, name: value}))
