@@ -312,12 +312,13 @@ class Run:
         return np.clip(values, 0, 1) if self.spec.bounded else values
 
 
-def load_run(workdir: Path | str, checkpoint: str = "newest", say: Callable[[str], None] = load.print_notice) -> Run:
+def load_run(workdir: Path | str, checkpoint: str = "", say: Callable[[str], None] = load.print_notice) -> Run:
     """Loads a run's folder, or a trial that a sweep exported, at its `newest` or its `best` checkpoint.
 
     Args:
       workdir: the folder.
-      checkpoint: `newest`, or `best` by the monitored metric of the validation split.
+      checkpoint: `newest`, or `best` by the monitored metric of the validation split; if empty the best of a run that
+        may stop early (`train.patience`), else the newest.
       say: receives one line for each damaged checkpoint that was skipped.
 
     Raises:

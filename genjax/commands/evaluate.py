@@ -100,7 +100,7 @@ def make_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="FILE", help="a JSON file for the results of such a comparison")
     add = functools.partial(_add_option, parser, Options())
     add("metrics", f"{', '.join(METRICS)}; all that apply by default, except bounds, which take long")
-    add("checkpoint", " or ".join(CHECKPOINTS))
+    add("checkpoint", f"{' or '.join(CHECKPOINTS)}; by default the best of a run that may stop early, else the newest")
     add("split", f"{', '.join(SPLITS)}; with --against also all")
     add("importance_samples", "k of log p(x)")
     parser.add_argument(

@@ -25,7 +25,9 @@ def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command."""
     parser = plain_parser(prog, DESCRIPTION)
     parser.add_argument("--workdir", required=True, type=Path, metavar="FOLDER", help="of the run")
-    parser.add_argument("--checkpoint", default="newest", metavar="C", help="newest or best (default newest)")
+    parser.add_argument(
+        "--checkpoint", default="", metavar="C", help="newest or best; the default is that of genjax evaluate"
+    )
     parser.add_argument("--port", type=int, default=0, metavar="N", help="default: any that is free")
     return parser
 

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from genjax.config.defaults import active, active_objectives, default, describe_resolved, flatten, setting_defaults
+from genjax.config.defaults import (
+    TRACKERS,
+    active,
+    active_objectives,
+    default,
+    describe_resolved,
+    flatten,
+    setting_defaults,
+)
 from genjax.models import FAMILIES
 from genjax.system.messages import nearest_name
 from genjax.training import optimisers, precision, schedules
@@ -180,6 +188,13 @@ def _check_train(train: Mapping[str, Any]) -> None:
             raise InputError(
                 f"train.{name} = {train[name]} must be a multiple of train.log_every = {train['log_every']}"
             )
+    for name in train["trackers"]:
+        nearest_name("train.trackers", name, TRACKERS)
+    for name in ("patience", "least_steps", "smallest_change"):
+        if not 0 <= train[name] < 2**31:
+            raise InputError(f"train.{name} = {train[name]} must be at least 0 and less than 2**31")
+        if train[name] and not train["patience"]:
+            raise InputError(f"train.{name} = {train[name]} would not act: train.patience is 0")
     nearest_name("train.matmul_precision", train["matmul_precision"], precision.PRECISIONS)
     if train["devices"] < 0:
         raise InputError(f"train.devices = {train['devices']} must be 0 (all) or a number of devices")

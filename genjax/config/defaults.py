@@ -21,8 +21,13 @@ TRAIN = {
     "deterministic": False,
     "matmul_precision": "default",
     "gradient_norms": False,
+    "trackers": ("tensorboard",),
+    "patience": 0,
+    "least_steps": 0,
+    "smallest_change": 0.0,
 }
 
+TRACKERS = ("tensorboard", "wandb", "mlflow")
 DATA = {"source": "digits", "dynamic_binarisation": False, "resident_bytes": 2**32}
 
 
@@ -31,10 +36,11 @@ def default(family: str) -> ConfigDict:
 
     Settings of `train`: `log_every` steps make one compiled chunk, and `evaluate_every` and `checkpoint_every` are
     multiples of it; `devices` is the number over which a batch is split (0: all); `deterministic` asks the GPU's
-    compiler for operations that give the same bits each time; `matmul_precision` is that of products and convolutions
-    on an accelerator, `default`, `high` or `highest` (`training.precision`); `gradient_norms` logs the norm of each
-    objective's gradient. Settings of `data`: a training split larger than `resident_bytes` stays on the host and is
-    sent chunk by chunk. `schedules` is empty:
+    compiler for operations that give the same bits each time; `matmul_precision` is that of products and
+    convolutions on an accelerator, `default`, `high` or `highest` (`training.precision`); `gradient_norms` logs the
+    norm of each objective's gradient; `trackers` are names in `runs.trackers.TRACKERS`; `patience` evaluations
+    without a better value of the monitored metric stop a run (0: never), `runs.stopping`. Settings of `data`: a
+    training split larger than `resident_bytes` stays on the host and is sent chunk by chunk. `schedules` is empty:
     `config.schedules.beta = "linear"` gives a hyperparameter one of `training.schedules.WEIGHTS`, whose numbers are
     hyperparameters too (`hparams.beta_duration`).
 

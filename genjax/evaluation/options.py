@@ -17,7 +17,7 @@ class Options(NamedTuple):
 
     Attributes:
       metrics: names of `METRICS`; empty for all that apply, except those that are measured on request only.
-      checkpoint: one of `CHECKPOINTS`.
+      checkpoint: one of `CHECKPOINTS`; empty for the best of a run that may stop early, else the newest.
       split: one of `SPLITS`.
       importance_samples: k of the log-likelihood.
       samples: how many are drawn and compared with as many examples; fewer where the split has fewer.
@@ -30,7 +30,7 @@ class Options(NamedTuple):
     """
 
     metrics: tuple[str, ...] = ()
-    checkpoint: str = "newest"
+    checkpoint: str = ""
     split: str = "test"
     importance_samples: int = 1000
     samples: int = 10_000
@@ -50,7 +50,7 @@ def check(options: Options) -> None:
     """
     for name in options.metrics:
         nearest_name("metric", name, METRICS)
-    nearest_name("checkpoint", options.checkpoint, CHECKPOINTS)
+    nearest_name("checkpoint", options.checkpoint, ("", *CHECKPOINTS))
     nearest_name("split", options.split, SPLITS)
     plain = options.sampler in ("", *SAMPLERS) and "<" not in options.sampler
     if not plain and not re.fullmatch(r"mixture:[1-9]\d{0,3}|run:.+", options.sampler):

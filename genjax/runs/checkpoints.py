@@ -161,6 +161,25 @@ class Checkpoints:
                 state = self._restore_newest(self._manager, like, report)
         return processes.broadcast_tree(state, like)
 
+    def restore_best(self, like: TrainState) -> TrainState:
+        """Reads the checkpoint whose monitored metric is the least; there must be one.
+
+        Raises:
+          InputError: it cannot be read.
+        """
+        state = None
+        with processes.raise_together():
+            if self._manager is not None:
+                step = self.best_step()
+                try:
+                    state = self.restore(-1 if step is None else step, like)
+                except Exception as error:  # whatever a damaged file makes the reader raise
+                    reason = f"checkpoint {step} in {self._manager.directory} cannot be read: {first_line(error)}"
+                    raise InputError(reason) from error
+        restored = processes.broadcast_tree(state, like)
+        assert restored is not None
+        return restored
+
     def _restore_newest(
         self, manager: "ocp.CheckpointManager", like: TrainState, report: Callable[[str], None]
     ) -> TrainState | None:

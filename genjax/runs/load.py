@@ -58,14 +58,15 @@ def print_notice(line: str) -> None:
 
 def load_run(
     workdir: Path | str,
-    checkpoint: str = "newest",
+    checkpoint: str = "",
     say: Callable[[str], None] = print_notice,
 ) -> LoadedRun:
     """Loads the model of a run's folder at its `newest` or its `best` checkpoint.
 
     Args:
       workdir: the folder.
-      checkpoint: `newest`, or `best` by the monitored metric of the validation split.
+      checkpoint: `newest`, or `best` by the monitored metric of the validation split; if empty the best of a run that
+        may stop early (`train.patience`), else the newest.
       say: receives one line for each damaged checkpoint that was skipped.
 
     Raises:
@@ -91,7 +92,8 @@ def load_run(
     check_fit(config, dataset, functions)
     like = jax.eval_shape(lambda: functions.init(hparams, jax.random.key(config.seed)))
     with open_checkpoints(workdir / "checkpoints") as checkpoints:
-        state = _restore(checkpoints, checkpoint, like, workdir, say)
+        name = checkpoint or ("best" if config.train.patience else "newest")
+        state = _restore(checkpoints, name, like, workdir, say)
     model = functions.model(hparams, jnp.asarray(state.step))
     return LoadedRun(workdir, config, dataset, spec, model, averaged_params(state), int(state.step))
 

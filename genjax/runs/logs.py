@@ -1,4 +1,4 @@
-"""The logs of a run: `metrics.jsonl`, TensorBoard, and what the person who watches sees.
+"""The logs of a run: `metrics.jsonl`, trackers such as TensorBoard, and what the person who watches sees.
 
 A row is one flat mapping: `step`, `train/<name>`, `validation/<name>`, and the only two entries that depend on the
 clock, `seconds` and `examples_per_second`. A step has one row, so its train and validation values are written together.
@@ -8,13 +8,13 @@ import json
 import math
 import os
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TextIO
 
 import numpy as np
 
+from genjax.runs.trackers import Trackers
 from genjax.system.files import DAMAGES, write_atomically
 from genjax.system.progress import Progress, open_progress, short
 from genjax.types import InputError
@@ -95,6 +95,10 @@ class Log(Protocol):
         """Records pictures, `{name: [H, W, C]}` uint8, one channel or three."""
         ...
 
+    def finish(self, figures: Mapping[str, float]) -> None:
+        """Records the final figures."""
+        ...
+
     def say(self, message: str) -> None:
         """Prints a line for the person who watches."""
         ...
@@ -109,6 +113,9 @@ class NullLog:
     def images(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
         """Does nothing."""
 
+    def finish(self, figures: Mapping[str, float]) -> None:
+        """Does nothing."""
+
     def say(self, message: str) -> None:
         """Does nothing."""
 
@@ -116,8 +123,8 @@ class NullLog:
 class FileLog:
     """The open files of one run and its display; see `open_log`. Leaving its `with` block closes them all."""
 
-    def __init__(self, metrics: BinaryIO, tensorboard: Any, progress: Progress, step: int, total_steps: int):
-        self._metrics, self._tensorboard, self._progress = metrics, tensorboard, progress
+    def __init__(self, metrics: BinaryIO, trackers: Trackers, progress: Progress, step: int, total_steps: int):
+        self._metrics, self._trackers, self._progress = metrics, trackers, progress
         self._step, self._total_steps = step, total_steps
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -130,15 +137,16 @@ class FileLog:
             raise ValueError(f"a row for step {step} after that of step {self._step}: a step has one row")
         self._metrics.write(encode_row(row))
         self._step = step
-        for name, value in row.items():
-            if name != "step" and math.isfinite(value):
-                self._tensorboard.add_scalar(name, float(value), step)
+        self._trackers.numbers(step, {name: value for name, value in row.items() if name != "step"})
         self._progress.show(step, self._total_steps, describe_row(row))
 
     def images(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
-        """Shows pictures in TensorBoard."""
-        for name, picture in pictures.items():
-            self._tensorboard.add_image(name, picture, step, dataformats="HWC")
+        """Shows pictures in the trackers."""
+        self._trackers.pictures(step, pictures)
+
+    def finish(self, figures: Mapping[str, float]) -> None:
+        """Gives the final figures to the trackers."""
+        self._trackers.finish(figures)
 
     def say(self, message: str) -> None:
         """Prints a line without breaking the bar."""
@@ -149,7 +157,7 @@ class FileLog:
 
     def __exit__(self, *_: object) -> None:
         self._progress.close()
-        self._tensorboard.close()
+        self._trackers.close()
         self._metrics.close()
 
 
@@ -164,22 +172,23 @@ def describe_row(row: Mapping[str, Any]) -> str:
     return " | ".join(groups)
 
 
-def open_log(workdir: str | os.PathLike[str], step: int, total_steps: int, stream: TextIO | None = None) -> FileLog:
+def open_log(
+    workdir: str | os.PathLike[str],
+    step: int,
+    settings: Mapping[str, Any],
+    stream: TextIO | None = None,
+) -> FileLog:
     """Opens every output of a run.
 
     Args:
       workdir: an existing folder.
       step: of the checkpoint that the run goes on from, 0 for a new run; what was logged after it is dropped.
-      total_steps: at which the run ends.
+      settings: of the run, by their dotted names.
       stream: for progress, `sys.stderr` by default: a bar where it is a terminal, plain lines where it is not.
     """
-    from tensorboardX import SummaryWriter
-
     metrics = open_metrics(Path(workdir) / "metrics.jsonl", step)
-    # Event files are named by the second: the suffix keeps a run that is resumed within one from overwriting them.
-    suffix = f".{time.time_ns()}"
-    tensorboard = SummaryWriter(
-        os.fspath(workdir), purge_step=step + 1 if step else 0, flush_secs=10, filename_suffix=suffix
-    )
     progress = open_progress(sys.stderr if stream is None else stream, pace=False)
-    return FileLog(metrics, tensorboard, progress, step or -1, total_steps)  # a new run may have a row for step 0
+    trackers = Trackers(Path(workdir), step, settings, progress.say)
+    return FileLog(
+        metrics, trackers, progress, step or -1, settings["train.steps"]
+    )  # a new run may have a row for step 0

@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax import data
-from genjax.runs import feeding, logs, pictures, watches
+from genjax.runs import feeding, logs, pictures, stopping, trackers, watches
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.chunks import Chunk, schedule
 from genjax.runs.folder import (
@@ -36,7 +36,7 @@ from genjax.system import compiler, processes
 from genjax.system.files import read_object
 from genjax.system.signals import collect_stop_signals
 from genjax.training.step import averaged_params
-from genjax.types import InputError, TrainState
+from genjax.types import InputError, Model, TrainState
 
 FINISHED, DIVERGED, STOPPED = 0, 3, 4  # exit codes; 2 is for input that cannot be used
 
@@ -73,8 +73,9 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
     check_folder(workdir, config)
     fingerprints = {config.data.source: data.fingerprint(dataset)}
     check_data(workdir, fingerprints)
-    if processes.any_of(processes.is_primary() and _finished_steps(workdir) >= config.train.steps):
-        say(f"{workdir} is finished: {config.train.steps:,} steps")
+    trackers.check_installed(config.train.trackers)
+    if processes.any_of(processes.is_primary() and bool(finished := _describe_finished(workdir, config.train.steps))):
+        say(f"{workdir} is finished: {finished}")
         return FINISHED
     with processes.raise_together():
         programs = make_run_programs(config, dataset)
@@ -91,33 +92,36 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
             if restored is not None:
                 say(f"{workdir} goes on from step {int(restored.step):,}")
                 state = programs.replicate(restored)
-            with _open_log(workdir, int(state.step), config.train.steps, out) as log:
+            with _open_log(workdir, int(state.step), config, out) as log:
                 rows = logs.read_metrics(workdir / "metrics.jsonl") if processes.is_primary() else []
                 code, state = _train_chunks(config, programs, state, checkpoints, log, rows, signals)
+                if code == FINISHED:
+                    _finish(config, programs, dataset, state, checkpoints, log, workdir)
+                    log.say(f"pictures and evaluation.json are in {workdir}")
         if code == DIVERGED and processes.is_primary():
             write_json(workdir / "diverged.json", {"diverged_at": int(state.diverged_at)})
-        if code == FINISHED:
-            _finish(programs, dataset, state, workdir)
-            say(f"pictures and evaluation.json are in {workdir}")
     return code
 
 
-def _finished_steps(workdir: Path) -> int:
-    """The steps after which the folder's run was finished; 0 if it was not, or if the file that says so is damaged."""
+def _describe_finished(workdir: Path, steps: int) -> str:
+    """How the folder's run ended; nothing if it has not come so far, or if the file that says so is damaged."""
     with suppress(InputError):
-        step = (read_object(workdir / "evaluation.json") or {}).get("step", 0)
-        return step if isinstance(step, int) else 0
-    return 0
+        content = read_object(workdir / "evaluation.json") or {}
+        if isinstance(reason := content.get("stopped_early"), str):
+            return f"it stopped early, because {reason}"
+        last_step = content.get("trained_steps", content.get("step"))
+        return f"{steps:,} steps" if isinstance(last_step, int) and last_step >= steps else ""
+    return ""
 
 
 @contextmanager
-def _open_log(workdir: Path, step: int, total_steps: int, stream: TextIO) -> Iterator[Log]:
+def _open_log(workdir: Path, step: int, config: ConfigDict, stream: TextIO) -> Iterator[Log]:
     """The run's log on the first process, and one that keeps nothing on the others."""
     with ExitStack() as stack:
         log: Log = logs.NullLog()
         with processes.raise_together():
             if processes.is_primary():
-                log = stack.enter_context(logs.open_log(workdir, step, total_steps, stream))
+                log = stack.enter_context(logs.open_log(workdir, step, configs.flatten(config), stream))
         yield log
 
 
@@ -138,6 +142,9 @@ def _train_chunks(
     for name, objective in model.objectives.items():
         if objective.updates > 1:
             log.say(f"{name}: {objective.updates} updates a step; the log shows the metrics of the last one")
+    if reason := _stop_reason(config, model, rows):  # it was killed before its last evaluation
+        log.say(f"stopped early: {reason}")
+        return FINISHED, state
     for chunk in schedule(config.train, int(state.step), last_step):
         started_at = time.perf_counter()
         state, metrics = programs.advance(state, chunk.length)
@@ -157,11 +164,20 @@ def _train_chunks(
         stop = processes.any_of(bool(signals))  # read once: a signal after the save is the next chunk's
         if stop or chunk.save:
             checkpoints.save(state, row.get(f"validation/{model.monitor}"))
+        if chunk.evaluate and chunk.step < last_step and (reason := _stop_reason(config, model, rows)):
+            log.say(f"stopped early: {reason}")
+            return FINISHED, state
         if stop and chunk.step < last_step:
             sender = signal.Signals(signals[0]).name if signals else "a signal to another process"
             log.say(f"stopped by {sender} after step {chunk.step:,}; run again to go on")
             return STOPPED, state
     return FINISHED, state
+
+
+def _stop_reason(config: ConfigDict, model: Model, rows: list[dict[str, Any]]) -> str:
+    """Why the run stops early; of many processes the first one decides."""
+    reason = stopping.find_reason(config.train, model.monitor, rows) if config.train.patience else ""
+    return processes.broadcast_bytes(reason.encode()).decode() if config.train.patience else ""
 
 
 def _describe_divergence(diverged_at: int, latest_step: int | None) -> str:
@@ -192,8 +208,22 @@ def _trained_model(programs: RunPrograms, state: TrainState) -> pictures.Trained
     return pictures.TrainedModel(programs.model(local), averaged_params(local), programs.spec, programs.rng)
 
 
-def _finish(programs: RunPrograms, dataset: data.Dataset, state: TrainState, workdir: Path) -> None:
-    """Draws the pictures, and last of all writes the test metrics, whose file marks a run as complete."""
+def _finish(
+    config: ConfigDict,
+    programs: RunPrograms,
+    dataset: data.Dataset,
+    state: TrainState,
+    checkpoints: Checkpoints,
+    log: Log,
+    workdir: Path,
+) -> None:
+    """Draws the pictures, and last of all writes the test metrics, whose file marks a run as complete.
+
+    Of a run that may stop early it is the best state that is evaluated.
+    """
+    trained_steps = int(state.step)
+    if config.train.patience:
+        state = programs.replicate(checkpoints.restore_best(state))
     metrics = _evaluate(programs, state, "validation") | _evaluate(programs, state, "test")
     trained = _trained_model(programs, state)
     if not processes.is_primary():
@@ -203,7 +233,11 @@ def _finish(programs: RunPrograms, dataset: data.Dataset, state: TrainState, wor
     numbers = {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}
     path, model = workdir / "evaluation.json", trained.model
     warnings = watches.find_warnings(model.watches, model.monitor, rows)
-    said = {"warnings": warnings} if warnings else {}
+    said: dict[str, Any] = {"warnings": warnings} if warnings else {}
+    if config.train.patience:
+        reason = stopping.find_reason(config.train, model.monitor, rows) if trained_steps < config.train.steps else ""
+        said |= {"trained_steps": trained_steps, **({"stopped_early": reason} if reason else {})}
+    log.finish(metrics)
     write_json(path, {**_earlier_results(path), "step": int(state.step), **numbers, **said})
 
 

@@ -171,9 +171,19 @@ def _check_values(sweep: ConfigDict) -> None:
     _check_axes(sweep)
     _check_numbers(sweep, values)
     _check_combination(sweep)
+    _check_single_run_settings(sweep)
     for name in sorted(_idle(sweep)):
         if values[name] != defaults[name]:
             raise InputError(f"{name} = {values[name]!r} would not act: nothing under these settings reads it")
+
+
+def _check_single_run_settings(sweep: ConfigDict) -> None:
+    """Refuses what acts in single runs alone."""
+    swept = {axis.setting for axis in sweep.axes}
+    if sweep.base.train.patience or swept & {"train.patience", "train.least_steps", "train.smallest_change"}:
+        raise InputError("train.patience acts in single runs; a sweep stops trials by stopping = 'halving'")
+    if "train.trackers" in swept or set(sweep.base.train.trackers) - {"tensorboard"}:
+        raise InputError("train.trackers acts in single runs; the trials of a sweep are in trials.csv and curves.npz")
 
 
 def _check_is_a_sweep(sweep: ConfigDict) -> None:

@@ -1,18 +1,22 @@
-"""What a result was computed with: versions, devices, and the commit of a clone."""
+"""What a result was computed with: the command, versions, devices, flags, and the commit of a clone."""
 
+import os
 import platform
+import shlex
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import jax
 
 PACKAGES = ("genjax-models", "jax", "jaxlib", "flax", "optax", "numpy")
+FLAGS = ("XLA_", "JAX_", "CUDA_VISIBLE_DEVICES", "LIBTPU_INIT_ARGS")  # how their environment variables begin
 PACKAGE = Path(__file__).parents[1]
 
 
 def describe() -> dict[str, str]:
-    """Versions of Python and of packages, the system, the devices, and the commit where the package lies in a clone.
+    """The command, versions, the system, devices, flags of JAX and XLA, and the commit of a clone of the package.
 
     Example:
       >>> describe()["jax"] == jax.__version__
@@ -24,7 +28,9 @@ def describe() -> dict[str, str]:
         **{name: _version(name) for name in PACKAGES},
         "system": f"{platform.system()} {platform.machine()}",
         "devices": f"{len(devices)} x {devices[0].device_kind}",
+        "flags": " ".join(f"{name}={os.environ[name]}" for name in sorted(os.environ) if name.startswith(FLAGS)),
         "commit": _commit(),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
     return {name: value for name, value in known.items() if value}
 
