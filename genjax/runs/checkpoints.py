@@ -3,10 +3,13 @@
 The first process alone writes and reads them. The others call the same methods, to give and to be given the arrays.
 """
 
+import errno
 import gc
 import hashlib
 import logging
 import math
+import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -202,14 +205,26 @@ class Checkpoints:
 
 
 def _write(manager: "ocp.CheckpointManager", arrays: dict[str, np.ndarray], metric: float) -> None:
-    """Writes arrays with their digest and the monitored metric."""
+    """Writes arrays with their digest and the monitored metric.
+
+    Raises:
+      OSError: the disk is full, or something else of the machine.
+    """
     import orbax.checkpoint as ocp
 
     items = ocp.args.Composite(
         arrays=ocp.args.StandardSave(arrays),  # pyright: ignore[reportCallIssue]
         digest=ocp.args.JsonSave({"sha256": _digest(arrays)}),  # pyright: ignore[reportCallIssue]
     )
-    manager.save(int(arrays["step"]), args=items, metrics={"monitor": metric}, force=True)
+    step = int(arrays["step"])
+    try:
+        with _late_reports_silenced():
+            manager.save(step, args=items, metrics={"monitor": metric}, force=True)
+    except Exception as error:  # tensorstore has errors of its own, in which the system's number is text
+        logging.getLogger("asyncio").disabled = True  # other arrays' writers report when the process ends
+        number = re.search(r"os_error_code='(\d+)'", str(error))
+        code = error.errno if isinstance(error, OSError) and error.errno else int(number[1]) if number else errno.EIO
+        raise OSError(code, os.strerror(code), str(Path(manager.directory) / str(step))) from error
 
 
 def _move_aside(manager: "ocp.CheckpointManager", damaged: dict[int, str], report: Callable[[str], None]) -> None:
@@ -242,10 +257,11 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
 
 @contextmanager
 def _late_reports_silenced() -> Iterator[None]:
-    """Silences the readers of other arrays, which report to an event loop that has closed once one array has failed."""
-    hook, log = sys.unraisablehook, logging.getLogger("asyncio")
+    """Silences the readers or writers of other arrays, which still report once one array has failed."""
+    hook, logs = sys.unraisablehook, [logging.getLogger(name) for name in ("asyncio", "absl")]
     sys.unraisablehook = lambda late: None if str(late.exc_value) == "Event loop is closed" else hook(late)
-    log.disabled = True
+    for log in logs:
+        log.disabled = True
     try:
         yield
     except Exception:
@@ -253,7 +269,9 @@ def _late_reports_silenced() -> Iterator[None]:
         gc.collect()
         raise
     finally:
-        sys.unraisablehook, log.disabled = hook, False
+        sys.unraisablehook = hook
+        for log in logs:
+            log.disabled = False
 
 
 def _read_monitor(path: Path) -> float | None:

@@ -15,10 +15,26 @@ RIGHTS = "-dac_override,-dac_read_search"
 WITHOUT_RIGHTS = [] if os.geteuid() else ["setpriv", f"--bounding-set={RIGHTS}", f"--inh-caps={RIGHTS}"]
 
 
-def train(folder, workdir):
-    command = [*WITHOUT_RIGHTS, sys.executable, str(ROOT / "scripts" / "train.py"), "--config", "gan.py"]
+def train(folder, workdir, prefix=()):
+    command = [*prefix, sys.executable, str(ROOT / "scripts" / "train.py"), "--config", "gan.py", "--workdir", workdir]
     arguments = {"cwd": folder, "env": environment(), "capture_output": True, "text": True, "timeout": 120}
-    return subprocess.run([*command, "--workdir", workdir], check=False, **arguments)
+    return subprocess.run(command, check=False, **arguments)
+
+
+def last_line(failed):
+    """The one line of a command that the machine's trouble has ended."""
+    assert (failed.returncode, failed.stdout) == (5, "")
+    assert "Traceback" not in failed.stderr
+    (line,) = [line for line in failed.stderr.splitlines() if "error" in line.lower()]
+    return line
+
+
+def assert_goes_on(folder, workdir):
+    """Once there is room and permission, the same command ends as a run that met no trouble."""
+    assert train(folder, workdir).returncode == 0
+    assert rows(folder / workdir) == rows(folder / "whole")
+    evaluations = [(folder / name / "evaluation.json").read_text() for name in (workdir, "whole")]
+    assert evaluations[0] == evaluations[1]
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +51,22 @@ def test_checkpoints_that_cannot_be_written_end_the_run_in_one_line(uninterrupte
     checkpoints = uninterrupted / "x" / "checkpoints"
     checkpoints.mkdir(parents=True)
     checkpoints.chmod(0o500)
-    failed = train(uninterrupted, "x")
-    assert (failed.returncode, failed.stdout) == (5, "")
-    assert "Traceback" not in failed.stderr
-    (line,) = [line for line in failed.stderr.splitlines() if line.startswith("error: ")]
+    line = last_line(train(uninterrupted, "x", WITHOUT_RIGHTS))
     assert str(checkpoints) in line
     assert line.endswith("Permission denied")
     checkpoints.chmod(0o700)
-    assert train(uninterrupted, "x").returncode == 0
-    assert rows(uninterrupted / "x") == rows(uninterrupted / "whole")
-    evaluations = [(uninterrupted / name / "evaluation.json").read_text() for name in ("x", "whole")]
-    assert evaluations[0] == evaluations[1]
+    assert_goes_on(uninterrupted, "x")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone may mount a small disk")
+def test_a_full_disk_ends_the_run_in_one_line(uninterrupted):
+    disk = uninterrupted / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80k", "tmpfs", disk], check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        assert last_line(train(uninterrupted, "disk/x")).endswith("No space left on device")
+        subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)
+        assert_goes_on(uninterrupted, "disk/x")
+    finally:
+        subprocess.run(["umount", disk], check=True)
