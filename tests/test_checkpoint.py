@@ -1,5 +1,6 @@
 """Checkpoints: what is read back is what was written, and what is kept is the newest and the best."""
 
+import io
 import math
 from functools import cache
 
@@ -13,6 +14,7 @@ from present import present
 from genjax import config
 from genjax.data import load
 from genjax.models import FAMILIES
+from genjax.runs import loop
 from genjax.runs.checkpoints import open_checkpoints
 from genjax.runs.programs import make_run_programs
 from genjax.types import InputError, TrainState
@@ -183,3 +185,24 @@ def test_where_no_checkpoint_can_be_read_nothing_is_moved_and_nothing_starts_aga
     with open_checkpoints(tmp_path) as checkpoints, pytest.raises(InputError, match=r"no checkpoint in .* can be read"):
         checkpoints.restore_newest(state(0), unreported)
     assert steps(tmp_path) == [10, 20]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [lambda rows: [], lambda rows: rows[1:], lambda rows: [rows[0].replace(b"1", b"2", 1), *rows[1:]], None],
+    ids=["emptied", "cut", "edited", "as it was"],
+)
+def test_a_log_that_the_checkpoint_does_not_know_is_said(tmp_path, edit):
+    """The rows after the checkpoint are written again in any case, and are no loss."""
+    settings = config.default("vae")
+    settings.data.source, settings.model.hidden, settings.model.latent = "ring8", (4,), 1
+    every = {"log_every": 2, "evaluate_every": 4, "checkpoint_every": 4}
+    settings.train.update({"steps": 4, "devices": 1, "trackers": (), **every})
+    assert loop.train(settings, tmp_path / "run", io.StringIO()) == loop.FINISHED
+    settings.train.steps = 8  # the run goes on
+    path = tmp_path / "run" / "metrics.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*(lines if edit is None else edit(lines)), b'{"step": 6, "train/loss": 1.0}\n']))
+    log = io.StringIO()
+    assert loop.train(settings, tmp_path / "run", log) == loop.FINISHED
+    assert ("rows are lost or edited" in log.getvalue()) is (edit is not None)

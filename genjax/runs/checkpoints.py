@@ -81,13 +81,15 @@ class Checkpoints:
     def __init__(self, manager: "ocp.CheckpointManager | None", writer: Executor | None):
         self._manager, self._writer = manager, writer
         self._written: Future | None = None  # of the last save
+        self.restored_log = ""  # what the log was when the state was saved that was read last
 
-    def save(self, state: TrainState, monitor: float | None = None) -> None:
+    def save(self, state: TrainState, monitor: float | None = None, log: str = "") -> None:
         """Starts to write a state as the checkpoint of its step, once the one before is written.
 
         Args:
           state: the next chunk may be donated it at once: the values are copied before this returns.
           monitor: the validation metric by which the best checkpoint is the least, where it was measured.
+          log: a digest of the log up to this step.
 
         Raises:
           OSError: the one before could not be written.
@@ -97,7 +99,7 @@ class Checkpoints:
             self.wait()
         if self._manager is not None and self._writer is not None:
             metric = math.inf if monitor is None or not math.isfinite(monitor) else monitor
-            self._written = self._writer.submit(_write, self._manager, arrays, metric)
+            self._written = self._writer.submit(_write, self._manager, arrays, metric, log)
 
     def wait(self) -> None:
         """Waits until the last save is written.
@@ -146,6 +148,7 @@ class Checkpoints:
             raise ValueError("its contents are not what was written")
         if any(arrays[name].shape != leaf.shape or arrays[name].dtype != leaf.dtype for name, leaf in target.items()):
             raise ValueError("its arrays are of other shapes or types")
+        self.restored_log = str(content["digest"].get("log", ""))
         return jax.tree.unflatten(jax.tree.structure(like), [jax.numpy.array(arrays[name]) for name in _flatten(like)])
 
     def restore_newest(self, like: TrainState, report: Callable[[str], None]) -> TrainState | None:
@@ -204,7 +207,7 @@ class Checkpoints:
         return None
 
 
-def _write(manager: "ocp.CheckpointManager", arrays: dict[str, np.ndarray], metric: float) -> None:
+def _write(manager: "ocp.CheckpointManager", arrays: dict[str, np.ndarray], metric: float, log: str) -> None:
     """Writes arrays with their digest and the monitored metric.
 
     Raises:
@@ -214,7 +217,7 @@ def _write(manager: "ocp.CheckpointManager", arrays: dict[str, np.ndarray], metr
 
     items = ocp.args.Composite(
         arrays=ocp.args.StandardSave(arrays),  # pyright: ignore[reportCallIssue]
-        digest=ocp.args.JsonSave({"sha256": _digest(arrays)}),  # pyright: ignore[reportCallIssue]
+        digest=ocp.args.JsonSave({"sha256": _digest(arrays), "log": log}),  # pyright: ignore[reportCallIssue]
     )
     step = int(arrays["step"])
     try:

@@ -4,6 +4,7 @@ A row is one flat mapping: `step`, `train/<name>`, `validation/<name>`, and the 
 clock, `seconds` and `examples_per_second`. A step has one row, so its train and validation values are written together.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -99,6 +100,10 @@ class Log(Protocol):
         """Records the final figures."""
         ...
 
+    def digest(self) -> str:
+        """A digest of all rows."""
+        ...
+
     def say(self, message: str) -> None:
         """Prints a line for the person who watches."""
         ...
@@ -116,6 +121,10 @@ class NullLog:
     def finish(self, figures: Mapping[str, float]) -> None:
         """Does nothing."""
 
+    def digest(self) -> str:
+        """A digest of nothing."""
+        return ""
+
     def say(self, message: str) -> None:
         """Does nothing."""
 
@@ -123,8 +132,11 @@ class NullLog:
 class FileLog:
     """The open files of one run and its display; see `open_log`. Leaving its `with` block closes them all."""
 
-    def __init__(self, metrics: BinaryIO, trackers: Trackers, progress: Progress, step: int, total_steps: int):
+    def __init__(
+        self, metrics: BinaryIO, earlier: bytes, trackers: Trackers, progress: Progress, step: int, total_steps: int
+    ):
         self._metrics, self._trackers, self._progress = metrics, trackers, progress
+        self._digest = hashlib.sha256(earlier)
         self._step, self._total_steps = step, total_steps
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -135,7 +147,9 @@ class FileLog:
         step = int(row["step"])
         if step <= self._step:
             raise ValueError(f"a row for step {step} after that of step {self._step}: a step has one row")
-        self._metrics.write(encode_row(row))
+        line = encode_row(row)
+        self._metrics.write(line)
+        self._digest.update(line)
         self._step = step
         self._trackers.numbers(step, {name: value for name, value in row.items() if name != "step"})
         self._progress.show(step, self._total_steps, describe_row(row))
@@ -147,6 +161,10 @@ class FileLog:
     def finish(self, figures: Mapping[str, float]) -> None:
         """Gives the final figures to the trackers."""
         self._trackers.finish(figures)
+
+    def digest(self) -> str:
+        """The SHA-256 of `metrics.jsonl`, with the rows of earlier processes."""
+        return self._digest.hexdigest()
 
     def say(self, message: str) -> None:
         """Prints a line without breaking the bar."""
@@ -186,9 +204,9 @@ def open_log(
       settings: of the run, by their dotted names.
       stream: for progress, `sys.stderr` by default: a bar where it is a terminal, plain lines where it is not.
     """
-    metrics = open_metrics(Path(workdir) / "metrics.jsonl", step)
+    path = Path(workdir) / "metrics.jsonl"
+    metrics = open_metrics(path, step)
     progress = open_progress(sys.stderr if stream is None else stream, pace=False)
     trackers = Trackers(Path(workdir), step, settings, progress.say)
-    return FileLog(
-        metrics, trackers, progress, step or -1, settings["train.steps"]
-    )  # a new run may have a row for step 0
+    first = step or -1  # a new run may have a row for step 0
+    return FileLog(metrics, path.read_bytes(), trackers, progress, first, settings["train.steps"])

@@ -93,6 +93,8 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
                 say(f"{workdir} goes on from step {int(restored.step):,}")
                 state = programs.replicate(restored)
             with _open_log(workdir, int(state.step), config, out) as log:
+                if restored is not None and checkpoints.restored_log not in ("", log.digest()):
+                    log.say(f"{workdir / 'metrics.jsonl'} is not as the checkpoint knows it: rows are lost or edited")
                 rows = logs.read_metrics(workdir / "metrics.jsonl") if processes.is_primary() else []
                 code, state = _train_chunks(config, programs, state, checkpoints, log, rows, signals)
                 if code == FINISHED:
@@ -163,7 +165,7 @@ def _train_chunks(
                     log.say(watches.describe_warning(warning))
         stop = processes.any_of(bool(signals))  # read once: a signal after the save is the next chunk's
         if stop or chunk.save:
-            checkpoints.save(state, row.get(f"validation/{model.monitor}"))
+            checkpoints.save(state, row.get(f"validation/{model.monitor}"), log.digest())
         if chunk.evaluate and chunk.step < last_step and (reason := _stop_reason(config, model, rows)):
             log.say(f"stopped early: {reason}")
             return FINISHED, state
