@@ -206,3 +206,14 @@ def test_a_log_that_the_checkpoint_does_not_know_is_said(tmp_path, edit):
     log = io.StringIO()
     assert loop.train(settings, tmp_path / "run", log) == loop.FINISHED
     assert ("rows are lost or edited" in log.getvalue()) is (edit is not None)
+
+
+def test_a_run_that_was_stopped_keeps_the_checkpoints_of_one_that_was_not(tmp_path):
+    """The checkpoint of a stop, at step 45 between two of the schedule, goes when the next of the schedule is there."""
+    kept, scheduled = {}, (10, 20, 30, 40)
+    for name, later in {"whole": (50,), "stopped": (45, 50), "just now": (45,)}.items():
+        with open_checkpoints(tmp_path / name) as checkpoints:
+            for step in (*scheduled, *later):
+                checkpoints.save(state(step), 1.0 if step == 10 else 2.0, scheduled=step % 10 == 0)
+        kept[name] = steps(tmp_path / name)
+    assert kept == {"whole": [10, 30, 40, 50], "stopped": [10, 30, 40, 50], "just now": [10, 20, 30, 40, 45]}

@@ -142,3 +142,17 @@ def test_bfloat16_is_close_and_keeps_float32_around_it(network):
     np.testing.assert_allclose(half[0], full[0], rtol=0.01)
     a, b = (ravel_pytree(gradient)[0] for gradient in (half[1], full[1]))
     assert 0 < jnp.linalg.norm(a - b) <= 0.02 * jnp.linalg.norm(b)
+
+
+@pytest.mark.parametrize("network", ["dcgan", "sndcgan", "resnet", "r3gan"])
+@pytest.mark.parametrize(("norm", "channels", "first"), [("group", 4, False), ("group", 16, True), ("none", 4, True)])
+def test_a_bias_that_a_norm_takes_away_is_left_out(network, norm, channels, first):
+    """Eight groups of eight channels or fewer are single channels; the gradient of a bias before them is zero."""
+    chosen = {**networks.SETTINGS, "network": network, "norm": norm, "channels": channels}
+    encoder = networks.encoder(chosen, (), (8, 8, 1), 3)
+    params = encoder.init(jax.random.key(0), jnp.ones((1, 8, 8, 1)))["params"]
+    assert ("bias" in params["Conv_0"]) is first
+    x = jax.random.normal(jax.random.key(1), (2, 8, 8, 1))
+    grads = jax.grad(lambda params: jnp.sum(jnp.sin(encoder.apply({"params": params}, x))))(params)
+    if first:
+        assert float(jnp.abs(grads["Conv_0"]["bias"]).max()) > 1e-6

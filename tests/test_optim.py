@@ -43,6 +43,15 @@ def test_optimisers_are_optaxs(name):
     chex.assert_trees_all_close(traced, descend(lambda: OPTAX[name]), rtol=1e-5)  # 1 - b2 in float32
 
 
+def test_the_epsilon_of_rmsprop_is_within_the_root_and_adams_outside():
+    """docs/theory.md: -eta g / sqrt(v + eps) with v = 0.1 g^2, and -eta m^ / (sqrt(v^) + eps) with m^ = g, v^ = g^2."""
+    grads, eps = {"kernel": jnp.array([2.0])}, 0.5
+    for name, expected in {"rmsprop": 2 / np.sqrt(0.1 * 4 + eps), "adam": 2 / (2 + eps)}.items():
+        tx = optimisers.make_optimiser("elbo", settings(optimiser=name), {**HP, "eps": eps})
+        updates, _ = tx.update(grads, tx.init(grads), grads)
+        np.testing.assert_allclose(updates["kernel"], [-0.1 * expected], rtol=1e-5)
+
+
 def test_clipping_bounds_the_global_norm():
     tx = optimisers.make_optimiser(
         "elbo", settings(optimiser="sgd", clip=True), {**HP, "clip_norm": 0.5, "learning_rate": 1.0}

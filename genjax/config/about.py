@@ -32,7 +32,7 @@ ABOUT = {
     "hparams.learning_rate": "of the optimiser, before its schedule",
     "hparams.b1": "decay of Adam's first moment",
     "hparams.b2": "decay of Adam's second moment",
-    "hparams.eps": "added to the denominator of the optimiser",
+    "hparams.eps": "added to the denominator of Adam, and to the second moment within the root of RMSprop",
     "hparams.momentum": "of SGD",
     "hparams.decay": "of RMSprop's second moment",
     "hparams.weight_decay": "of AdamW, on kernels alone",

@@ -8,6 +8,7 @@ same sizes in the other order; where a size is odd, it cuts off a row or a colum
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -15,7 +16,16 @@ import jax.numpy as jnp
 from flax.typing import Dtype, Initializer
 from jaxtyping import Array, Float
 
-from genjax.nn.layers import ACTIVATIONS, NORMS, PRECISIONS, UPSAMPLINGS, Conv, add_bias, append_batch_deviation
+from genjax.nn.layers import (
+    ACTIVATIONS,
+    NORMS,
+    PRECISIONS,
+    UPSAMPLINGS,
+    Conv,
+    add_bias,
+    append_batch_deviation,
+    group_count,
+)
 from genjax.types import InputError, Settings
 
 LARGEST_CODE = 7  # pixels of the longer side at which halving ends
@@ -23,7 +33,22 @@ LEAST_SIZE = 8  # pixels of the shorter side of the smallest images
 SETTINGS = ("channels", "norm", "upsampling")  # the settings that no other network reads
 
 Images = Float[Array, "batch height width channels"]
-NormActivation = Callable[[Float[Array, "..."]], Float[Array, "..."]]
+
+
+class NormActivation(NamedTuple):
+    """What follows a hidden convolution.
+
+    Attributes:
+      apply: `images -> images`, the norm and then the activation.
+      bias: `channels -> bool`, whether a bias before it acts; a group of one channel has its mean, and the bias in it,
+        taken away, and what has no gradient would only drift by rounding.
+    """
+
+    apply: Callable[[Float[Array, "..."]], Float[Array, "..."]]
+    bias: Callable[[int], bool]
+
+    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+        return self.apply(x)
 
 
 class Blocks(NamedTuple):
@@ -118,9 +143,9 @@ class Encoder(nn.Module):
         norm_activation = _norm_activation(self.activation, self.norm, self.dtype)
         levels = len(sizes(*x.shape[1:3])) - 1
         for level in range(levels):
-            x = norm_activation(
-                Conv(self.channels * 2**level, (4, 4), (2, 2), dtype=self.dtype)(x)
-            )  # [b, h/2, w/2, 2c]
+            width = self.channels * 2**level
+            halved = Conv(width, (4, 4), (2, 2), use_bias=norm_activation.bias(width), dtype=self.dtype)(x)
+            x = norm_activation(halved)  # [b, h/2, w/2, 2c]
             x = _apply_blocks(self.blocks, x, norm_activation, self.dtype, levels)
         self.sow("intermediates", "features", x)
         x = append_batch_deviation(x) if self.batch_deviation else x
@@ -171,7 +196,9 @@ class Decoder(nn.Module):
             x = norm_activation(x)
             x = _apply_blocks(self.blocks, x, norm_activation, self.dtype, len(larger))
             width = self.channels * 2 ** (level - 1) if level else math.prod(self.shape[2:])
-            x = up(x, width, level > 0, self.dtype)[:, :h, :w]  # [b, 2h, 2w, c/2]
+            # A subpixel convolution has four biases for each channel of the image that it makes.
+            use_bias = level > 0 and (self.upsampling == "subpixel" or norm_activation.bias(width))
+            x = up(x, width, use_bias, self.dtype)[:, :h, :w]  # [b, 2h, 2w, c/2]
         bias = self.param("bias", self.bias_init, self.shape)
         return add_bias(x.reshape(-1, *self.shape).astype(jnp.float32), bias)
 
@@ -179,7 +206,8 @@ class Decoder(nn.Module):
 def plain_block(x: Images, norm_activation: NormActivation, dtype: Dtype, depth: int) -> Images:
     """Computes one 3x3 convolution, its norm and its activation (Miyato et al. 2018, table 3)."""
     del depth
-    return norm_activation(Conv(x.shape[-1], (3, 3), dtype=dtype)(x))
+    channels = x.shape[-1]
+    return norm_activation(Conv(channels, (3, 3), use_bias=norm_activation.bias(channels), dtype=dtype)(x))
 
 
 def residual_block(x: Images, norm_activation: NormActivation, dtype: Dtype, depth: int) -> Images:
@@ -189,7 +217,7 @@ def residual_block(x: Images, norm_activation: NormActivation, dtype: Dtype, dep
     """
     del depth
     channels = x.shape[-1]
-    h = norm_activation(Conv(channels, (3, 3), dtype=dtype)(x))
+    h = norm_activation(Conv(channels, (3, 3), use_bias=norm_activation.bias(channels), dtype=dtype)(x))
     return x + Conv(channels, (3, 3), dtype=dtype, kernel_init=nn.initializers.zeros)(h)
 
 
@@ -201,8 +229,9 @@ def bottleneck_block(x: Images, norm_activation: NormActivation, dtype: Dtype, d
     """
     channels = x.shape[-1]
     scaled = nn.initializers.variance_scaling(depth**-0.5, "fan_in", "truncated_normal")  # the variance, not the std
-    h = norm_activation(Conv(channels, (1, 1), dtype=dtype, kernel_init=scaled)(x))
-    h = norm_activation(Conv(channels, (3, 3), dtype=dtype, kernel_init=scaled)(h))
+    scaled_conv = partial(Conv, channels, use_bias=norm_activation.bias(channels), dtype=dtype, kernel_init=scaled)
+    h = norm_activation(scaled_conv((1, 1))(x))
+    h = norm_activation(scaled_conv((3, 3))(h))
     return x + Conv(channels, (1, 1), dtype=dtype, kernel_init=nn.initializers.zeros)(h)
 
 
@@ -232,7 +261,10 @@ def _norm_activation(
         gain, offset = (nn.Dense(x.shape[-1], dtype=dtype, kernel_init=zeros)(modulators) for _ in range(2))
         return (1 + gain[:, None, None]) * h + offset[:, None, None]
 
-    return lambda x: ACTIVATIONS[activation](normalise(x))
+    return NormActivation(
+        apply=lambda x: ACTIVATIONS[activation](normalise(x)),
+        bias=lambda channels: norm != "group" or group_count(channels) < channels,
+    )
 
 
 def _shared_attributes(settings: Settings) -> dict[str, Any]:

@@ -147,10 +147,21 @@ def subpixel(
 # Functions that double an image's size. They create layers, so they must be called inside a module.
 UPSAMPLINGS = {"transposed": transposed, "nearest": nearest, "subpixel": subpixel}
 
+
+def group_count(channels: int) -> int:
+    """The number of groups of a group norm: eight, or what divides both eight and the number of channels.
+
+    Example:
+      >>> [group_count(channels) for channels in (32, 8, 4, 12)]
+      [8, 8, 4, 4]
+    """
+    return math.gcd(channels, 8)
+
+
 # The statistics are those of one example, over eight groups of its channels or over all of them (Wu & He 2018).
 # With the statistics of a batch the loss of one example would depend on the others.
 NORMS: dict[str, Callable[[Float[Array, "..."], Dtype], Float[Array, "..."]]] = {
     "none": lambda x, dtype: x,
-    "group": lambda x, dtype: nn.GroupNorm(math.gcd(x.shape[-1], 8), dtype=dtype)(x),
+    "group": lambda x, dtype: nn.GroupNorm(group_count(x.shape[-1]), dtype=dtype)(x),
     "layer": lambda x, dtype: nn.GroupNorm(1, dtype=dtype)(x),
 }

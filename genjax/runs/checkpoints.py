@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,7 +57,7 @@ def open_checkpoints(directory: Path) -> Iterator["Checkpoints"]:
     options = ocp.CheckpointManagerOptions(
         best_fn=monitor,  # without it orbax would not write the metrics, and a resumed run would not know its best
         best_mode="min",
-        preservation_policy=managers.AnyPreservationPolicy([managers.LatestN(KEPT), best]),
+        preservation_policy=managers.AnyPreservationPolicy([_Newest(), best]),
         cleanup_tmp_directories=True,
         enable_async_checkpointing=False,  # a disk that is full leaves orbax's own threads waiting for ever
         create=False,  # orbax makes no folder for one process of several
@@ -72,6 +72,18 @@ def open_checkpoints(directory: Path) -> Iterator["Checkpoints"]:
         checkpoints.wait()
 
 
+class _Newest:
+    """Keeps the newest checkpoints of the schedule, and the newest of all.
+
+    One that a stop asked for lasts until the next of the schedule: a run that was stopped keeps what any other does.
+    """
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        del context
+        scheduled = [i for i, checkpoint in enumerate(checkpoints) if (checkpoint.metrics or {}).get("scheduled", True)]
+        return [i in scheduled[-KEPT:] or i == len(checkpoints) - 1 for i in range(len(checkpoints))]
+
+
 class Checkpoints:
     """The checkpoints of a run; see `open_checkpoints`.
 
@@ -83,13 +95,14 @@ class Checkpoints:
         self._written: Future | None = None  # of the last save
         self.restored_log = ""  # what the log was when the state was saved that was read last
 
-    def save(self, state: TrainState, monitor: float | None = None, log: str = "") -> None:
+    def save(self, state: TrainState, monitor: float | None = None, log: str = "", scheduled: bool = True) -> None:
         """Starts to write a state as the checkpoint of its step, once the one before is written.
 
         Args:
           state: the next chunk may be donated it at once: the values are copied before this returns.
           monitor: the validation metric by which the best checkpoint is the least, where it was measured.
           log: a digest of the log up to this step.
+          scheduled: whether an uninterrupted run would save here too.
 
         Raises:
           OSError: the one before could not be written.
@@ -98,8 +111,9 @@ class Checkpoints:
         with processes.raise_together():
             self.wait()
         if self._manager is not None and self._writer is not None:
-            metric = math.inf if monitor is None or not math.isfinite(monitor) else monitor
-            self._written = self._writer.submit(_write, self._manager, arrays, metric, log)
+            least = math.inf if monitor is None or not math.isfinite(monitor) else monitor
+            metrics = {"monitor": least, "scheduled": scheduled}
+            self._written = self._writer.submit(_write, self._manager, arrays, metrics, log)
 
     def wait(self) -> None:
         """Waits until the last save is written.
@@ -207,8 +221,10 @@ class Checkpoints:
         return None
 
 
-def _write(manager: "ocp.CheckpointManager", arrays: dict[str, np.ndarray], metric: float, log: str) -> None:
-    """Writes arrays with their digest and the monitored metric.
+def _write(
+    manager: "ocp.CheckpointManager", arrays: dict[str, np.ndarray], metrics: dict[str, float], log: str
+) -> None:
+    """Writes arrays with their digest, the digest of the log, and what decides which checkpoints are kept.
 
     Raises:
       OSError: the disk is full, or something else of the machine.
@@ -222,7 +238,7 @@ def _write(manager: "ocp.CheckpointManager", arrays: dict[str, np.ndarray], metr
     step = int(arrays["step"])
     try:
         with _late_reports_silenced():
-            manager.save(step, args=items, metrics={"monitor": metric}, force=True)
+            manager.save(step, args=items, metrics=metrics, force=True)
     except Exception as error:  # tensorstore has errors of its own, in which the system's number is text
         logging.getLogger("asyncio").disabled = True  # other arrays' writers report when the process ends
         number = re.search(r"os_error_code='(\d+)'", str(error))

@@ -165,7 +165,7 @@ def _train_chunks(
                     log.say(watches.describe_warning(warning))
         stop = processes.any_of(bool(signals))  # read once: a signal after the save is the next chunk's
         if stop or chunk.save:
-            checkpoints.save(state, row.get(f"validation/{model.monitor}"), log.digest())
+            checkpoints.save(state, row.get(f"validation/{model.monitor}"), log.digest(), chunk.save)
         if chunk.evaluate and chunk.step < last_step and (reason := _stop_reason(config, model, rows)):
             log.say(f"stopped early: {reason}")
             return FINISHED, state
