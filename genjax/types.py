@@ -299,6 +299,7 @@ class Family(NamedTuple):
       labelled: `(settings) -> whether the losses read labels` under these; a source without labels is then refused.
       least: `{setting: the least number it may be}`, for settings that are numbers or tuples of them; 1 for the others.
       signed: the hyperparameters that may be negative.
+      monitor: `(settings) -> the Model.monitor of its models`, by which a sweep ranks trials unless told otherwise.
       about: a sentence about each setting, each `setting=choice` and each hyperparameter, for `docs/models.md`.
 
     Example:
@@ -321,6 +322,7 @@ class Family(NamedTuple):
     labelled: Callable[[Settings], bool] = lambda settings: False
     least: Mapping[str, float] = {}
     signed: Collection[str] = ()
+    monitor: Callable[[Settings], str] = lambda settings: "loss"
     about: Mapping[str, str] = {}
 
 

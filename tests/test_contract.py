@@ -105,6 +105,7 @@ def test_shapes(name):
     evaluated = shape_of(c.functions.evaluate, state, stored(c.config), c.hparams, RNG)
     chex.assert_shape(list(evaluated.values()), ())
     assert model.monitor in evaluated
+    assert model.monitor == FAMILIES[c.config.model.family].monitor(c.config.model)
 
 
 @every_case

@@ -1,12 +1,17 @@
 """A start that is refused leaves nothing behind, so that the corrected command is not refused for it."""
 
+import json
+
 import pytest
 from command import write_config
 from sweeping import DRAWN, RATES, written
 
+from genjax import config
 from genjax.commands import sweep, train
+from genjax.runs.folder import check_folder
 from genjax.sweeps import batches
 from genjax.system import processes
+from genjax.types import InputError
 
 REFUSED_RUNS = [
     "--config.data.source=npz:none.npz",
@@ -90,3 +95,15 @@ def test_the_programs_of_all_static_values_are_looked_at_before_a_study_begins(f
     assert sweep.main(["--config", "configs/sweep.py"]) == 2
     assert set(looked_at) == {(a, b) for a in ("bernoulli", "gaussian_shared") for b in ("digits", "ring8")}
     assert not (folder / "runs").exists()
+
+
+def test_a_folder_from_before_a_setting_existed_has_its_default(tmp_path):
+    """A setting that a later version adds makes no folder foreign; a value of its own does."""
+    settings = config.default("vae")
+    written = config.flatten(settings)
+    del written["train.patience"], written["train.trackers"]
+    (tmp_path / "config.json").write_text(json.dumps(written))
+    check_folder(tmp_path, settings)
+    settings.train.patience = 3
+    with pytest.raises(InputError, match=r"train\.patience: 0, not 3"):
+        check_folder(tmp_path, settings)

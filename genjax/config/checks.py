@@ -66,6 +66,8 @@ def check_values(config: ConfigDict) -> None:
     _check_choices(config, FAMILIES[values["model.family"]])
     _check_hparams(config["hparams"], FAMILIES[values["model.family"]])
     _check_train(config["train"])
+    if config["data"]["resident_bytes"] < 0:
+        raise InputError(f"data.resident_bytes = {config['data']['resident_bytes']} must be at least 0")
 
 
 def check_type(name: str, value: Any, like: Any) -> None:

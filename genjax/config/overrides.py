@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from genjax.config.checks import check_type
 from genjax.config.defaults import flatten, setting_defaults
-from genjax.system.messages import nearest_name
+from genjax.system.messages import nearest_name, quote
 from genjax.types import InputError
 
 NAMES = re.compile(r"[a-z]\w*(,[a-z]\w*)*")  # of a setting that is a set of names
@@ -43,8 +43,8 @@ def parse(name: str, text: str, like: Any) -> Any:
         return () if text == "none" else tuple(text.split(","))
     try:
         value = ast.literal_eval({"true": "True", "false": "False"}.get(text, text))
-    except (ValueError, SyntaxError) as error:
-        raise InputError(f"{name} = {text!r} is not of type {type(like).__name__}") from error
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:  # the last two of deep nesting
+        raise InputError(f"{name} = {quote(text)} is not of type {type(like).__name__}") from error
     if isinstance(like, tuple) and isinstance(value, int | list):
         value = tuple(value) if isinstance(value, list) else (value,)
     if isinstance(like, float) and type(value) is int and abs(value) < 2**128:

@@ -10,7 +10,7 @@ from genjax.data.assemble import assemble
 from genjax.data.axes import channels_last
 from genjax.data.dataset import Dataset, Split
 from genjax.data.images import read_size, resize_all
-from genjax.data.source import Source, parse, with_option
+from genjax.data.source import Source, find_path, parse, with_option
 from genjax.data.splits import NAMES, find_parts
 from genjax.system.messages import describe_missing, describe_unknown
 from genjax.types import InputError
@@ -109,7 +109,7 @@ def _member(source: Source, arrays: Arrays, key: str) -> np.ndarray:
 @contextmanager
 def _open(source: Source) -> Iterator[Arrays]:
     """The arrays of a file, those of an archive read when they are looked up."""
-    path = Path(source.location).expanduser()
+    path = find_path(source)
     if not (path.exists() if source.kind == "npy" else path.is_file()):
         raise InputError(f"{source.text}: no such file")
     kind = path.suffix.removeprefix(".")
@@ -131,7 +131,8 @@ def _refusing(source: Source) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())
+        text = " ".join(str(error).split()).removesuffix(" when allow_pickle=False")
+        reason = "it holds something else than arrays" if "pickle" in text else text  # NumPy advises to execute it
         raise InputError(f"{source.text}: not {FORMATS[source.kind]} ({reason})") from error
 
 

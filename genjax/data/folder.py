@@ -9,7 +9,7 @@ from genjax.data.assemble import assemble
 from genjax.data.cache import cached_dataset
 from genjax.data.dataset import Dataset, Split
 from genjax.data.images import decode_file, read_size, stack
-from genjax.data.source import Source, parse
+from genjax.data.source import Source, find_path, parse
 from genjax.data.splits import NAMES, find_parts
 from genjax.types import InputError
 
@@ -28,7 +28,7 @@ def load(text: str) -> Dataset:
     changed.
     """
     source = parse(text, ("resize",))
-    size, root = read_size(source), Path(source.location).expanduser()
+    size, root = read_size(source), find_path(source)
     if not root.is_dir():
         raise InputError(f"{text}: no such folder")
     files = {part: _files(text, folder) for part, folder in _parts(text, root).items()}

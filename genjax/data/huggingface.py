@@ -14,7 +14,7 @@ from genjax.data.assemble import assemble
 from genjax.data.cache import cached_dataset
 from genjax.data.dataset import Dataset, Split
 from genjax.data.images import decode, decode_file, read_size, stack
-from genjax.data.source import Source, parse, with_option
+from genjax.data.source import Source, find_path, parse, with_option
 from genjax.data.splits import find_parts
 from genjax.system.messages import describe_missing
 from genjax.types import InputError
@@ -52,7 +52,7 @@ def _open(source: Source) -> dict[str, Any]:
     """`{split: its rows}`."""
     from datasets import load_from_disk
 
-    folder = Path(source.location).expanduser()
+    folder = find_path(source)
     if any((folder / name).is_file() for name in SAVED):
         if "config" in source.options:
             raise InputError(f"{source.text}: what save_to_disk has written has no configurations; leave config out")
@@ -172,7 +172,7 @@ def _one_line(source: Source) -> Iterator[None]:
         install = 'pip install "genjax-models[hf]"'
         raise InputError(f"{source.text}: needs the extra `hf` of genjax-models: {install} ({error})") from error
     try:
-        with _quiet(datasets, progress=not Path(source.location).expanduser().is_dir()):
+        with _quiet(datasets, progress=not find_path(source).is_dir()):
             yield
     except (InputError, MemoryError):
         raise

@@ -1,9 +1,10 @@
 """How a source of data is written: `kind:location#name=value,...`."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import NamedTuple
 
-from genjax.system.messages import describe_unknown
+from genjax.system.messages import describe_unknown, quote
 from genjax.types import InputError
 
 NESTING = ("stacked",)  # kinds whose location is itself a source, to which the options belong
@@ -69,6 +70,21 @@ def write(source: Source) -> str:
     options = ",".join(f"{name}={value}" for name, value in source.options.items())
     ambiguous = "#" in source.location and source.kind not in NESTING
     return f"{place}#{options}" if options or ambiguous else place
+
+
+def find_path(source: Source) -> Path:
+    """The path of a source that is a file or a folder, with `~` for the home of a user.
+
+    Raises:
+      InputError: there is no such user, or the path cannot be one.
+    """
+    try:
+        path = Path(source.location).expanduser()
+        path.exists()
+    except (RuntimeError, ValueError, OSError) as error:  # no such user; a zero byte; a name that is too long
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{quote(source.text)}: {reason}") from error
+    return path
 
 
 def whole_number(source: Source, name: str, largest: int) -> int | None:

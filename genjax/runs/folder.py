@@ -80,12 +80,21 @@ def _check_config(path: Path, ours: str) -> None:
     if not path.exists():
         return
     try:
-        theirs = path.read_text()
+        theirs = _with_later_settings(path.read_text(), ours)
         differing = [] if _has_fewer_steps(theirs, ours) else configs.differences(ours, theirs)
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
         raise InputError(f"{path} is not a configuration; delete it or choose another folder") from error
     if differing:
         raise InputError(f"{path.parent} belongs to another configuration; it has {'; '.join(differing)}")
+
+
+def _with_later_settings(theirs: str, ours: str) -> str:
+    """A folder's settings with the defaults of those that did not exist yet when it was written."""
+    before, after = json.loads(theirs), json.loads(ours)
+    prefix = "" if "model.family" in after else "base."  # of a run, or of a sweep
+    defaults = json.loads(configs.to_json(configs.default(after[f"{prefix}model.family"])))
+    later = {f"{prefix}{name}": value for name, value in defaults.items() if f"{prefix}{name}" not in before}
+    return json.dumps({**{name: value for name, value in later.items() if name in after}, **before})
 
 
 def _has_fewer_steps(theirs: str, ours: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from genjax import config as configs
+from genjax.models import FAMILIES
 from genjax.sweeps import axes, plan
 from genjax.sweeps.axes import CONTINUOUS, KINDS, LISTED, Axis
 from genjax.system.messages import nearest_name
@@ -75,7 +76,9 @@ def default(base: Path) -> ConfigDict:
     Args:
       base: the file of a configuration of a run.
     """
-    return ConfigDict({"base": configs.load(base), **SWEEP})
+    sweep = ConfigDict({"base": configs.load(base), **SWEEP})
+    sweep.objective.metric = FAMILIES[sweep.base.model.family].monitor(sweep.base.model)
+    return sweep
 
 
 def override(sweep: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:

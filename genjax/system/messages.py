@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from genjax.types import InputError
 
 T = TypeVar("T")
+LONGEST = 80  # characters of what a user wrote that a line repeats
 
 
 def nearest_name(what: str, name: str, names: Iterable[str]) -> str:
@@ -24,7 +25,7 @@ def nearest_name(what: str, name: str, names: Iterable[str]) -> str:
 def describe_unknown(what: str, name: str, names: Iterable[str]) -> str:
     """`no setting 'hparams.bta': the nearest is 'hparams.beta'`; all the names where none is near."""
     names = list(names)
-    return f"no {what} {name!r}: {_hint(difflib.get_close_matches(name, names, n=1, cutoff=0.4), names)}"
+    return f"no {what} {quote(name)}: {_hint(difflib.get_close_matches(name, names, n=1, cutoff=0.4), names)}"
 
 
 def describe_missing(what: str, name: str, names: Iterable[str]) -> str:
@@ -44,8 +45,24 @@ def find_by_prefix(what: str, name: str, table: Mapping[str, T]) -> T:
     by_prefix = {key.partition("<")[0]: value for key, value in table.items()}
     if head + colon in by_prefix and bool(colon) == bool(argument):
         return by_prefix[head + colon]
-    near = difflib.get_close_matches(head + colon, by_prefix, n=1)
-    raise InputError(f"no {what} {name!r}: {_hint([match + argument for match in near], table)}")
+    of_head = [key for key in table if key.partition("<")[0].rstrip(":") == head]
+    if of_head:  # something stands behind it that should not, or nothing that should
+        raise InputError(f"no {what} {quote(name)}: it is written {of_head[0]}")
+    near = [
+        match + argument if match.endswith(":") else match
+        for match in difflib.get_close_matches(head + colon, by_prefix, n=1)
+    ]
+    raise InputError(f"no {what} {quote(name)}: {_hint(near, table)}")
+
+
+def quote(text: str) -> str:
+    """The text in quotes, cut where it is long.
+
+    Example:
+      >>> quote("digit"), quote(9 * "0123456789")
+      ("'digit'", "'0123456789012345678901234567890123456789...'")
+    """
+    return repr(text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}...")
 
 
 def _hint(near: list[str], names: Iterable[str]) -> str:

@@ -42,7 +42,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
         init=partial(model.init, auto),
         objectives=_objectives(auto),
         evaluate=partial(model.evaluate, auto),
-        monitor=model.monitor(auto),
+        monitor=model.monitor(settings),
         sample=partial(model.sample, auto) if has_prior else None,
         decode=partial(model.decode, auto),
         latent=auto.latent,
@@ -217,4 +217,5 @@ FAMILY = Family(
     make=make,
     unused_settings=_unused_settings,
     about=ABOUT,
+    monitor=model.monitor,
 )

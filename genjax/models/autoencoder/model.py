@@ -137,7 +137,7 @@ def loss(auto: Autoencoder, params: Params, batch: Batch, rng: Key) -> tuple[Flo
     reconstruction = jnp.mean(error(auto, params, code, batch.x))
     norm = kernel_norm({part: params[part] for part in NETWORKS})
     total = reconstruction + auto.hparams["lambda_w"] * norm + penalty + added
-    measured = {"loss": total, monitor(auto): reconstruction, "kernel_norm": norm, **terms, **metrics}
+    measured = {"loss": total, monitor(auto.settings): reconstruction, "kernel_norm": norm, **terms, **metrics}
     return total, Aux(measured, jax.lax.stop_gradient(state))
 
 
@@ -157,15 +157,15 @@ def deceive(auto: Autoencoder, params: Params, batch: Batch, rng: Key) -> tuple[
     return value, Aux({"generator_loss": value})
 
 
-def monitor(auto: Autoencoder) -> str:
+def monitor(settings: Settings) -> str:
     """Names the reconstruction error that training minimises."""
-    return "recon" if auto.settings["corruption"] == "none" else "denoised"
+    return "recon" if settings["corruption"] == "none" else "denoised"
 
 
 def evaluate(auto: Autoencoder, params: Params, batch: Batch, rng: Key) -> dict[str, PerExample]:
     """Computes L(x, x^) per example, from x and, where training corrupts it, from a corrupted x as well."""
     values = {"recon": error(auto, params, encode(auto, params, batch), batch.x)}
-    if monitor(auto) == "denoised":
+    if monitor(auto.settings) == "denoised":
         seen = batch._replace(x=corrupt(auto, rng, batch.x))
         values["denoised"] = error(auto, params, encode(auto, params, seen), batch.x)
     return values

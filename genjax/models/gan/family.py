@@ -16,6 +16,7 @@ from genjax.nn import networks
 from genjax.types import Array, DataSpec, Family, Hparams, InputError, Model, Objective, Settings, Watch
 
 DISCRIMINATOR, GENERATOR = "discriminator", "generator"
+MONITOR = "sliced_wasserstein"
 ALWAYS_RIGHT = 0.995  # the share of pairs from which on the generator learns little
 MEMORISED = 0.5  # the share of the distance between data and samples that held-out data have lost
 
@@ -48,7 +49,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
             GENERATOR: player(GENERATOR, model.generator_loss),
         },
         evaluate=partial(model.evaluate, gan),
-        monitor="sliced_wasserstein",
+        monitor=MONITOR,
         sample=partial(model.sample, gan),
         decode=partial(model.decode, gan),
         latent=settings["latent"] + gan.classes,
@@ -57,7 +58,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
         watches=WATCHES,
         averaged=(GENERATOR,),
         average_decay=partial(AVERAGES[settings["average"]], hparams),
-        sample_metrics=("sliced_wasserstein",),
+        sample_metrics=(MONITOR,),
     )
 
 
@@ -249,4 +250,5 @@ FAMILY = Family(
     unused_settings=_unused_settings,
     labelled=lambda settings: CONDITIONS[settings["condition"]].labelled,
     about=ABOUT,
+    monitor=lambda settings: MONITOR,
 )
