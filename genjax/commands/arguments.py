@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
 BAD_INPUT, MACHINE_TROUBLE, BROKEN_PIPE = 2, 5, 141
+LONGEST_LINE = 1000
 # A full disk, a missing permission, no memory, too many open files: nothing that another argument mends.
 TROUBLES = {"ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "ENOMEM", "EMFILE", "ENFILE", "EIO"}
 
@@ -33,7 +34,7 @@ def run_quietly(command: Callable[[], int]) -> int:
     try:
         return command()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(str(error))
         return BAD_INPUT
     except BrokenPipeError:  # whoever read the progress has left
         return BROKEN_PIPE
@@ -41,10 +42,16 @@ def run_quietly(command: Callable[[], int]) -> int:
         line, code = describe_trouble(error)
         if not line:
             raise
-        print(f"error: {line}", file=sys.stderr)
+        print_error(line)
         return code
     finally:
         signal.signal(signal.SIGINT, previous_handler)
+
+
+def print_error(line: str) -> None:
+    """Prints a line on standard error, without the middle of one that repeats thousands of characters."""
+    shown = line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
+    print(f"error: {shown}", file=sys.stderr)
 
 
 def describe_trouble(error: BaseException) -> tuple[str, int]:

@@ -35,7 +35,15 @@ def load(path: Path) -> ConfigDict:
     config = call(path, get_config) if callable(get_config) else None
     if not isinstance(config, ConfigDict):
         raise InputError(f"{path} defines no get_config() that returns a ConfigDict")
+    if not _has_names(config):
+        raise InputError(f"{path}: the name of a setting is text")
     return config
+
+
+def _has_names(config: Mapping[Any, Any] | ConfigDict) -> bool:
+    """Whether all keys are text, those of inner groups as well."""
+    groups = [value for value in config.values() if isinstance(value, Mapping | ConfigDict)]
+    return all(isinstance(name, str) for name in config) and all(map(_has_names, groups))
 
 
 def to_json(config: Mapping[str, Any]) -> str:

@@ -81,7 +81,9 @@ def find_path(source: Source) -> Path:
     try:
         path = Path(source.location).expanduser()
         path.exists()
-    except (RuntimeError, ValueError, OSError) as error:  # no such user; a zero byte; a name that is too long
+    except RuntimeError as error:
+        raise InputError(f"{quote(source.text)}: there is no such user") from error
+    except (ValueError, OSError) as error:  # a zero byte; a name that is too long
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{quote(source.text)}: {reason}") from error
     return path

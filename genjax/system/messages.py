@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from genjax.types import InputError
 
 T = TypeVar("T")
+LISTED = 40  # names at most
 LONGEST = 80  # characters of what a user wrote that a line repeats
 
 
@@ -66,7 +67,10 @@ def quote(text: str) -> str:
 
 
 def _hint(near: list[str], names: Iterable[str]) -> str:
-    return f"the nearest is {near[0]!r}" if near else f"there are {', '.join(map(repr, names))}"
+    if near:
+        return f"the nearest is {near[0]!r}"
+    names = list(names)
+    return f"there are {', '.join(map(repr, names))}" if len(names) <= LISTED else f"none of {len(names)} is near it"
 
 
 def first_line(error: BaseException) -> str:
