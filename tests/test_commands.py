@@ -304,7 +304,7 @@ def test_a_damaged_config_json_is_refused(refused, tmp_path, text):
 def test_the_default_folder_is_named_by_the_settings(tmp_path, monkeypatch):
     write_config(tmp_path / "tiny.py")
     folders = []
-    monkeypatch.setattr(loop, "train", lambda _, workdir: folders.append(str(workdir)) or 0)
+    monkeypatch.setattr(loop, "train", lambda _, workdir, **options: folders.append(str(workdir)) or 0)
     for arguments in ([], ["--config.seed=0"], ["--config.seed", "1"], ["--workdir", "x"]):
         assert train.main(["--config", str(tmp_path / "tiny.py"), *arguments]) == 0
     assert re.fullmatch(r"runs/tiny-[0-9a-f]{8}", folders[0])
@@ -314,7 +314,7 @@ def test_the_default_folder_is_named_by_the_settings(tmp_path, monkeypatch):
 
 def test_a_notice_tells_what_the_file_sets_in_vain(tmp_path, monkeypatch, capsys):
     path, runs = write_config(tmp_path / "tiny.py"), []
-    monkeypatch.setattr(loop, "train", lambda settings, workdir: runs.append((settings, workdir)) or 0)
+    monkeypatch.setattr(loop, "train", lambda settings, workdir, **options: runs.append((settings, workdir)) or 0)
     assert train.main(["--config", str(path), "--config.model.network=dcgan"]) == 0
     (settings, workdir) = runs.pop()
     text = "of the configuration file does not act under these settings; its default is used"

@@ -1,13 +1,19 @@
 """How a source is written, and arrays under other names, in other files and with other orders of their axes."""
 
+import io
+from pathlib import Path
+
 import chex
 import numpy as np
 import pytest
 from present import present
 from scipy.io import savemat
 
-from genjax import data
+from genjax import data, default_config
+from genjax.api.run import load_run
+from genjax.commands.main import main
 from genjax.data.source import Source, parse, write
+from genjax.runs import loop
 from genjax.types import InputError
 
 RNG = np.random.default_rng(0)
@@ -246,3 +252,28 @@ def test_options_reach_the_source_that_is_stacked(tmp_path):
     source = saved(tmp_path, pixels=GREY, person=LABELS)
     triples = data.load(f"stacked:{source}#images=pixels,labels=person")
     assert (triples.shape, triples.name) == ((6, 5, 3), f"stacked:{source}#images=pixels,labels=person")
+
+
+def test_a_run_finds_its_data_from_any_folder_and_where_they_were_moved_to(tmp_path, monkeypatch):
+    """The path of the data is kept whole; other contents at the new place are refused."""
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    here.mkdir()
+    elsewhere.mkdir()
+    np.savez(here / "a.npz", x=RNG.normal(size=(60, 3)).astype(np.float32))
+    np.savez(elsewhere / "other.npz", x=RNG.normal(size=(60, 3)).astype(np.float32))
+    config = default_config("vae")
+    config.data.source, config.model.hidden, config.model.latent = "npz:a.npz", (4,), 1
+    every = {"log_every": 2, "evaluate_every": 2, "checkpoint_every": 2}
+    config.train.update({"steps": 2, "batch_size": 16, "devices": 1, "trackers": (), **every})
+    monkeypatch.chdir(here)
+    assert loop.train(config, Path("run"), io.StringIO()) == loop.FINISHED
+    monkeypatch.chdir(elsewhere)
+    assert load_run(here / "run").sample(3).shape == (3, 3)
+    (here / "a.npz").rename(elsewhere / "moved.npz")
+    with pytest.raises(InputError, match="no such file"):
+        load_run(here / "run")
+    evaluate = ["evaluate", "--workdir", str(here / "run"), "--metrics", "fidelity"]
+    assert main([*evaluate, "--data", "npz:moved.npz"]) == 0
+    assert main([*evaluate, "--data", "npz:other.npz"]) == 2
+    config.train.steps, config.data.source = 4, f"npz:{here / 'a.npz'}"
+    assert loop.train(config, here / "run", io.StringIO(), data_source="npz:moved.npz") == loop.FINISHED

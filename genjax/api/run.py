@@ -312,7 +312,9 @@ class Run:
         return np.clip(values, 0, 1) if self.spec.bounded else values
 
 
-def load_run(workdir: Path | str, checkpoint: str = "", say: Callable[[str], None] = load.print_notice) -> Run:
+def load_run(
+    workdir: Path | str, checkpoint: str = "", say: Callable[[str], None] = load.print_notice, data_source: str = ""
+) -> Run:
     """Loads a run's folder, or a trial that a sweep exported, at its `newest` or its `best` checkpoint.
 
     Args:
@@ -320,6 +322,7 @@ def load_run(workdir: Path | str, checkpoint: str = "", say: Callable[[str], Non
       checkpoint: `newest`, or `best` by the monitored metric of the validation split; if empty the best of a run that
         may stop early (`train.patience`), else the newest.
       say: receives one line for each damaged checkpoint that was skipped.
+      data_source: where the run's data are now, if they were moved; the contents must be the same.
 
     Raises:
       InputError: the folder is not a run's, or it has no checkpoint, or none can be read.
@@ -330,4 +333,4 @@ def load_run(workdir: Path | str, checkpoint: str = "", say: Callable[[str], Non
       ((16, 8, 8, 1), 2)
     """
     options.check(Options(checkpoint=checkpoint))
-    return Run(load.load_run(workdir, checkpoint, say), logs.read_metrics(Path(workdir) / "metrics.jsonl"))
+    return Run(load.load_run(workdir, checkpoint, say, data_source), logs.read_metrics(Path(workdir) / "metrics.jsonl"))

@@ -181,6 +181,12 @@ def print_list(descriptions: Mapping[str, str]) -> None:
     print(*(f"{name.ljust(width)}  {line}" for name, line in descriptions.items()), sep="\n")
 
 
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Adds the argument that says where a run's data are now."""
+    text = "where the data of the run are now, if they were moved: a source; its contents must be the same"
+    parser.add_argument("--data", metavar="SOURCE", default="", help=text)
+
+
 def add_hosts(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `processes.start`."""
     group = parser.add_argument_group("many hosts", "one process on each; clusters that JAX knows need none of these")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genjax.commands.arguments import plain_parser, refuse, run_quietly
+from genjax.commands.arguments import add_data, plain_parser, refuse, run_quietly
 from genjax.commands.report import refresh
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _evaluate(arguments: Sequence[str], prog: str) -> int:
     from genjax.evaluation import results  # a mistake in the options is reported before this is imported
     from genjax.evaluation.evaluate import evaluate
 
-    print(results.table(evaluate(parsed.workdir, options)))
+    print(results.table(evaluate(parsed.workdir, options, data_source=parsed.data)))
     refresh(parsed.workdir, "evaluation.json")
     return 0
 
@@ -75,8 +75,8 @@ def _compare(parsed: argparse.Namespace) -> int:
     from genjax.system import processes
 
     defaults = options.Options()
-    for name in sorted({*defaults._fields, "workdir"} - {*sample_sets.READ, "samples"}):
-        if getattr(parsed, name) != getattr(defaults, name, None):
+    for name in sorted({*defaults._fields, "workdir", "data"} - {*sample_sets.READ, "samples"}):
+        if (getattr(parsed, name) or None) != (getattr(defaults, name, None) or None):
             refuse(f"--{name.replace('_', '-')} would not act: --against compares samples without a run")
     if parsed.samples.isdecimal():
         refuse("--against needs --samples SOURCE, such as folder:out or npz:samples.npz")
@@ -96,6 +96,7 @@ def make_parser(prog: str) -> argparse.ArgumentParser:
     usage = "%(prog)s (--workdir FOLDER [--metrics NAME ...] | --samples SOURCE --against SOURCE) [options]"
     parser = plain_parser(prog, DESCRIPTION, usage=usage)
     parser.add_argument("--workdir", type=Path, metavar="FOLDER", help="of the run")
+    add_data(parser)
     parser.add_argument("--against", metavar="SOURCE", help="data or samples that --samples SOURCE is compared with")
     parser.add_argument("--out", type=Path, metavar="FILE", help="a JSON file for the results of such a comparison")
     add = functools.partial(_add_option, parser, Options())

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genjax.commands.arguments import plain_parser, refuse, run_quietly
+from genjax.commands.arguments import add_data, plain_parser, refuse, run_quietly
 
 DESCRIPTION = """Opens a page on this machine in which the codes of a trained model are moved.
 
@@ -28,6 +28,7 @@ def make_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--checkpoint", default="", metavar="C", help="newest or best; the default is that of genjax evaluate"
     )
+    add_data(parser)
     parser.add_argument("--port", type=int, default=0, metavar="N", help="default: any that is free")
     return parser
 
@@ -40,7 +41,9 @@ def _explore(arguments: Sequence[str], prog: str) -> int:
     from genjax.reports import explorer, page
 
     page.require()
-    with explorer.serve(explorer.Explorer(load_run(parsed.workdir, parsed.checkpoint)), parsed.port) as server:
+    with explorer.serve(
+        explorer.Explorer(load_run(parsed.workdir, parsed.checkpoint, data_source=parsed.data)), parsed.port
+    ) as server:
         print(explorer.start_line(parsed.workdir, server.server_port), file=sys.stderr, flush=True)
         server.serve_forever()
     return 0

@@ -3,7 +3,15 @@
 import argparse
 from collections.abc import Sequence
 
-from genjax.commands.arguments import assignments, config_parser, default_workdir, print_notices, refuse, run_quietly
+from genjax.commands.arguments import (
+    add_data,
+    assignments,
+    config_parser,
+    default_workdir,
+    print_notices,
+    refuse,
+    run_quietly,
+)
 from genjax.commands.report import refresh
 
 DESCRIPTION = """Trains a model.
@@ -22,7 +30,9 @@ def main(arguments: Sequence[str], prog: str = "genjax train") -> int:
 
 def make_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of the command's own arguments; settings are parsed apart."""
-    return config_parser(prog, DESCRIPTION)
+    parser = config_parser(prog, DESCRIPTION)
+    add_data(parser)
+    return parser
 
 
 def _train(arguments: Sequence[str], prog: str) -> int:
@@ -42,7 +52,7 @@ def _train(arguments: Sequence[str], prog: str) -> int:
     compiler.ask_for_determinism(config.train.deterministic)
     print_notices(notices)
     workdir = parsed.workdir or default_workdir(path, configs.digest(config))
-    code = loop.train(config, workdir)
+    code = loop.train(config, workdir, data_source=parsed.data)
     if code == loop.FINISHED:
         refresh(workdir, "evaluation.json")
     processes.finish()

@@ -16,7 +16,7 @@ from genjax.config.defaults import (
     setting_defaults,
 )
 from genjax.config.files import differences, digest, from_json, load, to_json
-from genjax.config.overrides import override, parse
+from genjax.config.overrides import override, parse, with_absolute_source
 from genjax.config.shipped import describe_shipped, find
 
 __all__ = [
@@ -43,5 +43,6 @@ __all__ = [
     "setting_defaults",
     "to_json",
     "unused",
+    "with_absolute_source",
     "with_defaults",
 ]

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from genjax.config.checks import check_type
 from genjax.config.defaults import flatten, setting_defaults
+from genjax.data.source import make_absolute
 from genjax.system.messages import nearest_name, quote
 from genjax.types import InputError
 
@@ -27,6 +28,17 @@ def override(config: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
     }
     changed = config.copy_and_resolve_references()
     changed.update_from_flattened_dict(values)
+    return changed
+
+
+def with_absolute_source(config: ConfigDict) -> ConfigDict:
+    """A copy whose `data.source` means the same from every folder.
+
+    Raises:
+      InputError: the source is not written as one is.
+    """
+    changed = config.copy_and_resolve_references()
+    changed.data.source = make_absolute(config.data.source)
     return changed
 
 

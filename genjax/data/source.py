@@ -1,5 +1,6 @@
 """How a source of data is written: `kind:location#name=value,...`."""
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,8 @@ from typing import NamedTuple
 from genjax.system.messages import describe_unknown, quote
 from genjax.types import InputError
 
+PATHS = ("npz", "npy", "mat", "folder", "hf", "codes")  # kinds whose location is a path
+NAMED = ("hf",)  # or, if there is no such path, a name
 NESTING = ("stacked",)  # kinds whose location is itself a source, to which the options belong
 
 
@@ -87,6 +90,24 @@ def find_path(source: Source) -> Path:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{quote(source.text)}: {reason}") from error
     return path
+
+
+def make_absolute(text: str) -> str:
+    """The source with the whole path of its file or folder, so that it means the same from every folder.
+
+    Example:
+      >>> make_absolute("npz:/data/../data/a.npz#images=x"), make_absolute("stacked:digits")
+      ('npz:/data/a.npz#images=x', 'stacked:digits')
+    """
+    source = parse(text)
+    if source.kind in NESTING:
+        return write(source._replace(location=make_absolute(source.location)))
+    if not source.location or source.kind not in PATHS:
+        return text
+    path = find_path(source)
+    if source.kind in NAMED and not path.exists():
+        return text
+    return write(source._replace(location=os.path.abspath(path)))  # noqa: PTH100 (a link in it stays)
 
 
 def whole_number(source: Source, name: str, largest: int) -> int | None:

@@ -43,13 +43,16 @@ METRICS = {
 }
 
 
-def evaluate(workdir: Path, options: Options, stream: TextIO | None = None) -> dict[str, list[Result]]:
+def evaluate(
+    workdir: Path, options: Options, stream: TextIO | None = None, data_source: str = ""
+) -> dict[str, list[Result]]:
     """Measures a run and adds what it found to its `evaluation.json`, with pictures.
 
     Args:
       workdir: of the run.
       options: checked ones.
       stream: for progress; standard error by default.
+      data_source: where the run's data are now, if they were moved.
 
     Returns:
       `{group of metrics: results}`.
@@ -67,7 +70,7 @@ def evaluate(workdir: Path, options: Options, stream: TextIO | None = None) -> d
     compiler.keep_programs()
     with claim(workdir, config):
         _check_results(workdir / "evaluation.json")
-        loaded = load_run(workdir, options.checkpoint, say)
+        loaded = load_run(workdir, options.checkpoint, say, data_source)
         changed_options = {name for name in options._fields if getattr(options, name) != getattr(Options(), name)}
         options = options._replace(sampler=options.sampler or samplers.default(loaded))
         names = _applicable(loaded, options.metrics)

@@ -11,6 +11,7 @@ from typing import Any
 
 from genjax import config as configs
 from genjax.config import plugins
+from genjax.data.source import make_absolute
 from genjax.system import environment, processes
 from genjax.system.files import read_object, remove_unfinished, write_atomically
 from genjax.types import InputError
@@ -94,7 +95,10 @@ def _with_later_settings(theirs: str, ours: str) -> str:
     prefix = "" if "model.family" in after else "base."  # of a run, or of a sweep
     defaults = json.loads(configs.to_json(configs.default(after[f"{prefix}model.family"])))
     later = {f"{prefix}{name}": value for name, value in defaults.items() if f"{prefix}{name}" not in before}
-    return json.dumps({**{name: value for name, value in later.items() if name in after}, **before})
+    settings = {**{name: value for name, value in later.items() if name in after}, **before}
+    if isinstance(source := settings.get(f"{prefix}data.source"), str):
+        settings[f"{prefix}data.source"] = make_absolute(source)  # it was written as the user did
+    return json.dumps(settings)
 
 
 def _has_fewer_steps(theirs: str, ours: str) -> bool:

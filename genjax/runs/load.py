@@ -60,6 +60,7 @@ def load_run(
     workdir: Path | str,
     checkpoint: str = "",
     say: Callable[[str], None] = print_notice,
+    data_source: str = "",
 ) -> LoadedRun:
     """Loads the model of a run's folder at its `newest` or its `best` checkpoint.
 
@@ -68,6 +69,7 @@ def load_run(
       checkpoint: `newest`, or `best` by the monitored metric of the validation split; if empty the best of a run that
         may stop early (`train.patience`), else the newest.
       say: receives one line for each damaged checkpoint that was skipped.
+      data_source: where the run's data are now, if they were moved.
 
     Raises:
       InputError: the folder is not a run's, or it has no checkpoint, or none can be read.
@@ -83,7 +85,7 @@ def load_run(
         say(line)
     if not (workdir / "checkpoints").is_dir():
         raise InputError(f"{workdir} has no checkpoints yet")
-    dataset = load_data(config.data.source)
+    dataset = load_data(data_source or config.data.source)
     check_data(workdir, {config.data.source: data.fingerprint(dataset)})
     spec = data.describe(dataset, config.data.dynamic_binarisation)
     config = configs.resolve(config, spec)  # a run writes what it resolved; a file that someone edited may say `auto`

@@ -41,7 +41,7 @@ from genjax.types import InputError, Model, TrainState
 FINISHED, DIVERGED, STOPPED = 0, 3, 4  # exit codes; 2 is for input that cannot be used
 
 
-def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> int:
+def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None, data_source: str = "") -> int:
     """Trains, evaluates and draws, going on from the newest checkpoint where there is one.
 
     Nothing is written before the configuration, the folder, the data, the devices and the model fit one another.
@@ -50,6 +50,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
       config: of the run.
       workdir: where everything about the run is kept; made if it does not exist.
       stream: for progress; standard error by default.
+      data_source: where the data are now, if they were moved since the run began.
 
     Returns:
       The exit code: 0 finished, 3 gradients stopped being finite, 4 stopped by a signal after saving.
@@ -64,10 +65,12 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
             print(line, file=out, flush=True)
 
     configs.check(config)
+    source = data_source or config.data.source
+    config = configs.with_absolute_source(config)
     compiler.ask_for_determinism(config.train.deterministic)
     compiler.keep_programs()
     with processes.raise_together():
-        dataset = load_data(config.data.source)
+        dataset = load_data(source)
         given, config = config, configs.resolve(config, data.describe(dataset, config.data.dynamic_binarisation))
         configs.check_resolved(given, config)
     check_folder(workdir, config)
@@ -99,7 +102,8 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None) -> in
                 code, state = _train_chunks(config, programs, state, checkpoints, log, rows, signals)
                 if code == FINISHED:
                     _finish(config, programs, dataset, state, checkpoints, log, workdir)
-                    log.say(f"pictures and evaluation.json are in {workdir}")
+        if code == FINISHED:
+            say(f"pictures and evaluation.json are in {workdir}")
         if code == DIVERGED and processes.is_primary():
             write_json(workdir / "diverged.json", {"diverged_at": int(state.diverged_at)})
     return code

@@ -50,7 +50,7 @@ def _write_run(
     monitor = programs.model(hparams, jnp.asarray(state.step)).monitor
     with open_checkpoints(folder / "checkpoints") as checkpoints:
         checkpoints.save(state, rows[-1].get(f"validation/{monitor}"))
-    config = _config_of_run(finished, i, place, cohort_state)
+    config = configs.with_absolute_source(_config_of_run(finished, i, place, cohort_state))
     record_data(folder, {config.data.source: fingerprint(programs.dataset)})
     record_plugins(folder, config)
     write_atomically(folder / "config.json", configs.to_json(config).encode())

@@ -45,6 +45,8 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
       InputError: the configuration, the data or the folder cannot be used.
     """
     settings.check(config)
+    config = config.copy_and_resolve_references()
+    config.base = configs.with_absolute_source(config.base)
     # Optuna's points are not known yet, but every program that they may need is.
     points = plan.static_points(config) if config.strategy == "optuna" else plan.make_points(config)
     trials = plan.make_trials(config, points)
