@@ -9,7 +9,7 @@ from genjax.sweeps import loop as sweep_loop
 def train(folder, family="vae", steps=2, evaluate_every=None, **model):
     """Trains a small model into a folder; it is evaluated at its end, or as often as is said."""
     config = default_config(family)
-    config.model.update({"latent": 2, **model})
+    config.model.update({**({"latent": 2} if "latent" in config.model else {}), **model})
     config.train.steps = steps
     for name in ("log_every", "evaluate_every", "checkpoint_every"):
         config.train[name] = evaluate_every or steps

@@ -17,6 +17,7 @@ COMMANDS = {
     "train-features": "train a classifier whose features measure fidelity",
     "report": "write a page about a run or a sweep",
     "explore": "move the codes of a trained model on a page of this machine",
+    "export": "write a trained model for others, with programs that run with JAX alone",
     "compare": "compare runs and sweeps: settings, metrics, paired differences",
     "runs": "list the runs and sweeps of a folder",
     "configs": "list the configurations that come with the package",

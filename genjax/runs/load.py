@@ -16,6 +16,7 @@ from genjax import data
 from genjax.config import plugins
 from genjax.data import Dataset, Split
 from genjax.data.source import parse
+from genjax.runs import weights
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.folder import check_data
 from genjax.runs.programs import check_fit
@@ -83,7 +84,8 @@ def load_run(
     config = read_config(workdir)
     for line in plugins.check(workdir):
         say(line)
-    if not (workdir / "checkpoints").is_dir():
+    exported = (workdir / weights.FILE).is_file() and not (workdir / "checkpoints").is_dir()
+    if not exported and not (workdir / "checkpoints").is_dir():
         raise InputError(f"{workdir} has no checkpoints yet")
     dataset = load_data(data_source or config.data.source)
     check_data(workdir, {config.data.source: data.fingerprint(dataset)})
@@ -93,11 +95,15 @@ def load_run(
     functions = make_train(config, spec)
     check_fit(config, dataset, functions)
     like = jax.eval_shape(lambda: functions.init(hparams, jax.random.key(config.seed)))
-    with open_checkpoints(workdir / "checkpoints") as checkpoints:
-        name = checkpoint or ("best" if config.train.patience else "newest")
-        state = _restore(checkpoints, name, like, workdir, say)
-    model = functions.model(hparams, jnp.asarray(state.step))
-    return LoadedRun(workdir, config, dataset, spec, model, averaged_params(state), int(state.step))
+    if exported:
+        arrays, step, _ = weights.read(workdir / weights.FILE)
+        params = weights.fill(averaged_params(like), arrays, workdir / weights.FILE)
+    else:
+        with open_checkpoints(workdir / "checkpoints") as checkpoints:
+            name = checkpoint or ("best" if config.train.patience else "newest")
+            state = _restore(checkpoints, name, like, workdir, say)
+        params, step = averaged_params(state), int(state.step)
+    return LoadedRun(workdir, config, dataset, spec, functions.model(hparams, jnp.asarray(step)), params, step)
 
 
 def load_data(source: str) -> Dataset:
