@@ -95,7 +95,7 @@ def test_every_source_is_listed_with_a_line(capsys):
 def test_a_shipped_name_trains_into_a_folder_of_that_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     calls = []
-    monkeypatch.setattr(loop, "train", lambda settings, workdir: calls.append((settings, workdir)) or 0)
+    monkeypatch.setattr(loop, "train", lambda settings, workdir, **options: calls.append((settings, workdir)) or 0)
     assert train.main(["--config", "vae_digits"]) == 0
     (settings, workdir) = calls.pop()
     assert settings.to_dict() == config.load(ROOT / "configs" / "vae_digits.py").to_dict()

@@ -23,6 +23,8 @@ ABOUT = {
     "train.matmul_precision": "of products on an accelerator: default, high or highest",
     "train.gradient_norms": "log the norm of each objective's gradient",
     "train.trackers": "a set of tensorboard, wandb, mlflow, where numbers and pictures go beside metrics.jsonl",
+    "train.init_from": "the folder of a run or an export whose parameters training starts from; empty: they are drawn",
+    "train.init_parts": "the parts of the parameters that are taken from it, such as encoder; all if none is named",
     "train.patience": "evaluations without a better monitored metric, after which the run stops (0: it never does)",
     "train.least_steps": "steps before which it does not stop early",
     "train.smallest_change": "of the monitored metric that counts as better",

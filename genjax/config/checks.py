@@ -192,6 +192,8 @@ def _check_train(train: Mapping[str, Any]) -> None:
             )
     for name in train["trackers"]:
         nearest_name("train.trackers", name, TRACKERS)
+    if train["init_parts"] and not train["init_from"]:
+        raise InputError(f"train.init_parts = {train['init_parts']!r} would not act: train.init_from is empty")
     for name in ("patience", "least_steps", "smallest_change"):
         if not 0 <= train[name] < 2**31:
             raise InputError(f"train.{name} = {train[name]} must be at least 0 and less than 2**31")

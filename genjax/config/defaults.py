@@ -22,6 +22,8 @@ TRAIN = {
     "matmul_precision": "default",
     "gradient_norms": False,
     "trackers": ("tensorboard",),
+    "init_from": "",
+    "init_parts": (),
     "patience": 0,
     "least_steps": 0,
     "smallest_change": 0.0,

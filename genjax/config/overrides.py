@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -32,13 +33,15 @@ def override(config: ConfigDict, assignments: Mapping[str, str]) -> ConfigDict:
 
 
 def with_absolute_source(config: ConfigDict) -> ConfigDict:
-    """A copy whose `data.source` means the same from every folder.
+    """A copy whose `data.source` and `train.init_from` mean the same from every folder.
 
     Raises:
       InputError: the source is not written as one is.
     """
     changed = config.copy_and_resolve_references()
     changed.data.source = make_absolute(config.data.source)
+    if config.train.init_from:
+        changed.train.init_from = str(Path(config.train.init_from).absolute())
     return changed
 
 

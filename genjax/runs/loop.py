@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,7 +18,7 @@ from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax import data
-from genjax.runs import feeding, logs, pictures, stopping, trackers, watches
+from genjax.runs import feeding, logs, pictures, start, stopping, trackers, watches
 from genjax.runs.checkpoints import Checkpoints, open_checkpoints
 from genjax.runs.chunks import Chunk, schedule
 from genjax.runs.folder import (
@@ -81,12 +82,17 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None, data_
         say(f"{workdir} is finished: {finished}")
         return FINISHED
     with processes.raise_together():
-        programs = make_run_programs(config, dataset)
+        # A run that goes on has its parameters in its checkpoints.
+        begun = any((workdir / "checkpoints").glob("[0-9]*"))
+        first = None if begun else start.read_weights(config.train)
+        programs = make_run_programs(config, dataset, adapt=partial(start.starting_from, start=first))
+    start.check_start(workdir, first)
     for line in configs.describe_resolved(given, config):
         say(line)
     with claim(workdir, config), collect_stop_signals(say) as signals:
         record_environment(workdir)
         record_data(workdir, fingerprints)
+        start.record_start(workdir, first)
         for line in record_plugins(workdir, config):
             say(line)
         with open_checkpoints(workdir / "checkpoints") as checkpoints:

@@ -64,13 +64,19 @@ class Placement(NamedTuple):
     replicate: Callable[[Any], Any]
 
 
-def make_run_programs(config: ConfigDict, dataset: Dataset, devices: Sequence[Any] | None = None) -> RunPrograms:
+def make_run_programs(
+    config: ConfigDict,
+    dataset: Dataset,
+    devices: Sequence[Any] | None = None,
+    adapt: Callable[[Train], Train] = lambda train: train,
+) -> RunPrograms:
     """Compiles nothing yet: each function compiles when it is first called.
 
     Args:
       config: of the run.
       dataset: that it is trained on.
       devices: that it may use; all that JAX finds if None.
+      adapt: changes the functions of the training, such as where it starts.
 
     Raises:
       InputError: the configuration does not fit the data or the devices.
@@ -80,7 +86,7 @@ def make_run_programs(config: ConfigDict, dataset: Dataset, devices: Sequence[An
     hparams = {name: np.float32(value) for name, value in configs.active(config).items()}
     rng = jax.random.key(config.seed)
     placement = place(config, jax.devices() if devices is None else devices)
-    functions, replicate = placed_functions(config, spec, placement), placement.replicate
+    functions, replicate = adapt(placed_functions(config, spec, placement)), placement.replicate
     examples = check_fit(config, dataset, functions)
     labelled = reads_labels(config)
 

@@ -4,7 +4,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax import data
+from genjax.runs import start
 from genjax.runs.folder import write_json
 from genjax.runs.load import load_data
 from genjax.sweeps import plan, programs, ranking
@@ -84,11 +85,20 @@ def program_maker(load: Callable[[str], data.Dataset] = load_data) -> MakeProgra
     """Returns `make_cohort_programs` with each data set loaded and placed once, and each program made once."""
     load, resident = cache(load), programs.residence()
     cached: dict[tuple[str, int, str], CohortPrograms] = {}
+    sources: dict[tuple[str, tuple[str, ...]], start.Weights | None] = {}
+
+    def read_weights(train: ConfigDict) -> start.Weights | None:
+        key = (train.init_from, train.init_parts)
+        if key not in sources:
+            sources[key] = start.read_weights(train)
+        return sources[key]
 
     def make(config: ConfigDict, count: int, mode: str) -> CohortPrograms:
         key = (plan.program_name(config), count, mode)
         if key not in cached:
-            cached[key] = programs.make_cohort_programs(config, load(config.data.source), count, mode, resident)
+            adapt = partial(start.starting_from, start=read_weights(config.train))
+            dataset = load(config.data.source)
+            cached[key] = programs.make_cohort_programs(config, dataset, count, mode, resident, adapt=adapt)
         return cached[key]
 
     return make

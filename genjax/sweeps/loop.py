@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax.data import fingerprint
+from genjax.runs import start
 from genjax.runs.folder import check_data, check_folder, claim, record_data, record_environment, record_plugins
 from genjax.runs.load import load_data
 from genjax.runs.loop import FINISHED, STOPPED
@@ -67,11 +68,13 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
             batches.check_fit(config, resolve(trials), make_programs)
         fingerprints = {source: fingerprint(load(source)) for source in {trial.config.data.source for trial in trials}}
         check_data(workdir, fingerprints)
+        start.check_start(workdir, start.read_weights(config.base.train))
     study = fixed_study([]) if finished else make_study(config, points, workdir)
     with claim(workdir, config), collect_stop_signals(progress.say) as signals:
         if not finished:
             record_environment(workdir)
             record_data(workdir, fingerprints)
+            start.record_start(workdir, start.read_weights(config.base.train))
             for line in record_plugins(workdir, config):
                 progress.say(line)
             batches.write_on_primary(workdir / results.BASE, configs.flatten(config.base))

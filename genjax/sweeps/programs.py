@@ -94,6 +94,7 @@ def make_cohort_programs(
     mode: str,
     resident: Resident,
     devices: Sequence[Any] | None = None,
+    adapt: Callable[[Train], Train] = lambda train: train,
 ) -> CohortPrograms:
     """Makes the programs of a group for so many trials; each compiles when it is first called.
 
@@ -104,12 +105,13 @@ def make_cohort_programs(
       mode: a name of `MODES`: how trials share a device.
       resident: of `residence`.
       devices: that the trials may share; all that JAX finds if None.
+      adapt: changes the functions of the training, such as where it starts.
 
     Raises:
       InputError: the configuration does not fit the data or the devices.
     """
     spec = describe(dataset, config.data.dynamic_binarisation)
-    train = make_train(config, spec)
+    train = adapt(make_train(config, spec))
     _check_fit(config, dataset, train)
     mesh = trials.trial_mesh(select_devices(config, count, jax.devices() if devices is None else devices))
     width = -(-count // mesh.size) * mesh.size  # the least multiple of the devices
