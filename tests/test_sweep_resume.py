@@ -1,5 +1,6 @@
 """`scripts/sweep.py` killed or stopped: a second start goes on, to the same bits."""
 
+import os
 import random
 import signal
 import time
@@ -8,6 +9,13 @@ import numpy as np
 import pytest
 from command import environment
 from sweeping import DRAWN, RATES, begin, ran, table, written
+
+KILLS = int(os.environ.get("GENJAX_KILLS", "2"))  # of each sweep
+
+
+OPTUNA = """sweep.strategy, sweep.points, sweep.optuna.batch = "optuna", 4, 2
+    sweep.optuna.storage, sweep.optuna.study = f"sqlite:///{Path(__file__).with_name('study.db')}", "one"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -39,18 +47,34 @@ def killed(env, folder, times):
     [
         (RATES, ""),
         (DRAWN, 'sweep.strategy, sweep.points = "random", 4; sweep.stopping = "halving"; sweep.halving.first = 50'),
+        (
+            DRAWN,
+            'sweep.strategy, sweep.points = "random", 4; sweep.stopping = "population"; sweep.population.every = 40',
+        ),
     ],
-    ids=["groups", "halving"],
+    ids=["groups", "halving", "population"],
 )
 def test_killed_at_any_moment_it_ends_with_the_same_bits(env, tmp_path, axis, more):
     whole, broken = (written(tmp_path / name, axis, more) for name in ("whole", "broken"))
     ran(env, whole)
-    killed(env, broken, times=3)
+    killed(env, broken, times=KILLS)
     assert table(broken / "s") == table(whole / "s")
     mine, theirs = (np.load(folder / "s" / "curves.npz") for folder in (broken, whole))
     assert mine.files == theirs.files
     for name in mine.files:
         np.testing.assert_array_equal(mine[name], theirs[name])
+
+
+@pytest.mark.slow
+def test_a_study_that_was_killed_ends_with_as_many_points_as_were_asked_for(env, tmp_path):
+    """Each study has points of its own, so the points are counted: none is lost, and none is trained twice."""
+    pytest.importorskip("optuna")
+    folder = written(tmp_path, DRAWN, OPTUNA)
+    killed(env, folder, times=KILLS)
+    rows = table(folder / "s")
+    assert sorted((row["point"], row["seed"]) for row in rows) == [(str(p), str(s)) for p in range(4) for s in (0, 1)]
+    assert len({row["hparams.learning_rate"] for row in rows}) == 4
+    assert {row["state"] for row in rows} == {"finished"}
 
 
 @pytest.mark.slow
