@@ -380,3 +380,22 @@ def test_draws_of_rows_are_those_of_one_device(runs):
     doubled = over_rows(lambda rows, whole: rows * whole, 3, told.append)(np.arange(11.0), jnp.float32(2))
     np.testing.assert_array_equal(doubled, 2 * np.arange(11.0))
     assert sum(told) == 11
+
+
+def test_a_terminal_gets_short_rows_under_what_they_share_and_a_file_one_line_each():
+    shared = {"split": "test", "samples": 179, "features": "pca:64 (cccc635fca4a438b)"}
+    found = [
+        Result("precision", 0.5, 0.04, "", {**shared, "error": "over 179 examples, given the other set"}),
+        Result("recall", 0.25, 0.03, "", {**shared, "error": "over 179 examples, given the other set"}),
+        Result("distance", 3.0, None, "nats", shared),
+    ]
+    assert table({"fidelity": found}, 40).splitlines() == [
+        "fidelity: split test, samples 179,",
+        "  features pca:64 (cccc635fca4a438b)",
+        "    distance      3          nats",
+        "  error over 179 examples, given the",
+        "    other set",
+        "    precision   0.5  ± 0.04",
+        "    recall     0.25  ± 0.03",
+    ]
+    assert len(table({"fidelity": found}).splitlines()) == 1 + len(found)

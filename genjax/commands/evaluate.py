@@ -46,7 +46,8 @@ def _evaluate(arguments: Sequence[str], prog: str) -> int:
     from genjax.evaluation import results  # a mistake in the options is reported before this is imported
     from genjax.evaluation.evaluate import evaluate
 
-    print(results.table(evaluate(parsed.workdir, options, data_source=parsed.data)))
+    measured = evaluate(parsed.workdir, options, data_source=parsed.data)
+    print(results.table(measured, results.terminal_width()))
     refresh(parsed.workdir, "evaluation.json")
     return 0
 
@@ -85,7 +86,7 @@ def _compare(parsed: argparse.Namespace) -> int:
     measured = sample_sets.compare(parsed.samples, parsed.against, chosen)
     if parsed.out:
         write_json(parsed.out, {"results": results.merged([], [r for group in measured.values() for r in group])})
-    print(results.table(measured))
+    print(results.table(measured, results.terminal_width()))
     return 0
 
 

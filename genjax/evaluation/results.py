@@ -1,5 +1,8 @@
 """A number with all that it takes to read it: its error, its unit and its protocol."""
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -35,8 +38,16 @@ def averaged(metric: str, values: np.ndarray, unit: str, protocol: Mapping[str, 
     return Result(metric, float(exact.mean()), error, unit, {**protocol, "error": f"over {len(exact):,} examples"})
 
 
-def table(groups: Mapping[str, Sequence[Result]]) -> str:
-    """The results `{group: results}` as text: under a line with what a group's protocols share, one line a result."""
+def table(groups: Mapping[str, Sequence[Result]], width: int | None = None) -> str:
+    """The results `{group: results}` as text: under a line with what a group's protocols share, one line a result.
+
+    Args:
+      groups: of results.
+      width: of the terminal; lines are broken between words there, and what some results of a group share stands above
+        them. None is for a file or another program: each result has one line, however long.
+    """
+    if width is not None:
+        return "\n\n".join(_section(name, results, width) for name, results in groups.items())
     cells = [_cells(result) for results in groups.values() for result in results]
     widths = [max((len(cells[i]) for cells in cells), default=0) for i in range(4)]
     blocks = []
@@ -53,9 +64,37 @@ def table(groups: Mapping[str, Sequence[Result]]) -> str:
     return "\n\n".join(blocks)
 
 
+def _section(name: str, results: Sequence[Result], width: int) -> str:
+    """A group for a person: short rows under what they share, broken between words."""
+
+    def line(text: str, indent: int) -> list[str]:
+        spaces = indent * " "
+        return textwrap.wrap(text, max(width, 30), initial_indent=spaces, subsequent_indent=f"{spaces}  ") or []
+
+    shared = set.intersection(*(set(result.protocol.items()) for result in results))
+    common = {key: value for key, value in results[0].protocol.items() if (key, value) in shared}
+    lines, above = line(f"{name}: {_format_protocol(common)}", 0), ""
+    widths = [max(len(_cells(result)[i]) for result in results) for i in range(4)]
+    own = [{key: value for key, value in result.protocol.items() if (key, value) not in shared} for result in results]
+    for result, protocol in sorted(zip(results, own, strict=True), key=lambda pair: bool(pair[1])):
+        if (text := _format_protocol(protocol)) != above:
+            lines += line(text, 2)
+            above = text
+        metric, value, error, unit = _cells(result)
+        lines.append(
+            f"    {metric.ljust(widths[0])}  {value.rjust(widths[1])}  {error.ljust(widths[2])}  {unit}".rstrip()
+        )
+    return "\n".join(lines)
+
+
 def _cells(result: Result) -> tuple[str, str, str, str]:
     error = "" if result.error is None else f"± {result.error:.2g}"
     return result.metric, f"{result.value:.5g}", error, result.unit
+
+
+def terminal_width() -> int | None:
+    """The width of the terminal that standard output is, or None where it is a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def to_json(result: Result) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a person sees while a command runs: one bar on a terminal, plain lines in a pipe or a file."""
 
 import os
+import re
 import time
 from collections.abc import Callable
 from typing import NamedTuple, TextIO
@@ -48,10 +49,12 @@ def bar(stream: TextIO) -> Progress:
 
     def show(done: int, total: int, text: str) -> None:
         nonlocal current
+        columns = os.get_terminal_size(stream.fileno()).columns
+        least, bar_format = next((least, form) for least, form in FORMS if columns >= least)
+        text = fit(text, columns - (BESIDE[least] + 2 * len(f"{total:,}") if least > 0 else BESIDE[least]))
         if current is None:
             current = _make_bar(stream, done, total, text)
-            return
-        current.total, current.n = total, max(done, current.n)
+        current.bar_format, current.total, current.n = bar_format, total, max(done, current.n)
         current.set_description_str(text)
 
     def say(message: str) -> None:
@@ -71,8 +74,30 @@ def _make_bar(stream: TextIO, done: int, total: int, text: str):
         file=stream,
         unit=" steps",
         dynamic_ncols=True,
-        bar_format="{percentage:3.0f}% {bar:12} {n:,}/{total:,} steps  {rate_noinv_fmt}  {remaining} left  {desc}",
+        bar_format=FORMS[-1][1],
     )
+
+
+# What a bar has beside its text, by the least number of columns; and how many of these that takes, without steps.
+FORMS = (
+    (100, "{percentage:3.0f}% {bar:12} {n:,}/{total:,} steps  {rate_noinv_fmt}  {remaining} left  {desc}"),
+    (70, "{percentage:3.0f}% {n:,}/{total:,} steps  {remaining} left  {desc}"),
+    (0, "{percentage:3.0f}% {remaining}  {desc}"),
+)
+BESIDE = {100: 56, 70: 28, 0: 14}
+
+
+def fit(text: str, width: int) -> str:
+    """As many of the numbers of a text as there is room for, each with its name.
+
+    Example:
+      >>> fit("loss 123.4  kl 12.3 | validation loss 125.1", 24)
+      'loss 123.4  kl 12.3'
+      >>> fit("loss 123.4", 5)
+      ''
+    """
+    ends = [match.start() for match in re.finditer(r"  | \| |$", text)]
+    return text[: max((end for end in ends if end <= width), default=0)]
 
 
 def lines(stream: TextIO, seconds_between_lines: float = 0.0, pace: bool = True) -> Progress:
