@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import trained
+from present import present
 
 from genjax import load_run
 from genjax.api.export import DRAWS, export
@@ -82,7 +83,7 @@ def test_it_loads_back_as_the_run(exported):
 def test_the_layout_is_that_of_a_repository_of_a_hub(exported):
     family, _, folder = exported
     card = (folder / "README.md").read_text()
-    header, body = re.fullmatch(r"---\n(.*?)\n---\n(.*)", card, flags=re.DOTALL).groups()
+    header, body = present(re.fullmatch(r"---\n(.*?)\n---\n(.*)", card, flags=re.DOTALL)).groups()
     assert header.splitlines()[0] == "library_name: genjax"
     assert f"- {family}" in header.splitlines()
     named = set(re.findall(r"`([\w.]+\.(?:stablehlo|json))`|\]\(([\w.]+)\)", body))

@@ -128,10 +128,18 @@ def test_mlflow_on_a_file_store(tmp_path, said, monkeypatch):
     assert found.data.params["model.latent"] == "2"
 
 
+def fail(*_):
+    raise ZeroDivisionError("division by zero")
+
+
+def nothing(*_):
+    pass
+
+
 FAILING = {
-    "at its start": lambda folder, step, settings: 1 / 0,
-    "at a row": lambda folder, step, settings: trackers.Tracker(*[lambda *_: 1 / 0] * 4),
-    "at its end": lambda folder, step, settings: trackers.Tracker(*[lambda *_: None] * 3, lambda: 1 / 0),
+    "at its start": fail,
+    "at a row": lambda folder, step, settings: trackers.Tracker(fail, fail, fail, fail),
+    "at its end": lambda folder, step, settings: trackers.Tracker(nothing, nothing, nothing, fail),
 }
 
 

@@ -51,7 +51,7 @@ def _pictures(directory: Path) -> list[str]:
 
 
 def _usage(signatures: Mapping[str, Any]) -> list[str]:
-    name, signature = next(reversed(signatures.items()))
+    name, signature = list(signatures.items())[-1]
     made = [_array(argument["shape"], argument["type"]) for argument in signature["inputs"].values()]
     return [
         "import jax",

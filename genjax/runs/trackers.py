@@ -115,9 +115,9 @@ def mlflow(folder: Path, step: int, settings: Mapping[str, Any]) -> Tracker:
 
     client = library.MlflowClient()
     experiment = library.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME", "genjax"))
-    identifier = _identifier(folder, "mlflow")
+    identifier = _identifier(folder, "mlflow") or "none"
     try:
-        client.get_run(identifier or "")
+        client.get_run(identifier)
     except MlflowException:  # of another server, or deleted: a run of its own begins
         identifier = client.create_run(experiment.experiment_id, run_name=folder.name).info.run_id
         _keep(folder, "mlflow", identifier)
