@@ -187,6 +187,7 @@ def test_where_no_checkpoint_can_be_read_nothing_is_moved_and_nothing_starts_aga
     assert steps(tmp_path) == [10, 20]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "edit",
     [lambda rows: [], lambda rows: rows[1:], lambda rows: [rows[0].replace(b"1", b"2", 1), *rows[1:]], None],

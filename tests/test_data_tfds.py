@@ -213,6 +213,7 @@ def test_mnist():
     assert data.describe(dataset).mean.mean() == pytest.approx(0.1307, abs=5e-4)
 
 
+@pytest.mark.slow
 @needs_real_data
 def test_binarized_mnist():
     dataset = data.load("tfds:binarized_mnist")

@@ -103,6 +103,7 @@ def test_the_bounds_enclose_the_exact_value(tmp_path, labelled):
         assert np.mean(np.abs(error)) < 0.4
 
 
+@pytest.mark.slow
 def test_each_result_has_its_error_unit_and_protocol(tmp_path):
     subject = loaded(tmp_path, labelled=True)
     found = by_name(bounds.measure(subject, OPTIONS, silent))
@@ -125,6 +126,7 @@ def test_each_result_has_its_error_unit_and_protocol(tmp_path):
     assert found["lower_bound"].value == pytest.approx(truth, abs=0.1)
 
 
+@pytest.mark.slow
 def test_an_example_has_its_key_by_its_number(tmp_path):
     """Neither the block nor the device that a row falls to changes its value."""
     subject = loaded(tmp_path)

@@ -239,6 +239,7 @@ def test_examples_move_by_chance_of_their_own_and_zeros_move_in():
     assert len(set(moves)) > 8
 
 
+@pytest.mark.slow
 def test_a_loss_by_contrast_by_hand(fresh):
     """-log of the partner's share among all other views, each with weight exp(cosine / 0.5), by loops in float64."""
     recipe = training.choose_recipe("anything", "contrastive", len(IMAGES))
@@ -255,6 +256,7 @@ def test_a_loss_by_contrast_by_hand(fresh):
     np.testing.assert_allclose(value, np.mean(losses), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_views_are_crops_and_differ():
     recipe = training.choose_recipe("anything", "contrastive", len(IMAGES))
     x = jnp.ones((64, 8, 10, 3)) * jnp.linspace(0, 1, 10)[None, None, :, None]  # grey that grows from left to right

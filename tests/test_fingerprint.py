@@ -64,6 +64,7 @@ def settings(path, steps=4):
     return config
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_its_own_data_alone(tmp_path, capsys):
     path, workdir = tmp_path / "a.npz", tmp_path / "run"
     written(path)

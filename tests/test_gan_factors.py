@@ -154,6 +154,7 @@ def test_spectral_norm_moves_its_vectors_in_discriminator_updates_alone():
     assert max(jax.tree.leaves(moved)) > 1e-3
 
 
+@pytest.mark.slow
 def test_adas_probability_follows_the_rule():
     """It starts at 0, and moves by the images of a step over `ada_images`."""
     c = case("gan_ada")
@@ -258,6 +259,7 @@ def test_the_family_is_in_the_table():
     assert FAMILIES["gan"] is FAMILY
 
 
+@pytest.mark.slow
 def test_gradient_norms_of_both_players():
     """Under gradient descent a step moves a player by its rate times the norm."""
     descent = {f"optim.{player}.optimiser": "sgd" for player in ("discriminator", "generator")}
