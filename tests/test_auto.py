@@ -151,7 +151,7 @@ def test_a_sweep_shows_what_auto_became(tmp_path):
     stream = io.StringIO()
     assert sweep(config, tmp_path / "sweep", best=1, stream=stream) == loop.FINISHED
     assert stream.getvalue().count("model.width is 'wide' for these data (auto)") == 1
-    assert "6 trials: 3 points, 2 seed(s) each; 2 group(s)" in stream.getvalue()  # auto and wide are one program
+    assert "6 trials: 3 points, 2 seeds each; 2 groups" in stream.getvalue()  # auto and wide are one program
     widths = ["wide", "wide", "narrow"]
     planned = json.loads((tmp_path / "sweep" / "batches" / "000" / "plan.json").read_text())
     assert planned["points"] == [{"model.width": width} for width in widths]

@@ -365,10 +365,10 @@ def test_the_table_says_that_nothing_was_measured_and_why_a_program_does_not_com
     text = report.table(json.loads(json.dumps(record)))
     for words in (
         "4 x NVIDIA H100: compiled, not measured",
-        "73, 2 command buffer(s), 1 outside",
+        "73, 2 command buffers, 1 outside",
         "100 to 300 µs",
         "no: it is too large",
-        "48 in 3 slice(s)",
+        "48 in 3 slices",
         "11 to 16 times one trial",
         "the whole job: 500 to 1,500 ms",
     ):

@@ -79,7 +79,7 @@ RATES = values("hparams.learning_rate", 1e-3, 1e-2, 1e30)
 def test_groups_and_a_diverging_trial(base, tmp_path):
     config = swept(base, (RATES, values("model.latent", 2, 3), values("seed", 0, 7)))
     rows, said = ran(config, tmp_path / "s", best=2)
-    assert "12 trials: 6 points, 2 seed(s) each; 2 group(s), by model.latent; 2 training program(s)" in said
+    assert "12 trials: 6 points, 2 seeds each; 2 groups, by model.latent; 2 training programs" in said
     assert [int(row["trial"]) for row in rows] == list(range(12))
     for row in rows:
         diverged = row["hparams.learning_rate"] == "1e+30"
@@ -134,7 +134,7 @@ def test_halving_drops_work(base, tmp_path, counts):
     halving = {"stopping": "halving", "halving__first": 10, "halving__eta": 2}
     config = swept(base, axes, strategy="random", points=4, **halving)
     rows, said = ran(config, tmp_path / "s")
-    assert "3 training program(s) to compile" in said
+    assert "3 training programs to compile" in said
     assert sorted(set(counts), reverse=True) == [8, 4, 2]  # the survivors of each rung fill a smaller program
     by_point = [rows[i : i + 2] for i in range(0, 8, 2)]
     assert sorted(int(a["steps"]) for a, _ in by_point) == [10, 10, 20, 40]
@@ -230,7 +230,7 @@ def test_auto_measures_and_says_so(base, tmp_path):
     known = json.loads((tmp_path / "s" / "execution.json").read_text())
     assert known["mode"] in programs.MODES
     assert f"execution {known['why']}" in said
-    assert "steps/s on 2 device(s)" in known["why"]
+    assert "steps/s on 2 devices" in known["why"]
     assert len(rows) == 6
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from genjax.rehearsal.costs import describe_kinds
+from genjax.system.messages import numbered
 
 Record = dict[str, Any]
 SAID = "compiled, not measured"
@@ -20,7 +21,7 @@ def table(record: Record) -> str:
     ]
     for part in record["parts"]:
         data = f"{part['source']}, {part['examples']:,} examples of {'x'.join(map(str, part['shape']))}"
-        lines += ["", f"{part['name']}: {part['trials']} trial(s), batches of {part['batch_size']}; {data}"]
+        lines += ["", f"{part['name']}: {numbered(part['trials'], 'trial')}, batches of {part['batch_size']}; {data}"]
         lines += columns([HEAD, *(program_cells(program) for program in part["programs"])])
         lines += [f"  {line}" for line in summary(part)]
     return "\n".join(lines)
@@ -71,24 +72,24 @@ def kernels(program: Record) -> str:
     buffers, outside = program["command_buffers"], program["outside_command_buffers"]
     if buffers is None:
         return text
-    return f"{text}, {buffers} command buffer(s)" + (f", {outside} outside" if outside else "")
+    return f"{text}, {numbered(buffers, 'command buffer')}" + (f", {outside} outside" if outside else "")
 
 
 def summary(part: Record) -> list[str]:
     """What follows from a part's programs, a line each."""
     lines = []
     if part["fits"] is not None:
-        slices = f": {part['trials']} in {part['slices']} slice(s)" if part["trials"] > 1 else ""
+        slices = f": {part['trials']} in {numbered(part['slices'], 'slice')}" if part["trials"] > 1 else ""
         lines.append(f"memory holds about {part['fits']:,} trials{slices}")
     for pace in part["paces"]:
         low, high = pace["steps_per_second"]
         gain = f", {range_text(pace['gain'])} times one trial" if pace["trials"] > 1 and pace["gain"] else ""
-        lines.append(f"{pace['trials']} trial(s): {low:,.0f} to {high:,.0f} trial steps a second{gain}")
+        lines.append(f"{numbered(pace['trials'], 'trial')}: {low:,.0f} to {high:,.0f} trial steps a second{gain}")
     if "split_gain" in part:
         gain = range_text(part["split_gain"])
         lines.append(f"the batch split over all devices: {gain} times the steps of one device; trials exchange nothing")
     if part["job_seconds"]:
-        what = f"{part['steps']:,} steps and {part['evaluations']} evaluation(s)"
+        what = f"{part['steps']:,} steps and {numbered(part['evaluations'], 'evaluation')}"
         what += ", all trials to their ends" if part.get("stopping", "none") != "none" else ""
         lines.append(f"the whole job: {time_range(part['job_seconds'])} for {what}, without compilation and the host")
     return lines
@@ -101,7 +102,9 @@ def compare(first: Record, second: Record) -> str:
         rows.append((one["name"], "", ""))
         theirs = {(p["name"], p["trials"], p["devices"]): p for p in other["programs"]}
         for program in one["programs"]:
-            name = f"{program['name']}, {program['trials']} trial(s) on {program['devices']} device(s)"
+            name = (
+                f"{program['name']}, {numbered(program['trials'], 'trial')} on {numbered(program['devices'], 'device')}"
+            )
             rows.append(
                 (name, cost(program), cost(theirs.get((program["name"], program["trials"], program["devices"]))))
             )

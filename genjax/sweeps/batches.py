@@ -22,7 +22,7 @@ from genjax.sweeps.programs import CohortPrograms
 from genjax.sweeps.study import Study
 from genjax.system import processes
 from genjax.system.files import read_object
-from genjax.system.messages import nearest_name
+from genjax.system.messages import nearest_name, numbered
 from genjax.system.progress import Progress
 from genjax.types import DataSpec, InputError
 
@@ -224,9 +224,10 @@ def _announce(context: SweepContext, trials: list[Trial], groups: list[list[Tria
     settings = [axis.setting for axis in context.config.axes]
     static = [name for name in settings if name != "seed" and not name.startswith("hparams.")]
     reason = f", by {', '.join(static)}" if static else ""
+    seeds = numbered(len(trials) // points, "seed")
     context.progress.say(
-        f"{len(trials)} trials: {points} points, {len(trials) // points} seed(s) each; "
-        f"{len(groups)} group(s){reason}; {programs_to_compile} training program(s) to compile"
+        f"{numbered(len(trials), 'trial')}: {numbered(points, 'point')}, {seeds} each; "
+        f"{numbered(len(groups), 'group')}{reason}; {numbered(programs_to_compile, 'training program')} to compile"
     )
 
 

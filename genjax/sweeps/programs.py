@@ -19,6 +19,7 @@ from genjax.runs.programs import check_fit, reads_labels
 from genjax.sweeps.plan import Trial
 from genjax.system import processes
 from genjax.system.compiler import compiled
+from genjax.system.messages import numbered
 from genjax.training import sharding, trials
 from genjax.training.scan import Train, make_train
 from genjax.types import Array, Batch, DataSpec, Hparams, InputError, Model, TrainState
@@ -260,7 +261,7 @@ def fastest_mode(make: Callable[[int, str], CohortPrograms], group: list[Trial],
     """The mode in which the group's program trains most steps a second, and a line that says why."""
     count, devices = len(group), make(len(group), "map").devices
     if count <= devices:
-        return "map", f"map: one trial on each of {devices} device(s)"
+        return "map", f"map: one trial on each of {numbered(devices, 'device')}"
     paces = {}
     for mode in MODES:
         programs = fit_memory(
@@ -269,7 +270,7 @@ def fastest_mode(make: Callable[[int, str], CohortPrograms], group: list[Trial],
         paces[mode] = _measure_pace(programs, group[: programs.count])
     best = max(paces, key=lambda mode: paces[mode])
     measured = ", ".join(f"{mode} {pace:,.0f}" for mode, pace in paces.items())
-    answer = json.dumps([best, f"{best}: measured {measured} steps/s on {devices} device(s)"])
+    answer = json.dumps([best, f"{best}: measured {measured} steps/s on {numbered(devices, 'device')}"])
     best, reason = json.loads(processes.broadcast_bytes(answer.encode()))  # processes time differently
     return best, reason
 

@@ -73,6 +73,16 @@ def _hint(near: list[str], names: Iterable[str]) -> str:
     return f"there are {', '.join(map(repr, names))}" if len(names) <= LISTED else f"none of {len(names)} is near it"
 
 
+def numbered(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    Example:
+      >>> numbered(1, "seed"), numbered(1200, "seed")
+      ('1 seed', '1,200 seeds')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, at most 200 characters; the error's type where it has no text."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
