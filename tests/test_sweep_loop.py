@@ -46,9 +46,9 @@ def counts(monkeypatch):
     """How many trials each program that was asked for has."""
     made, make = [], programs.make_cohort_programs
 
-    def recorded(config, dataset, count, *rest):
+    def recorded(config, dataset, count, *rest, **options):
         made.append(count)
-        return make(config, dataset, count, *rest)
+        return make(config, dataset, count, *rest, **options)
 
     monkeypatch.setattr(programs, "make_cohort_programs", recorded)
     return made
