@@ -259,3 +259,10 @@ def test_what_is_no_finished_sweep_is_refused(sweep, vae, tmp_path):
         genjax.load_sweep(tmp_path)
     with pytest.raises(InputError, match="is a sweep"):
         genjax.load_run(sweep.workdir)
+
+
+@pytest.mark.parametrize("name", ["patience", "init_from", "trackers"])
+def test_what_acts_in_folders_alone_is_refused_by_a_fit(name):
+    value = {"patience": 3, "init_from": "runs/x", "trackers": ()}[name]
+    with pytest.raises(InputError, match=rf"train\.{name} acts in runs that have a folder"):
+        genjax.fit(np.zeros((40, 2), np.float32), **{name: value})

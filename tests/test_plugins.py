@@ -1,7 +1,7 @@
 """Plugins: what a user's file, module or package adds to the tables, and what a folder knows of it."""
 
 import json
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
@@ -166,12 +166,13 @@ def test_a_module_is_a_plugin_by_its_dotted_name(tmp_path, monkeypatch):
 
 def test_an_installed_package_adds_what_its_entry_points_name(monkeypatch, capsys):
     point = EntryPoint("packaged", "genjax.data.digits:load", "genjax.sources")
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == "genjax.sources" else [])
+    other = EntryPoint("other", "no.such:thing", "console_scripts")
+    monkeypatch.setattr(plugins, "entry_points", lambda: EntryPoints([point, other]))
     assert main(["data"]) == 0
     assert "packaged" in capsys.readouterr().out
     assert genjax.load_data("packaged").train.x.shape == (1439, 8, 8, 1)
     broken = EntryPoint("broken", "genjax.no_such_module", "genjax.sources")
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [broken] if group == "genjax.sources" else [])
+    monkeypatch.setattr(plugins, "entry_points", lambda: EntryPoints([broken]))
     plugins.load_installed.cache_clear()
     assert main(["data"]) == 2
     assert "genjax.no_such_module" in capsys.readouterr().err

@@ -36,7 +36,8 @@ def config_from(source, steps=2, **train):
 
 def first_params(config, source):
     """The parameters before the first step."""
-    train = start.starting_from(make_train(config, load_run(source).spec), start.read_weights(config.train))
+    weights = start.read_weights(config.train.init_from, config.train.init_parts)
+    train = start.starting_from(make_train(config, load_run(source).spec), weights)
     hparams = {name: jnp.float32(value) for name, value in configs.active(config).items()}
     return jax.jit(train.init)(hparams, jax.random.key(config.seed)).params
 
@@ -85,6 +86,18 @@ def test_other_parameters_than_a_run_began_from_are_refused(source, tmp_path):
     (tmp_path / "run" / "init.json").write_text('{"sha256": "0"}')  # it was killed before its first checkpoint
     with pytest.raises(InputError, match="holds other parameters than"):
         loop.train(config_from(source), tmp_path / "run", io.StringIO())
+
+
+def test_a_run_that_was_killed_in_its_first_checkpoint_still_starts_there(source, tmp_path, monkeypatch):
+    """A checkpoint whose writing was broken off is none: the parameters are read again, and not drawn."""
+    broken = tmp_path / "run" / "checkpoints" / "2.orbax-checkpoint-tmp"
+    broken.mkdir(parents=True)
+    asked, read = [], start.read_weights
+    monkeypatch.setattr(start, "read_weights", lambda *arguments: asked.append(arguments) or read(*arguments))
+    assert loop.train(config_from(source), tmp_path / "run", io.StringIO()) == loop.FINISHED
+    assert asked == [(str(source), ())]
+    assert loop.train(config_from(source, steps=4), tmp_path / "run", io.StringIO()) == loop.FINISHED
+    assert len(asked) == 1  # the checkpoint has them
 
 
 @pytest.mark.parametrize("execution", ["map", "vmap"])

@@ -46,20 +46,21 @@ def write_card(directory: Path, run: Run, signatures: Mapping[str, Any]) -> None
 
 
 def _pictures(directory: Path) -> list[str]:
-    shown = [(name, title) for name, title in (("samples.png", "Samples"), ("curves.png", "Curves"))]
-    return [line for name, title in shown if (directory / name).is_file() for line in (f"![{title}]({name})", "")]
+    titles = {"samples.png": "Samples", "curves.png": "Curves"}
+    there = [name for name in titles if (directory / name).is_file()]
+    return [line for name in there for line in (f"![{titles[name]}]({name})", "")]
 
 
 def _usage(signatures: Mapping[str, Any]) -> list[str]:
     name, signature = list(signatures.items())[-1]
-    made = [_array(argument["shape"], argument["type"]) for argument in signature["inputs"].values()]
+    arrays = [_array(argument["shape"], argument["type"]) for argument in signature["inputs"].values()]
     return [
         "import jax",
         "import jax.export",
         "import jax.numpy as jnp",
         "",
         f'{name} = jax.export.deserialize(open("{name}.stablehlo", "rb").read())',
-        f"x = {name}.call({', '.join(made)})",
+        f"x = {name}.call({', '.join(arrays)})",
     ]
 
 
@@ -81,14 +82,14 @@ def _signature_row(name: str, signature: Mapping[str, Any]) -> str:
 
 def _training(directory: Path) -> list[str]:
     environment = read_object(directory / "environment.json") or {}
-    known = [(name, environment[name]) for name in ("command", "devices", "jax", "commit") if environment.get(name)]
+    facts = [(name, environment[name]) for name in ("command", "devices", "jax", "commit") if environment.get(name)]
     command = "genjax train --config config.json --workdir again"
     return [
         "## Training",
         "",
         f"`{command}` in this folder trains it again.",
         "",
-        *(f"- {name}: `{value}`" for name, value in known),
+        *(f"- {name}: `{value}`" for name, value in facts),
         "",
     ]
 

@@ -19,8 +19,8 @@ from genjax import config as configs
 from genjax.api.card import write_card
 from genjax.api.run import Run
 from genjax.runs import weights
-from genjax.runs.folder import write_json
 from genjax.runs.programs import reads_labels
+from genjax.system.files import write_json
 from genjax.types import Array, Batch, InputError
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -69,10 +69,11 @@ def export(run: Run, directory: Path | str) -> list[str]:
         raise InputError(f"{directory} holds something else than an export; choose another folder")
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.") as unfinished:
-        _write(run, whole := Path(unfinished, directory.name))
+        complete = Path(unfinished, directory.name)
+        _write(run, complete)
         if directory.is_dir():
             shutil.rmtree(directory)
-        whole.rename(directory)
+        complete.rename(directory)
     return sorted(path.name for path in directory.iterdir())
 
 

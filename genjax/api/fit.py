@@ -22,6 +22,9 @@ from genjax.training.step import averaged_params
 from genjax.types import InputError
 
 NAME = "array"  # of the data
+OF_FOLDERS = {
+    f"train.{name}" for name in ("trackers", "init_from", "init_parts", "patience", "least_steps", "smallest_change")
+}
 GROUPS = ("model", "hparams", "train", "data")  # where a short name is looked for, in this order
 
 
@@ -73,6 +76,8 @@ def _configure(family: str, settings: Mapping[str, Any]) -> ConfigDict:
         value = (value,) if isinstance(like, tuple) and not isinstance(value, tuple) else value
         value = float(value) if isinstance(like, float) and type(value) is int else value
         configs.check_type(full, value, like)
+        if full in OF_FOLDERS:
+            raise InputError(f"{full} acts in runs that have a folder: genjax train")
         values[full] = value
     with config.unlocked():
         config.update_from_flattened_dict(values)

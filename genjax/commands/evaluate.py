@@ -72,8 +72,8 @@ def read_options(parsed: argparse.Namespace) -> "Options":
 def _compare(parsed: argparse.Namespace) -> int:
     """Compares two sets of examples, of `--samples` and of `--against`."""
     from genjax.evaluation import options, results, sample_sets
-    from genjax.runs.folder import write_json
     from genjax.system import processes
+    from genjax.system.files import write_json
 
     defaults = options.Options()
     for name in sorted({*defaults._fields, "workdir", "data"} - {*sample_sets.READ, "samples"}):
@@ -81,6 +81,8 @@ def _compare(parsed: argparse.Namespace) -> int:
             refuse(f"--{name.replace('_', '-')} would not act: --against compares samples without a run")
     if parsed.samples.isdecimal():
         refuse("--against needs --samples SOURCE, such as folder:out or npz:samples.npz")
+    if parsed.out and not parsed.out.parent.is_dir():
+        refuse(f"--out {parsed.out}: there is no folder {parsed.out.parent}")
     processes.use_cores_as_devices()
     chosen = defaults._replace(**{name: getattr(parsed, name) for name in sample_sets.READ})
     measured = sample_sets.compare(parsed.samples, parsed.against, chosen)

@@ -7,7 +7,6 @@ hashes of the plugins that its configuration needs; nothing in a folder is ever 
 
 import functools
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -28,7 +27,7 @@ from genjax.models.vae.priors import PRIORS
 from genjax.models.vae.regularisers import REGULARISERS, Regulariser
 from genjax.nn.layers import ACTIVATIONS
 from genjax.nn.networks import NETWORKS, Network
-from genjax.system.files import read_object, write_atomically
+from genjax.system.files import read_object, write_json
 from genjax.system.messages import first_line, nearest_name
 from genjax.system.user_code import import_module, run_file
 from genjax.training.optimisers import OPTIMISERS
@@ -140,8 +139,9 @@ def load_installed() -> None:
       InputError: a package brings something that cannot be added.
     """
     by_package: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    installed = entry_points()  # one look at what is installed, for all tables
     for table in TABLES:
-        for point in entry_points(group=f"genjax.{table}"):
+        for point in installed.select(group=f"genjax.{table}"):
             package = (point.dist.name, point.dist.version) if point.dist else (point.module, "")
             by_package.setdefault(package, {}).setdefault(table, {})[point.name] = _load_point(point)
     for (name, version), entries in by_package.items():
@@ -159,8 +159,8 @@ def add(name: str, entries: Any, digest: str) -> None:
     Raises:
       InputError: there is no such table, an entry is of another kind, or its name is taken.
     """
-    before = _LOADED.get(name, Plugin("", frozenset()))
-    _check_entries(name, entries, before.names)
+    earlier = _LOADED.get(name, Plugin("", frozenset()))
+    _check_entries(name, entries, earlier.names)
     for table, added in entries.items():
         for key, value in added.items():
             entry = value if isinstance(value, Entry) else Entry(value)
@@ -202,7 +202,7 @@ def record(folder: Path, config: Mapping[str, Any]) -> list[str]:
     """Writes `plugins.json`, the plugins that a folder's configuration needs; a line for each that has changed."""
     plugins, before = needed(config), read_object(folder / FILE)
     if plugins or before:
-        write_atomically(folder / FILE, (json.dumps(plugins, indent=2) + "\n").encode())
+        write_json(folder / FILE, plugins)
     return _changes(folder, before or {}, plugins)
 
 

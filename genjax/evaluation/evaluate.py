@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -9,10 +10,11 @@ from genjax.data import fingerprint
 from genjax.evaluation import bounds, fidelity, latent, likelihood, modes, pictures, recognition, samplers
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result, merged, show_progress
-from genjax.runs.folder import claim, write_json
+from genjax.runs.folder import claim
 from genjax.runs.load import LoadedRun, load_run, read_config
 from genjax.system import compiler
-from genjax.system.files import read_object
+from genjax.system.files import read_object, write_json
+from genjax.system.progress import print_line
 from genjax.types import InputError
 
 
@@ -62,9 +64,7 @@ def evaluate(
     """
     out = stream or sys.stderr
 
-    def say(line: str) -> None:
-        print(line, file=out, flush=True)
-
+    say = partial(print_line, out)
     config = read_config(workdir)
     compiler.ask_for_determinism(config.train.deterministic)
     compiler.keep_programs()

@@ -52,12 +52,10 @@ def table(groups: Mapping[str, Sequence[Result]], width: int | None = None) -> s
     widths = [max((len(cells[i]) for cells in cells), default=0) for i in range(4)]
     blocks = []
     for name, results in groups.items():
-        shared = dict(set.intersection(*(set(result.protocol.items()) for result in results)))
-        common = {key: value for key, value in results[0].protocol.items() if key in shared}
-        lines = [f"{name}: {_format_protocol(common)}"]
-        for result in results:
+        common, own = _divide_protocols(results)
+        lines = [f"{name}: {common}"]
+        for result, differing in zip(results, own, strict=True):
             metric, value, error, unit = _cells(result)
-            differing = _format_protocol({key: value for key, value in result.protocol.items() if key not in shared})
             padded = (metric.ljust(widths[0]), value.rjust(widths[1]), error.ljust(widths[2]), unit.ljust(widths[3]))
             lines.append("  ".join(("", *padded, differing)).rstrip())
         blocks.append("\n".join(lines))
@@ -69,17 +67,15 @@ def _section(name: str, results: Sequence[Result], width: int) -> str:
 
     def line(text: str, indent: int) -> list[str]:
         spaces = indent * " "
-        return textwrap.wrap(text, max(width, 30), initial_indent=spaces, subsequent_indent=f"{spaces}  ") or []
+        return textwrap.wrap(text, max(width, 30), initial_indent=spaces, subsequent_indent=f"{spaces}  ")
 
-    shared = set.intersection(*(set(result.protocol.items()) for result in results))
-    common = {key: value for key, value in results[0].protocol.items() if (key, value) in shared}
-    lines, above = line(f"{name}: {_format_protocol(common)}", 0), ""
+    common, own = _divide_protocols(results)
+    lines, above = line(f"{name}: {common}", 0), ""
     widths = [max(len(_cells(result)[i]) for result in results) for i in range(4)]
-    own = [{key: value for key, value in result.protocol.items() if (key, value) not in shared} for result in results]
-    for result, protocol in sorted(zip(results, own, strict=True), key=lambda pair: bool(pair[1])):
-        if (text := _format_protocol(protocol)) != above:
-            lines += line(text, 2)
-            above = text
+    for result, differing in sorted(zip(results, own, strict=True), key=lambda pair: bool(pair[1])):
+        if differing != above:
+            lines += line(differing, 2)
+            above = differing
         metric, value, error, unit = _cells(result)
         lines.append(
             f"    {metric.ljust(widths[0])}  {value.rjust(widths[1])}  {error.ljust(widths[2])}  {unit}".rstrip()
@@ -90,6 +86,16 @@ def _section(name: str, results: Sequence[Result], width: int) -> str:
 def _cells(result: Result) -> tuple[str, str, str, str]:
     error = "" if result.error is None else f"± {result.error:.2g}"
     return result.metric, f"{result.value:.5g}", error, result.unit
+
+
+def _divide_protocols(results: Sequence[Result]) -> tuple[str, list[str]]:
+    """What the protocols of a group share, in words, and what is each result's own."""
+    shared = set.intersection(*(set(result.protocol.items()) for result in results))
+
+    def words(result: Result, common: bool) -> str:
+        return _format_protocol({k: v for k, v in result.protocol.items() if ((k, v) in shared) == common})
+
+    return words(results[0], True), [words(result, False) for result in results]
 
 
 def terminal_width() -> int | None:

@@ -72,6 +72,11 @@ def open_checkpoints(directory: Path) -> Iterator["Checkpoints"]:
         checkpoints.wait()
 
 
+def has_checkpoints(directory: Path) -> bool:
+    """Whether a folder has a checkpoint; one whose writing was broken off has another name."""
+    return directory.is_dir() and any(path.name.isdigit() for path in directory.iterdir())
+
+
 class _Newest:
     """Keeps the newest checkpoints of the schedule, and the newest of all.
 

@@ -13,7 +13,7 @@ from genjax import config as configs
 from genjax.config import plugins
 from genjax.data.source import make_absolute
 from genjax.system import environment, processes
-from genjax.system.files import read_object, remove_unfinished, write_atomically
+from genjax.system.files import read_object, remove_unfinished, write_atomically, write_json
 from genjax.types import InputError
 
 DATA = "data.json"  # fingerprints of the data
@@ -122,9 +122,10 @@ def check_data(workdir: Path, fingerprints: Mapping[str, Mapping[str, Any]]) -> 
       InputError: a source holds other data than it did, or the record of it cannot be read.
     """
     with processes.raise_together():
-        known = (read_object(workdir / DATA) or {}) if processes.is_primary() else {}
+        recorded = (read_object(workdir / DATA) or {}) if processes.is_primary() else {}
+        by_place = {make_absolute(source): theirs for source, theirs in recorded.items()}
         for source, ours in fingerprints.items():
-            theirs = known.get(source, ours)
+            theirs = by_place.get(make_absolute(source), ours)
             if not isinstance(theirs, dict) or theirs.get("digest") != ours["digest"]:
                 raise InputError(f"{source} holds other data than {workdir} was made with: {_difference(ours, theirs)}")
 
@@ -162,8 +163,3 @@ def record_environment(workdir: Path) -> None:
     """Writes `environment.json`: versions, devices and the commit with which the folder was last gone on with."""
     if processes.is_primary():
         write_json(workdir / "environment.json", environment.describe())
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a small JSON file whole or not at all."""
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())

@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 from genjax import config as configs
 from genjax import data
 from genjax.runs import feeding, logs, pictures, start, stopping, trackers, watches
-from genjax.runs.checkpoints import Checkpoints, open_checkpoints
+from genjax.runs.checkpoints import Checkpoints, has_checkpoints, open_checkpoints
 from genjax.runs.chunks import Chunk, schedule
 from genjax.runs.folder import (
     check_data,
@@ -28,13 +28,13 @@ from genjax.runs.folder import (
     record_data,
     record_environment,
     record_plugins,
-    write_json,
 )
 from genjax.runs.load import load_data
 from genjax.runs.logs import Log
 from genjax.runs.programs import RunPrograms, make_run_programs
 from genjax.system import compiler, processes
-from genjax.system.files import read_object
+from genjax.system.files import read_object, write_json
+from genjax.system.progress import print_line
 from genjax.system.signals import collect_stop_signals
 from genjax.training.step import averaged_params
 from genjax.types import InputError, Model, TrainState
@@ -63,7 +63,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None, data_
 
     def say(line: str) -> None:
         if processes.is_primary():
-            print(line, file=out, flush=True)
+            print_line(out, line)
 
     configs.check(config)
     source = data_source or config.data.source
@@ -81,37 +81,46 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None, data_
     if processes.any_of(processes.is_primary() and bool(finished := _describe_finished(workdir, config.train.steps))):
         say(f"{workdir} is finished: {finished}")
         return FINISHED
+    # A run that goes on has its parameters in its checkpoints.
+    goes_on = processes.any_of(processes.is_primary() and has_checkpoints(workdir / "checkpoints"))
     with processes.raise_together():
-        # A run that goes on has its parameters in its checkpoints.
-        begun = any((workdir / "checkpoints").glob("[0-9]*"))
-        first = None if begun else start.read_weights(config.train)
-        programs = make_run_programs(config, dataset, adapt=partial(start.starting_from, start=first))
-    start.check_start(workdir, first)
+        weights = None if goes_on else start.read_weights(config.train.init_from, config.train.init_parts)
+        programs = make_run_programs(config, dataset, adapt=partial(start.starting_from, start=weights))
+    start.check_start(workdir, weights)
     for line in configs.describe_resolved(given, config):
         say(line)
     with claim(workdir, config), collect_stop_signals(say) as signals:
         record_environment(workdir)
         record_data(workdir, fingerprints)
-        start.record_start(workdir, first)
+        start.record_start(workdir, weights)
         for line in record_plugins(workdir, config):
             say(line)
-        with open_checkpoints(workdir / "checkpoints") as checkpoints:
-            state = programs.init()
-            restored = checkpoints.restore_newest(state, say)
-            if restored is not None:
-                say(f"{workdir} goes on from step {int(restored.step):,}")
-                state = programs.replicate(restored)
-            with _open_log(workdir, int(state.step), config, out) as log:
-                if restored is not None and checkpoints.restored_log not in ("", log.digest()):
-                    log.say(f"{workdir / 'metrics.jsonl'} is not as the checkpoint knows it: rows are lost or edited")
-                rows = logs.read_metrics(workdir / "metrics.jsonl") if processes.is_primary() else []
-                code, state = _train_chunks(config, programs, state, checkpoints, log, rows, signals)
-                if code == FINISHED:
-                    _finish(config, programs, dataset, state, checkpoints, log, workdir)
+        code = _train_in_folder(config, programs, dataset, workdir, signals, out)
         if code == FINISHED:
             say(f"pictures and evaluation.json are in {workdir}")
-        if code == DIVERGED and processes.is_primary():
-            write_json(workdir / "diverged.json", {"diverged_at": int(state.diverged_at)})
+    return code
+
+
+def _train_in_folder(
+    config: ConfigDict, programs: RunPrograms, dataset: data.Dataset, workdir: Path, signals: list[int], out: TextIO
+) -> int:
+    """Trains from the newest checkpoint to the end, and evaluates there; the folder is ours. Returns the exit code."""
+    path = workdir / "metrics.jsonl"
+    with open_checkpoints(workdir / "checkpoints") as checkpoints:
+        state = programs.init()
+        restored = checkpoints.restore_newest(state, partial(print_line, out))
+        with _open_log(workdir, 0 if restored is None else int(restored.step), config, out) as log:
+            if restored is not None:
+                state = programs.replicate(restored)
+                log.say(f"{workdir} goes on from step {int(restored.step):,}")
+                if checkpoints.restored_log not in ("", log.digest()):
+                    log.say(f"{path} is not as the checkpoint knows it: rows are lost or edited")
+            rows = logs.read_metrics(path) if processes.is_primary() else []
+            code, state = _train_chunks(config, programs, state, checkpoints, log, rows, signals)
+            if code == FINISHED:
+                _finish(config, programs, dataset, state, checkpoints, log, workdir)
+    if code == DIVERGED and processes.is_primary():
+        write_json(workdir / "diverged.json", {"diverged_at": int(state.diverged_at)})
     return code
 
 
@@ -188,8 +197,10 @@ def _train_chunks(
 
 def _stop_reason(config: ConfigDict, model: Model, rows: list[dict[str, Any]]) -> str:
     """Why the run stops early; of many processes the first one decides."""
-    reason = stopping.find_reason(config.train, model.monitor, rows) if config.train.patience else ""
-    return processes.broadcast_bytes(reason.encode()).decode() if config.train.patience else ""
+    if not config.train.patience:
+        return ""
+    reason = stopping.find_reason(config.train, model.monitor, rows)
+    return processes.broadcast_bytes(reason.encode()).decode()
 
 
 def _describe_divergence(diverged_at: int, latest_step: int | None) -> str:

@@ -6,17 +6,16 @@ its part is taken.
 
 import hashlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from genjax.runs import weights
-from genjax.runs.folder import write_json
 from genjax.runs.load import load_run
 from genjax.system import processes
-from genjax.system.files import read_object
+from genjax.system.files import read_object, write_json
 from genjax.training.scan import Train
 from genjax.types import Array, Hparams, InputError, Key, TrainState
 
@@ -39,24 +38,25 @@ class Weights(NamedTuple):
     digest: str
 
 
-def read_weights(train: Any) -> Weights | None:
-    """Reads what `train.init_from` names; None where it names nothing.
+def read_weights(init_from: str, init_parts: tuple[str, ...]) -> Weights | None:
+    """Reads the parameters that a training starts from; None where it draws its own.
 
     Args:
-      train: the group `train` of a configuration.
+      init_from: the folder of a run or of an export, or nothing.
+      init_parts: the parts that are taken; all if empty.
 
     Raises:
       InputError: there is no run and no export, or it cannot be read.
     """
-    if not train["init_from"]:
+    if not init_from:
         return None
-    source = Path(train["init_from"])
+    source = Path(init_from)
     arrays = weights.flatten(load_run(source).params)
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        if not train["init_parts"] or name.partition(".")[0] in train["init_parts"]:
+        if not init_parts or name.partition(".")[0] in init_parts:
             digest.update(name.encode() + arrays[name].tobytes())
-    return Weights(source, arrays, tuple(train["init_parts"]), digest.hexdigest())
+    return Weights(source, arrays, init_parts, digest.hexdigest())
 
 
 def starting_from(train: Train, start: Weights | None) -> Train:

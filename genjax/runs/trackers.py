@@ -5,7 +5,6 @@ variables (`WANDB_PROJECT`, `MLFLOW_TRACKING_URI`, ...). A run that goes on cont
 identifier is kept in the folder. A tracker that fails is left out from there on, and training does not notice.
 """
 
-import json
 import math
 import os
 import secrets
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.system.files import read_object, write_atomically
+from genjax.system.files import read_object, write_json
 from genjax.system.messages import first_line
 from genjax.types import InputError
 
@@ -69,11 +68,11 @@ def tensorboard(folder: Path, step: int, settings: Mapping[str, Any]) -> Tracker
             write(step, summary=summary.image(name, large, dataformats="HWC"))
 
     def finish(figures: Mapping[str, float]) -> None:
-        shown = {
+        hparams = {
             name: value if isinstance(value, bool | int | float) else str(value) for name, value in settings.items()
         }
         numbers(settings["train.steps"], figures)
-        for part in summary.hparams(shown, dict(figures)):
+        for part in summary.hparams(hparams, dict(figures)):
             write(settings["train.steps"], summary=part)
 
     return Tracker(numbers, pictures, finish, events.close)
@@ -126,8 +125,8 @@ def mlflow(folder: Path, step: int, settings: Mapping[str, Any]) -> Tracker:
     status = ["KILLED"]
 
     def numbers(step: int, values: Mapping[str, float]) -> None:
-        now = int(1000 * time.time())
-        client.log_batch(identifier, metrics=[Metric(name, value, now, step) for name, value in values.items()])
+        timestamp = int(1000 * time.time())
+        client.log_batch(identifier, metrics=[Metric(name, value, timestamp, step) for name, value in values.items()])
 
     def pictures(step: int, images: Pictures) -> None:
         for name, image in images.items():
@@ -145,7 +144,7 @@ TRACKERS: dict[str, Callable[[Path, int, Mapping[str, Any]], Tracker]] = {
     "wandb": wandb,
     "mlflow": mlflow,
 }
-EXTRAS = {"wandb": "wandb", "mlflow": "mlflow"}  # modules that do not come with genjax, and the extras that have them
+EXTRAS = ("wandb", "mlflow")  # trackers whose library is an extra; both have the tracker's name
 
 
 def check_installed(names: Sequence[str]) -> None:
@@ -156,7 +155,7 @@ def check_installed(names: Sequence[str]) -> None:
     """
     for name in names:
         if name in EXTRAS and find_spec(name) is None:
-            raise InputError(f"train.trackers: {name} is not installed: uv sync --extra {EXTRAS[name]}")
+            raise InputError(f"train.trackers: {name} is not installed: uv sync --extra {name}")
 
 
 class Trackers:
@@ -212,4 +211,4 @@ def _keep(folder: Path, name: str, identifier: str) -> None:
         content = read_object(folder / IDENTIFIERS) or {}
     except InputError:
         content = {}
-    write_atomically(folder / IDENTIFIERS, (json.dumps({**content, name: identifier}, indent=2) + "\n").encode())
+    write_json(folder / IDENTIFIERS, {**content, name: identifier})

@@ -13,7 +13,6 @@ from ml_collections import ConfigDict
 from genjax import config as configs
 from genjax import data
 from genjax.runs import start
-from genjax.runs.folder import write_json
 from genjax.runs.load import load_data
 from genjax.sweeps import plan, programs, ranking
 from genjax.sweeps.cohorts import Cohort
@@ -21,7 +20,7 @@ from genjax.sweeps.plan import Point, Trial
 from genjax.sweeps.programs import CohortPrograms
 from genjax.sweeps.study import Study
 from genjax.system import processes
-from genjax.system.files import read_object
+from genjax.system.files import read_object, write_json
 from genjax.system.messages import nearest_name, numbered
 from genjax.system.progress import Progress
 from genjax.types import DataSpec, InputError
@@ -81,22 +80,19 @@ def trial_resolver(config: ConfigDict, load: Callable[[str], data.Dataset]) -> R
     return lambda trials: plan.resolve_trials(config, trials, describe_data)
 
 
-def program_maker(load: Callable[[str], data.Dataset] = load_data) -> MakePrograms:
+def program_maker(
+    load: Callable[[str], data.Dataset] = load_data,
+    read_weights: Callable[[str, tuple[str, ...]], start.Weights | None] = start.read_weights,
+) -> MakePrograms:
     """Returns `make_cohort_programs` with each data set loaded and placed once, and each program made once."""
-    load, resident = cache(load), programs.residence()
+    load, read_weights, resident = cache(load), cache(read_weights), programs.residence()
     cached: dict[tuple[str, int, str], CohortPrograms] = {}
-    sources: dict[tuple[str, tuple[str, ...]], start.Weights | None] = {}
-
-    def read_weights(train: ConfigDict) -> start.Weights | None:
-        key = (train.init_from, train.init_parts)
-        if key not in sources:
-            sources[key] = start.read_weights(train)
-        return sources[key]
 
     def make(config: ConfigDict, count: int, mode: str) -> CohortPrograms:
         key = (plan.program_name(config), count, mode)
         if key not in cached:
-            adapt = partial(start.starting_from, start=read_weights(config.train))
+            weights = read_weights(config.train.init_from, config.train.init_parts)
+            adapt = partial(start.starting_from, start=weights)
             dataset = load(config.data.source)
             cached[key] = programs.make_cohort_programs(config, dataset, count, mode, resident, adapt=adapt)
         return cached[key]

@@ -57,8 +57,9 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
     progress = open_progress(stream or sys.stderr, SECONDS_BETWEEN_LINES) if processes.is_primary() else silent()
     fingerprints: dict[str, Any] = {}
     finished = processes.any_of(processes.is_primary() and (workdir / results.TABLE).exists())
-    load = cache(load_data)
-    resolve, make_programs = batches.trial_resolver(config, load), batches.program_maker(load)
+    load, read_weights = cache(load_data), cache(start.read_weights)
+    resolve, make_programs = batches.trial_resolver(config, load), batches.program_maker(load, read_weights)
+    weights = None if finished else read_weights(config.base.train.init_from, config.base.train.init_parts)
     if finished:
         progress.say(f"{workdir} is finished")
         if not best:
@@ -68,13 +69,13 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
             batches.check_fit(config, resolve(trials), make_programs)
         fingerprints = {source: fingerprint(load(source)) for source in {trial.config.data.source for trial in trials}}
         check_data(workdir, fingerprints)
-        start.check_start(workdir, start.read_weights(config.base.train))
+        start.check_start(workdir, weights)
     study = fixed_study([]) if finished else make_study(config, points, workdir)
     with claim(workdir, config), collect_stop_signals(progress.say) as signals:
         if not finished:
             record_environment(workdir)
             record_data(workdir, fingerprints)
-            start.record_start(workdir, start.read_weights(config.base.train))
+            start.record_start(workdir, weights)
             for line in record_plugins(workdir, config):
                 progress.say(line)
             batches.write_on_primary(workdir / results.BASE, configs.flatten(config.base))

@@ -6,6 +6,7 @@ import os
 import secrets
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,11 @@ def write_atomically(path: Path, data: bytes) -> None:
             error.filename = str(path)
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a small JSON file whole or not at all."""
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, TextIO
 
 
@@ -50,11 +51,11 @@ def bar(stream: TextIO) -> Progress:
     def show(done: int, total: int, text: str) -> None:
         nonlocal current
         columns = os.get_terminal_size(stream.fileno()).columns
-        least, bar_format = next((least, form) for least, form in FORMS if columns >= least)
-        text = fit(text, columns - (BESIDE[least] + 2 * len(f"{total:,}") if least > 0 else BESIDE[least]))
+        form = next(form for form in FORMS if columns >= form.columns)
+        text = fit(text, columns - form.beside - form.counts * len(f"{total:,}"))
         if current is None:
             current = _make_bar(stream, done, total, text)
-        current.bar_format, current.total, current.n = bar_format, total, max(done, current.n)
+        current.bar_format, current.total, current.n = form.format, total, max(done, current.n)
         current.set_description_str(text)
 
     def say(message: str) -> None:
@@ -74,17 +75,31 @@ def _make_bar(stream: TextIO, done: int, total: int, text: str):
         file=stream,
         unit=" steps",
         dynamic_ncols=True,
-        bar_format=FORMS[-1][1],
+        bar_format=FORMS[-1].format,
     )
 
 
-# What a bar has beside its text, by the least number of columns; and how many of these that takes, without steps.
+class Form(NamedTuple):
+    """What a bar has beside its text.
+
+    Attributes:
+      columns: of the narrowest terminal that it is for.
+      beside: columns that it takes, without the numbers of steps.
+      counts: how many numbers of steps it has.
+      format: of tqdm.
+    """
+
+    columns: int
+    beside: int
+    counts: int
+    format: str
+
+
 FORMS = (
-    (100, "{percentage:3.0f}% {bar:12} {n:,}/{total:,} steps  {rate_noinv_fmt}  {remaining} left  {desc}"),
-    (70, "{percentage:3.0f}% {n:,}/{total:,} steps  {remaining} left  {desc}"),
-    (0, "{percentage:3.0f}% {remaining}  {desc}"),
+    Form(100, 56, 2, "{percentage:3.0f}% {bar:12} {n:,}/{total:,} steps  {rate_noinv_fmt}  {remaining} left  {desc}"),
+    Form(70, 28, 2, "{percentage:3.0f}% {n:,}/{total:,} steps  {remaining} left  {desc}"),
+    Form(0, 14, 0, "{percentage:3.0f}% {remaining}  {desc}"),
 )
-BESIDE = {100: 56, 70: 28, 0: 14}
 
 
 def fit(text: str, width: int) -> str:
@@ -118,12 +133,15 @@ def lines(stream: TextIO, seconds_between_lines: float = 0.0, pace: bool = True)
             per_second = (done - first[1]) / (seconds - first[0])
             parts += [f"{short(per_second)} steps/s"] if pace else []
             parts.append(f"{tqdm.format_interval((total - done) / per_second)} left")
-        say("  ".join(part for part in parts if part))
+        print_line(stream, "  ".join(part for part in parts if part))
 
-    def say(message: str) -> None:
-        print(message, file=stream, flush=True)
+    return Progress(show, partial(print_line, stream), lambda: None)
 
-    return Progress(show, say, lambda: None)
+
+def print_line(stream: TextIO, message: str) -> None:
+    """Prints a line by one write: a signal's line comes from a thread, and must not fall between a line and its end."""
+    stream.write(f"{message}\n")
+    stream.flush()
 
 
 def short(value: float) -> str:

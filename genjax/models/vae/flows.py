@@ -54,10 +54,10 @@ class Couplings(nn.Module):
         log_det = jnp.zeros(points.shape[:-1])
         order = range(self.count)
         for number in reversed(order) if inverse else order:
-            kept = (jnp.arange(latent) % 2 == number % 2).astype(jnp.float32)
-            kept = jnp.broadcast_to(kept, points.shape)
-            log_scale, shift = self._scale_and_shift(number, points * kept)
-            log_scale, shift = log_scale * (1 - kept), shift * (1 - kept)
+            mask = (jnp.arange(latent) % 2 == number % 2).astype(jnp.float32)  # of what this coupling leaves as it is
+            mask = jnp.broadcast_to(mask, points.shape)
+            log_scale, shift = self._scale_and_shift(number, points * mask)
+            log_scale, shift = log_scale * (1 - mask), shift * (1 - mask)
             points = (points - shift) * jnp.exp(-log_scale) if inverse else points * jnp.exp(log_scale) + shift
             log_det += (-1 if inverse else 1) * jnp.sum(log_scale, axis=-1)
         return Image(points, log_det)

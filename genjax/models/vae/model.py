@@ -134,8 +134,8 @@ def terms(vae: Vae, model: Params, posterior: Params, batch: Batch, inferred: Sa
         rate = jnp.sum(vae.prior.kl(model, out, batch.label), axis=-1)
         return Terms(out, z, log_p_x, jnp.broadcast_to(-rate, log_p_x.shape))
     constant = jax.lax.stop_gradient(out) if vae.bound.path else out
-    given = Given(model, posterior, batch.label, stream(rng, "upper"), vae.bound.path)
-    log_ratio = vae.prior.estimate(given, z) - vae.posterior.log_prob(constant, z)
+    context = Given(model, posterior, batch.label, stream(rng, "upper"), vae.bound.path)
+    log_ratio = vae.prior.estimate(context, z) - vae.posterior.log_prob(constant, z)
     return Terms(out, z, log_p_x, log_ratio)
 
 
@@ -213,8 +213,8 @@ def rates(vae: Vae, params: Params, batch: Batch, rng: Key) -> Float[Array, "bat
     if vae.prior.kl is not None:
         return vae.prior.kl(params, out, batch.label)
     z = vae.posterior.draw_exact(out, rng, 1)
-    given = Given(params, params, batch.label, stream(rng, "upper"))
-    return (vae.posterior.log_prob(out, z) - vae.prior.estimate(given, z))[0, :, None]
+    context = Given(params, params, batch.label, stream(rng, "upper"))
+    return (vae.posterior.log_prob(out, z) - vae.prior.estimate(context, z))[0, :, None]
 
 
 def encode(vae: Vae, params: Params, batch: Batch) -> Codes:

@@ -120,9 +120,9 @@ def mixture(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
 
     def sample(params: Params, rng: Key, n: int, label: Label) -> Codes:
         prior, (which, noise) = params["prior"], jax.random.split(rng)
-        chosen = jax.random.categorical(which, prior["logits"], shape=(n,))
-        std = jnp.exp(0.5 * prior["log_var"][chosen])
-        return prior["mean"][chosen] + std * jax.random.normal(noise, (n, latent))
+        component = jax.random.categorical(which, prior["logits"], shape=(n,))
+        std = jnp.exp(0.5 * prior["log_var"][component])
+        return prior["mean"][component] + std * jax.random.normal(noise, (n, latent))
 
     def log_prob(params: Params, z: Array, label: Label) -> Array:
         prior = params["prior"]
@@ -150,8 +150,8 @@ def vamp(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
 
     def sample(params: Params, rng: Key, n: int, label: Label) -> Codes:
         which, noise = jax.random.split(rng)
-        chosen = jax.random.randint(which, (n,), 0, components)
-        mean, log_var = (values[chosen] for values in posteriors(params))
+        component = jax.random.randint(which, (n,), 0, components)
+        mean, log_var = (values[component] for values in posteriors(params))
         return mean + jnp.exp(0.5 * log_var) * jax.random.normal(noise, mean.shape)
 
     def log_prob(params: Params, z: Array, label: Label) -> Array:
