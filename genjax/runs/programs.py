@@ -151,9 +151,7 @@ def place(config: ConfigDict, available: Sequence[Any]) -> Placement:
     devices = select_devices(sharding.by_process(available), config.train.devices, config.train.batch_size)
     if len(devices) == 1:
         own = SingleDeviceSharding(devices[0])
-        return Placement(
-            devices, own, lambda b: b, lambda i: i, lambda tree: jax.device_put(tree, own)
-        )
+        return Placement(devices, own, lambda b: b, lambda i: i, lambda tree: jax.device_put(tree, own))
     mesh = sharding.batch_mesh(devices)
     return Placement(
         devices,
