@@ -1,13 +1,12 @@
 """Distances between sets of samples: against closed forms, brute force and published figures, and on hard input."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg
 
 from genjax.evaluation.fidelity import kernel_distance, prdc
-from genjax.metrics import frechet, kernel, neighbours
+from genjax.metrics import frechet, neighbours
 
 RNG = np.random.default_rng(0)
 
@@ -18,10 +17,6 @@ def normal(n, d, seed=0):
 
 def frechet_of(x, y):
     return frechet.frechet_distance(frechet.moments(x), frechet.moments(y))
-
-
-def values(results):
-    return {result.metric: result.value for result in results}
 
 
 def by_hand(x, y, k):
@@ -76,16 +71,10 @@ def test_kernel_distance_agrees_with_brute_force(rows, d):
     np.testing.assert_allclose(kernel_distance(x, y).value, sum(own) - 2 * across, rtol=1e-4)
 
 
-@jax.jit
-def kernel_parts(x, y):
-    sums = [kernel.kernel_sums(a, b) for a, b in ((x, x), (y, y), (x, y), (y, x))]
-    return sums[0] - kernel.self_kernel(x), sums[1] - kernel.self_kernel(y), *sums[2:]
-
-
 def drawn_distances(scale, shift):
     """Of 100 pairs of sets, the second scaled and shifted."""
     pairs = [(normal(100, 8, 2 * i), scale * normal(100, 8, 2 * i + 1) + shift) for i in range(100)]
-    return [kernel.kernel_distance(*map(np.asarray, kernel_parts(*pair))) for pair in pairs]
+    return [kernel_distance(*pair) for pair in pairs]
 
 
 def test_kernel_distance_is_centred_on_zero_for_equal_distributions():
@@ -93,7 +82,7 @@ def test_kernel_distance_is_centred_on_zero_for_equal_distributions():
     centre = np.mean([f.value for f in found])
     spread = np.std([f.value for f in found])
     assert abs(centre) < 4 * spread / 10
-    assert np.mean([f.error for f in found]) > spread  # of equal distributions the stated error is an upper bound
+    assert 0.9 < np.mean([f.error for f in found]) / spread < 1.35
 
 
 def test_kernel_distance_states_its_error():
@@ -101,13 +90,13 @@ def test_kernel_distance_states_its_error():
     found = drawn_distances(1.3, 0.5)
     spread = np.std([f.value for f in found])
     assert np.mean([f.value for f in found]) > 5 * spread / 10
-    np.testing.assert_allclose(np.mean([f.error for f in found]), spread, rtol=0.3)
+    np.testing.assert_allclose(np.mean([f.error for f in found]), spread, rtol=0.2)
 
 
 @pytest.mark.parametrize(("n", "m", "d", "k"), [(60, 60, 2, 3), (60, 60, 12, 5), (40, 70, 30, 1), (700, 600, 10, 5)])
 def test_prdc_agrees_with_brute_force(n, m, d, k):
     x, y = normal(n, d, 1), 0.8 * normal(m, d, 2) + 0.2
-    found = values(prdc(x, y, k, {}))
+    found = prdc(x, y, k)
     assert found == pytest.approx(by_hand(x, y, k), abs=1e-6)
 
 
@@ -118,7 +107,7 @@ def test_prdc_gives_the_published_reference():
     Within three standard deviations over such sets (measured over six pairs: .0055, .0095, .063, .008): a few points
     near the middle lie in very many balls.
     """
-    found = values(prdc(normal(10_000, 1000, 1), normal(10_000, 1000, 2), 5, {}))
+    found = prdc(normal(10_000, 1000, 1), normal(10_000, 1000, 2), 5)
     published = {
         "precision": (0.4772, 0.0165),
         "recall": (0.4705, 0.0285),
@@ -146,8 +135,8 @@ def test_the_least_of_each_row_are_those_of_a_sort():
 
 METRICS = {
     "frechet": lambda x, y: {"frechet": frechet_of(x, y)},
-    "kernel": lambda x, y: kernel_distance(x, y)._asdict(),
-    "prdc": lambda x, y: values(prdc(x, y, 3, {})),
+    "kernel": lambda x, y: {"kernel": kernel_distance(x, y).value},  # its error is estimated from halves
+    "prdc": lambda x, y: prdc(x, y, 3),
 }
 
 
@@ -165,7 +154,7 @@ def test_samples_that_are_the_examples(d):
     """A copy of the data: no distance, and all of it covered."""
     x = normal(90, d)
     assert frechet_of(x, x) == pytest.approx(0, abs=1e-6)
-    found = values(prdc(x, x.copy(), 3, {}))
+    found = prdc(x, x.copy(), 3)
     assert (found["precision"], found["recall"], found["coverage"]) == (1, 1, 1)
     assert kernel_distance(x, x).value < 0  # the unbiased estimate leaves out the pairs of a sample with itself
 
@@ -174,7 +163,7 @@ def test_samples_that_are_the_examples(d):
 def test_duplicated_samples(d):
     """Each sample k + 1 times or more: its ball has no radius, so it recalls nothing, but it may be precise."""
     x, y = normal(90, d, 1), np.repeat(normal(20, d, 2), 5, axis=0)
-    found = values(prdc(x, y, 3, {}))
+    found = prdc(x, y, 3)
     assert found["recall"] == 0
     assert found == pytest.approx(by_hand(x, y, 3), abs=1e-6)
     assert np.isfinite(kernel_distance(x, y).value)
@@ -186,7 +175,7 @@ def test_constant_samples(d):
     x, y = normal(90, d), np.full((90, d), 0.25, np.float32)
     expected = np.square(x.mean(0, dtype=np.float64) - 0.25).sum() + np.trace(frechet.moments(x).covariance)
     np.testing.assert_allclose(frechet_of(x, y), expected, rtol=1e-6)
-    found = values(prdc(x, y, 3, {}))
+    found = prdc(x, y, 3)
     assert found["recall"] == 0
     assert found == pytest.approx(by_hand(x, y, 3), abs=1e-6)
 

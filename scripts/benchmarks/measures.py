@@ -139,7 +139,7 @@ def prdc(measure: Measure) -> Work:
     del measure
     processes.use_cores_as_devices()
     x, y = _features()
-    return lambda n: [fidelity.prdc(x, y, 5, {}) for _ in range(n)]
+    return lambda n: [fidelity.prdc(x, y, 5) for _ in range(n)]
 
 
 def feature_products(measure: Measure) -> Work:
