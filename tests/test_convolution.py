@@ -92,6 +92,67 @@ def test_conv_transpose_is_xlas(case):
     )
 
 
+def conv_by_definition(x, kernel, strides, pads, dilation):
+    """y[b, i, j] = sum_{u, v} x[b, s i + d u - p, s j + d v - p] @ kernel[u, v], in float64."""
+    x = np.pad(x, ((0, 0), *pads, (0, 0)))
+    reach = [(k - 1) * d for k, d in zip(kernel.shape[:2], dilation, strict=True)]
+    height, width = ((n - r - 1) // s + 1 for n, r, s in zip(x.shape[1:3], reach, strides, strict=True))
+    y = np.zeros((len(x), height, width, kernel.shape[3]))
+    for u, v in np.ndindex(*kernel.shape[:2]):
+        rows = slice(u * dilation[0], u * dilation[0] + (height - 1) * strides[0] + 1, strides[0])
+        columns = slice(v * dilation[1], v * dilation[1] + (width - 1) * strides[1] + 1, strides[1])
+        y += x[:, rows, columns] @ kernel[u, v]
+    return y
+
+
+def conv_transpose_by_definition(x, kernel, strides, pads, dilation):
+    """The same of an image with s - 1 zeros between its values."""
+    b, height, width, c = x.shape
+    spread = np.zeros((b, (height - 1) * strides[0] + 1, (width - 1) * strides[1] + 1, c))
+    spread[:, :: strides[0], :: strides[1]] = x
+    return conv_by_definition(spread, kernel, (1, 1), pads, dilation)
+
+
+def gradients_by_definition(f, x, kernel):
+    """Of sum(sin(f)), which is linear in x and in the kernel: sum_y cos(y) f(basis), for each vector of a basis."""
+    slope = np.cos(f(x, kernel))
+    of_x = [f(unit.reshape(x.shape[1:])[None], kernel)[0] for unit in np.eye(x[0].size)]
+    of_kernel = [f(x, unit.reshape(kernel.shape)) for unit in np.eye(kernel.size)]
+    by_x = np.einsum("byxo,nyxo->bn", slope, np.stack(of_x))
+    by_kernel = np.einsum("byxo,nbyxo->n", slope, np.stack(of_kernel))
+    return by_x.reshape(x.shape), by_kernel.reshape(kernel.shape)
+
+
+PADDED = [  # height, width, c, kernel, o, strides, padding, dilation
+    (9, 7, 2, (3, 2), 3, (2, 1), ((0, 2), (1, 1)), (1, 1)),
+    (5, 4, 2, (2, 3), 2, (1, 2), ((1, 3), (3, 1)), (1, 1)),  # where a gradient of lax.conv_transpose is wrong
+    (8, 8, 1, (3, 3), 2, (1, 2), ((2, 1), (0, 3)), (2, 1)),
+]
+FORMS = {"conv": (conv, conv_by_definition), "conv_transpose": (conv_transpose, conv_transpose_by_definition)}
+
+
+@pytest.mark.parametrize("case", PADDED, ids=ids)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_convolution_and_its_gradients_are_those_of_its_definition(form, case):
+    *_, strides, pads, dilation = case
+    if form == "conv_transpose":
+        dilation = (1, 1)
+    ours, definition = FORMS[form]
+    options = (strides, pads, dilation) if form == "conv" else (strides, pads)
+    x, kernel = arrays(case)
+
+    def loss(x, kernel):
+        y = ours(x, kernel, *options)
+        return jnp.sum(jnp.sin(y)), y
+
+    found, y = jax.jit(jax.grad(loss, (0, 1), has_aux=True))(x, kernel)
+    exact = [np.asarray(array, np.float64) for array in (x, kernel)]
+    np.testing.assert_allclose(y, definition(*exact, strides, pads, dilation), rtol=0, atol=1e-5)
+    expected = gradients_by_definition(lambda x, k: definition(x, k, strides, pads, dilation), *exact)
+    for gradient, by_definition in zip(found, expected, strict=True):
+        np.testing.assert_allclose(gradient, by_definition, rtol=1e-5, atol=3e-5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=ids)
 def test_layers_have_flax_parameters(case):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -126,6 +127,17 @@ def test_an_exported_trial_is_a_run(base, tmp_path):
     assert loop.train(longer, folders[0], said := io.StringIO()) == loop.FINISHED
     assert "goes on from step 40" in said.getvalue()
     assert json.loads((folders[0] / "evaluation.json").read_text())["step"] == 60
+
+
+@pytest.mark.slow
+def test_states_that_were_deleted_cannot_be_exported(base, tmp_path):
+    config = swept(base, (values("seed", 0, 1),))
+    ran(config, tmp_path / "s")
+    shutil.rmtree(tmp_path / "s" / "batches")
+    with pytest.raises(InputError, match=r"s/batches is gone.* nothing to export"):
+        ran(config, tmp_path / "s", best=1)
+    assert not (tmp_path / "s" / "best").exists()
+    ran(config, tmp_path / "s")  # it is finished, and there is nothing to do
 
 
 @pytest.mark.slow

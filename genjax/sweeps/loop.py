@@ -23,6 +23,7 @@ from genjax.sweeps.study import Study, fixed_study, make_study
 from genjax.system import compiler, processes
 from genjax.system.progress import open_progress, silent
 from genjax.system.signals import collect_stop_signals
+from genjax.types import InputError
 
 SAVING_SHARE = 1 / 20  # of the time, which saving may take
 SECONDS_BETWEEN_LINES = 5.0  # of progress, in a pipe
@@ -43,7 +44,8 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
       The exit code: 0 finished, 4 stopped by a signal after saving.
 
     Raises:
-      InputError: the configuration, the data or the folder cannot be used.
+      InputError: the configuration, the data or the folder cannot be used; or trials are to be written whose states
+        were deleted.
     """
     settings.check(config)
     config = config.copy_and_resolve_references()
@@ -92,6 +94,8 @@ def _run(context: SweepContext, study: Study, finished: bool, best: int) -> int:
         context.progress.close()
     if ended is None:
         return STOPPED
+    if not ended and finished:
+        raise InputError(f"{context.workdir / 'batches'} is gone, and with it the trials' states: nothing to export")
     if not ended:
         context.progress.say(f"study {context.config.optuna.study!r} has no points left: nothing was trained")
         return FINISHED

@@ -33,7 +33,7 @@ def vectorised(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def sequential(function: Callable[..., Any]) -> Callable[..., Any]:
-    """One trial after another inside the program: `jax.lax.map`. A trial's bits are those of its single run."""
+    """One trial after another inside the program: `jax.lax.map`. A trial trains to the bits of its single run."""
 
     def mapped(data: Batch, *trials: Any) -> Any:
         return jax.lax.map(lambda trial: function(data, *trial), trials)
