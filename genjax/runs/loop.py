@@ -32,7 +32,7 @@ from genjax.runs.folder import (
 from genjax.runs.load import load_data
 from genjax.runs.logs import Log
 from genjax.runs.programs import RunPrograms, make_run_programs
-from genjax.system import compiler, processes
+from genjax.system import compiler, environment, processes
 from genjax.system.files import read_object, write_json
 from genjax.system.progress import print_line
 from genjax.system.signals import collect_stop_signals
@@ -190,7 +190,7 @@ def _train_chunks(
             return FINISHED, state
         if stop and chunk.step < last_step:
             sender = signal.Signals(signals[0]).name if signals else "a signal to another process"
-            log.say(f"stopped by {sender} after step {chunk.step:,}; run again to go on")
+            log.say(f"stopped by {sender} after step {chunk.step:,}; to go on: {environment.command()}")
             return STOPPED, state
     return FINISHED, state
 

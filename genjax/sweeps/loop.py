@@ -20,7 +20,7 @@ from genjax.sweeps import axes, batches, cohorts, export, pictures, plan, progra
 from genjax.sweeps.batches import PointBatch, SweepContext
 from genjax.sweeps.cohorts import Cohort, CohortState, FinishedCohort, Move
 from genjax.sweeps.study import Study, fixed_study, make_study
-from genjax.system import compiler, processes
+from genjax.system import compiler, environment, processes
 from genjax.system.progress import open_progress, silent
 from genjax.system.signals import collect_stop_signals
 from genjax.types import InputError
@@ -176,7 +176,8 @@ def _train_to_rung(
             cohorts.save(path, cohort, state)
             saved_at, seconds_to_save = time.monotonic(), time.monotonic() - started_at
         if stop:
-            context.progress.say(f"stopped by {_sender(context)} after step {state.step:,}; run again to go on")
+            reason = f"stopped by {_sender(context)} after step {state.step:,}"
+            context.progress.say(f"{reason}; to go on: {environment.command()}")
             return None
     state = cohorts.evaluate_test(compiled, cohort, state) if end == steps else state
     cohorts.save(path, cohort, state)

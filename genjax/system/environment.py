@@ -30,9 +30,15 @@ def describe() -> dict[str, str]:
         "devices": f"{len(devices)} x {devices[0].device_kind}",
         "flags": " ".join(f"{name}={os.environ[name]}" for name in sorted(os.environ) if name.startswith(FLAGS)),
         "commit": _commit(),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command(),
     }
     return {name: value for name, value in known.items() if value}
+
+
+def command() -> str:
+    """What was typed to start this process, but for the interpreter and the folder of an installed command."""
+    program = Path(sys.argv[0])
+    return shlex.join([str(program) if program.suffix == ".py" else program.name, *sys.argv[1:]])
 
 
 def _version(package: str) -> str:
