@@ -1,8 +1,7 @@
 """What `scripts/benchmark.py` counts and prints; its contestants' times are measured by running it."""
 
+import importlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
@@ -143,13 +142,21 @@ def test_a_sweep_and_its_starts_take_turns(monkeypatch, capsys):
     assert "| the starts' time over the sweep's | 2.5 [2.5 to 2.5] |" in text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("arguments", "message"), [(["--rounds", "4"], "5 rounds at least"), (["--only", "nothing"], "invalid choice")]
+    ("module", "arguments", "message"),
+    [
+        ("benchmarks", ["--rounds", "4"], "5 rounds at least"),
+        ("benchmarks", ["--rounds", "x"], "5 rounds at least"),
+        ("benchmarks", ["--only", "nothing"], "invalid choice"),
+        ("benchmarks", ["--json", "nowhere/x.json"], "there is no folder nowhere"),
+        ("benchmarks", ["nothing"], "unrecognized arguments"),
+        ("results", ["likelyhood"], "the nearest is 'likelihood'"),
+        ("results", ["--runs"], "expected one argument"),
+    ],
 )
-def test_wrong_arguments_are_refused(arguments, message):
-    command = [sys.executable, str(SCRIPTS / "benchmark.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+def test_wrong_arguments_are_refused_in_one_line(module, arguments, message, capsys):
+    assert importlib.import_module(f"{module}.command").main(arguments, "") == 2
+    line = capsys.readouterr().err
+    assert message in line
+    assert line.startswith("error: ")
+    assert line.count("\n") == 1

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import VAE_FACTORS, N, case, slow, stored
+from cases import N, case, slow, stored
 from present import present
 
 from genjax.training import trials
@@ -27,7 +27,6 @@ CASES = [
     slow("vae", "map_sharded"),
     *(slow("gan_critic", over) for over in OVERS),
     slow("gan_dcgan", "map_sharded"),
-    *(slow(name, "vmap") for name in VAE_FACTORS),
 ]
 every_over = pytest.mark.parametrize("over", ["map", "vmap_sharded", slow("vmap"), slow("map_sharded")])
 

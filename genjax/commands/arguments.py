@@ -142,7 +142,19 @@ def settings_of(config: "ConfigDict") -> dict[str, tuple[str, str]]:
 
 
 def plain_parser(prog: str, description: str, **options: Any) -> argparse.ArgumentParser:
-    """The parser of a command, without arguments yet; a mistake raises an InputError.
+    """The parser of a command that knows of plugins, without other arguments yet; see `bare_parser`."""
+    parser = bare_parser(prog, description, **options)
+    parser.add_argument(
+        "--plugin",
+        action=_LoadPlugin,
+        metavar="FILE",
+        help="a Python file or module that adds losses, factors, families or data; may be given several times",
+    )
+    return parser
+
+
+def bare_parser(prog: str, description: str, **options: Any) -> argparse.ArgumentParser:
+    """A parser without arguments; a mistake raises an InputError.
 
     Args:
       prog: how the user calls the command; the description may name it as `%(prog)s`.
@@ -157,12 +169,6 @@ def plain_parser(prog: str, description: str, **options: Any) -> argparse.Argume
         **options,
     )
     parser.error = refuse
-    parser.add_argument(
-        "--plugin",
-        action=_LoadPlugin,
-        metavar="FILE",
-        help="a Python file or module that adds losses, factors, families or data; may be given several times",
-    )
     return parser
 
 

@@ -11,11 +11,19 @@ from benchmarks import duels, objectives, report, whole_runs
 from benchmarks.cases import CASES, Case, dataset
 from benchmarks.limit import size, state_of
 from benchmarks.measures import MEASURES, Measure
+from genjax.commands.arguments import bare_parser, refuse, run_quietly
 
 
 def main(arguments: Sequence[str], description: str) -> int:
-    """Measures and reports; 0."""
+    """Measures and reports; 0, or 2 for arguments that cannot be used."""
+    return run_quietly(lambda: _benchmark(arguments, description))
+
+
+def _benchmark(arguments: Sequence[str], description: str) -> int:
     parsed = benchmark_parser(description).parse_args(arguments)
+    for path in (parsed.json, parsed.markdown):
+        if path and not path.parent.is_dir():
+            refuse(f"{path}: there is no folder {path.parent}")
 
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
@@ -40,12 +48,7 @@ def main(arguments: Sequence[str], description: str) -> int:
 
 def benchmark_parser(description: str) -> argparse.ArgumentParser:
     """The parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog="uv run scripts/benchmark.py",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = bare_parser("uv run scripts/benchmark.py", description)
     names = [*CASES, *MEASURES, *report.BESIDE]
     parser.add_argument("--only", nargs="+", choices=names, metavar="CASE", help=f"of {', '.join(names)}")
     parser.add_argument("--rounds", type=_rounds, default=9, help="turns of each contestant, 5 or more (default 9)")
@@ -55,7 +58,7 @@ def benchmark_parser(description: str) -> argparse.ArgumentParser:
 
 
 def _rounds(text: str) -> int:
-    if int(text) < 5:
+    if not text.isdecimal() or int(text) < 5:
         raise argparse.ArgumentTypeError("a median and its spread need 5 rounds at least")
     return int(text)
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from genjax.commands.arguments import bare_parser, run_quietly
+from genjax.system.messages import nearest_name
 from results import measured, page
 from results.experiments import EXPERIMENTS
 from results.kinds import UV_RUN, Experiment, Row, Run, train_command
@@ -22,7 +24,13 @@ FIGURES, PAGE = ROOT / "docs" / "results.json", ROOT / "docs" / "results.md"
 
 def main(arguments: Sequence[str], description: str) -> int:
     """Runs the experiments that were named; the exit code of the first command that failed, or 0."""
+    return run_quietly(lambda: _reproduce(arguments, description))
+
+
+def _reproduce(arguments: Sequence[str], description: str) -> int:
     parsed = reproduce_parser(description).parse_args(arguments)
+    for name in parsed.experiments:
+        nearest_name("experiment", name, [*EXPERIMENTS, CERTIFICATES])
     if not parsed.experiments:
         for name, experiment in EXPERIMENTS.items():
             finished_rows = sum(measured.read_row(experiment, row, parsed.runs) is not None for row in experiment.rows)
@@ -91,16 +99,9 @@ def _start(command: list[str]) -> int:
 
 def reproduce_parser(description: str) -> argparse.ArgumentParser:
     """The parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog="uv run scripts/reproduce.py",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = bare_parser("uv run scripts/reproduce.py", description)
     names = ", ".join([*EXPERIMENTS, CERTIFICATES])
-    parser.add_argument(
-        "experiments", nargs="*", metavar="EXPERIMENT", choices=[*EXPERIMENTS, CERTIFICATES, []], help=f"of {names}"
-    )
+    parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help=f"of {names}")
     parser.add_argument(
         "--runs",
         type=lambda text: Path(text).absolute(),
