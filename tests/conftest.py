@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -62,8 +63,11 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items):
-    order = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(item.module.__name__, len(LONGEST)))
+    """Shuffles the tests, so that none can rely on another: a number in GENJAX_TEST_ORDER gives another order."""
+    random.Random(os.environ.get("GENJAX_TEST_ORDER", "0")).shuffle(items)
+    modules = list(dict.fromkeys(item.module.__name__ for item in items))
+    order = {name: place for place, name in enumerate([*LONGEST, *modules][::-1])}
+    items.sort(key=lambda item: order[item.module.__name__], reverse=True)
 
 
 @pytest.fixture(scope="module", autouse=True)

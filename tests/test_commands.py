@@ -78,8 +78,9 @@ def test_a_pipe_gets_plain_lines_on_standard_error(finished):
     assert finished.out == ""
     assert "\r" not in finished.err
     lines = finished.err.splitlines()
-    assert lines[0] == "discriminator: 2 updates a step; the log shows the metrics of the last one"
-    assert [line.split("  ")[0] for line in lines[1:-2]] == [f"{step}/60 steps" for step in range(10, 61, 10)]
+    assert lines[0] == "1,439 training examples of digits on 1 x cpu; compiling"
+    assert lines[1] == "discriminator: 2 updates a step; the log shows the metrics of the last one"
+    assert [line.split("  ")[0] for line in lines[2:-2]] == [f"{step}/60 steps" for step in range(10, 61, 10)]
     assert lines[-2] == f"pictures and evaluation.json are in runs/{finished.workdir.name}"
     assert lines[-1] == f"runs/{finished.workdir.name}/report.html opens in a browser"
 

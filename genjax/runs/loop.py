@@ -95,6 +95,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None, data_
         start.record_start(workdir, weights)
         for line in record_plugins(workdir, config):
             say(line)
+        say(_describe_start(dataset, programs))
         code = _train_in_folder(config, programs, dataset, workdir, signals, out)
         if code == FINISHED:
             say(f"pictures and evaluation.json are in {workdir}")
@@ -122,6 +123,12 @@ def _train_in_folder(
     if code == DIVERGED and processes.is_primary():
         write_json(workdir / "diverged.json", {"diverged_at": int(state.diverged_at)})
     return code
+
+
+def _describe_start(dataset: data.Dataset, programs: RunPrograms) -> str:
+    """What is trained on and where, before the compiler takes its seconds."""
+    devices = f"{len(programs.devices)} x {programs.devices[0].device_kind}"
+    return f"{len(dataset.train.x):,} training examples of {dataset.name} on {devices}; compiling"
 
 
 def _describe_finished(workdir: Path, steps: int) -> str:

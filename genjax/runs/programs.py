@@ -33,6 +33,7 @@ class RunPrograms(NamedTuple):
       examples: how many a step sees.
       spec: of the data.
       rng: the run's root key.
+      devices: that the run uses.
     """
 
     init: Callable[[], TrainState]
@@ -44,6 +45,7 @@ class RunPrograms(NamedTuple):
     examples: int
     spec: DataSpec
     rng: Key
+    devices: Sequence[Any]
 
 
 class Placement(NamedTuple):
@@ -110,6 +112,7 @@ def make_run_programs(
         examples=examples,
         spec=spec,
         rng=rng,
+        devices=placement.devices,
     )
 
 
