@@ -151,7 +151,7 @@ class Encoder(nn.Module):
         x = append_batch_deviation(x) if self.batch_deviation else x
         if self.grid:
             codes = Conv(self.features // math.prod(x.shape[1:3]), (1, 1), dtype=self.dtype)(x)
-            return codes.reshape(len(x), -1).astype(jnp.float32)
+            return codes.reshape(x.shape[0], -1).astype(jnp.float32)
         return nn.Dense(self.features, dtype=self.dtype)(x.reshape(x.shape[0], -1)).astype(jnp.float32)
 
 
@@ -189,7 +189,7 @@ class Decoder(nn.Module):
         *larger, smallest = sizes(*self.shape[:2])  # for example [(28, 28), (14, 14)], (7, 7)
         width = self.channels * 2 ** (len(larger) - 1)
         if self.grid:
-            x = Conv(width, (1, 1), dtype=self.dtype)(z.reshape(len(z), *smallest, -1))
+            x = Conv(width, (1, 1), dtype=self.dtype)(z.reshape(z.shape[0], *smallest, -1))
         else:
             x = nn.Dense(math.prod(smallest) * width, dtype=self.dtype)(z).reshape(-1, *smallest, width)
         for level, (h, w) in reversed(list(enumerate(larger))):

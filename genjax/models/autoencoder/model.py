@@ -189,7 +189,7 @@ def _quantise_for_training(
 
 def _vectors(auto: Autoencoder, z: Codes) -> Float[Array, "n dimensions"]:
     """One row for each position of each example's map."""
-    return z.reshape(len(z) * math.prod(auto.grid), -1)
+    return z.reshape(z.shape[0] * math.prod(auto.grid), -1)
 
 
 def _seen(auto: Autoencoder, params: Params, x: Examples, z: Codes, rng: Key) -> Seen:

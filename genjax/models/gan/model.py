@@ -240,7 +240,7 @@ def _input(gan: Gan, x: Packs, label: Label) -> Packs:
         return x
     one_hot = jax.nn.one_hot(label, gan.classes)
     if x.ndim == 2 or gan.settings["network"] == "mlp":
-        return jnp.concatenate([x.reshape(len(x), -1), one_hot], axis=-1)
+        return jnp.concatenate([x.reshape(x.shape[0], -1), one_hot], axis=-1)
     planes = jnp.broadcast_to(one_hot[:, None, None, :], (*x.shape[:-1], gan.classes))
     return jnp.concatenate([x, planes], axis=-1)
 

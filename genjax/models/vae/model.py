@@ -309,7 +309,7 @@ def _encoder_input(vae: Vae, batch: Batch) -> Float[Array, "batch ..."]:
         return x
     one_hot = jax.nn.one_hot(batch.label, vae.spec.classes)
     if vae.settings["network"] == "mlp":
-        return jnp.concatenate([x.reshape(len(x), -1), one_hot], axis=-1)
+        return jnp.concatenate([x.reshape(x.shape[0], -1), one_hot], axis=-1)
     planes = jnp.broadcast_to(one_hot[:, None, None, :], (*x.shape[:-1], vae.spec.classes))
     return jnp.concatenate([x, planes], axis=-1)
 
