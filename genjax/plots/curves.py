@@ -60,7 +60,9 @@ def _panel(axes: "Axes", rows: Sequence[Mapping[str, Any]], names: Sequence[str]
     else:  # a legend in the place of the title
         lines = [Line2D([], [], color=INK, linestyle=d, label=n) for n, d in zip(names, DASHES, strict=False)]
         place = {"loc": "lower left", "bbox_to_anchor": (-0.02, 1), "borderaxespad": 0, "borderpad": 0.2}
-        axes.legend(handles=lines, ncols=len(lines), handlelength=1.6, handletextpad=0.4, columnspacing=0.8, **place)
+        axes.legend(
+            handles=lines, ncols=len(lines), fontsize=9, handlelength=1.6, handletextpad=0.4, columnspacing=0.8, **place
+        )
     _choose_ticks(axes, np.concatenate(measured))
     axes.set_xlim(0, 1.03 * max(row["step"] for row in rows) or 1)
 

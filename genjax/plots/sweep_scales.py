@@ -217,9 +217,9 @@ def _along_and_up(scales: Mapping[str, Scale], order: Sequence[str]) -> list[str
 
 
 def by_effect(scales: Mapping[str, Scale], points: Points, goal: str) -> list[str]:
-    """The axes of two values or more, by the variance of the objective's mean at each value; what diverged is the worst.
+    """The axes of two values or more, by the variance of the objective's mean at each value.
 
-    An axis of many values counts by its quarters.
+    An axis of many values counts by its quarters. What diverged is the worst.
     """
     low, high = limits(points.mean)
     means = np.nan_to_num(np.clip(points.mean, low, high), nan=high if goal == "min" else low)

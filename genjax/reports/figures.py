@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from genjax.plots.panels import panel_unit, panels
-from genjax.plots.sweep_scales import dodged, numerals
+from genjax.plots.sweep_scales import dodged, numerals, round_numbers, thinned
 from genjax.plots.ticks import are_counts
 from genjax.system.messages import format_value
 
@@ -19,8 +19,8 @@ MANY = 12  # lines above which a figure has no legend
 FEW = 8  # distinct values of an axis that are named one by one
 WIDE = 30  # the largest of positive values over the least, above which an axis is logarithmic
 LAYOUT: dict[str, Any] = {
-    "margin": {"l": 55, "r": 10, "t": 50, "b": 40},
-    "legend": {"orientation": "h", "y": 1.0, "x": 1, "xanchor": "right", "yanchor": "bottom"},
+    "margin": {"l": 55, "r": 10, "t": 35, "b": 10},
+    "legend": {"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom", "font": {"size": 11}},
     "hovermode": "x unified",
 }
 
@@ -51,9 +51,16 @@ def lines(
         data.append({**trace, "marker": {"color": line["color"]}})
     values = [y for trace in data for y in trace["y"] if y is not None]
     steps = [x for trace in data for x in trace["x"]]
-    layout = {**LAYOUT, "title": _title(title), "xaxis": {"title": {"text": "step"}, **whole_ticks(steps)}}
+    layout = {
+        **LAYOUT,
+        "title": _title(title),
+        "xaxis": {"title": {"text": "step", "standoff": 6}, "automargin": True, **whole_ticks(steps)},
+    }
     layout["yaxis"] = {"title": {"text": unit}, "automargin": True, **whole_ticks(values)}
-    layout |= {"meta": {"log": bool(values) and min(values) > 0}, "showlegend": 1 < len(series) <= MANY}
+    layout |= {
+        "meta": {"log": bool(values) and min(values) > 0},
+        "showlegend": (styles is not None or len(series) > 1) and len(series) <= MANY,
+    }
     return {"data": data, "layout": layout}
 
 
@@ -134,13 +141,11 @@ def _dimension(name: str, values: list[Any]) -> dict[str, Any]:
     label = name.partition(".")[2] or name
     if _is_numeric(values) and not _begins_with_zero(values):
         if not _is_wide(values):
-            return {"label": label, "values": finite(values), **_named_values(values)}
+            return {"label": label, "values": finite(values), **_named_values(values, 0.05)}
         exponents = np.log10(np.asarray(values, float))
-        ticks = np.unique(exponents)
-        if len(ticks) > FEW:
-            ticks = np.linspace(ticks[0], ticks[-1], 5)
-        texts = [f"{10**tick:.3g}" for tick in ticks]
-        return {"label": label, "values": exponents.tolist(), "tickvals": ticks.tolist(), "ticktext": texts}
+        named = _named_values(values, 0.05) or _named_values(round_numbers(min(values), max(values), log=True), 0.05)
+        named["tickvals"] = np.log10(named["tickvals"]).tolist()
+        return {"label": label, "values": exponents.tolist(), **named}
     words = [format_value(value) for value in values]
     distinct = _in_order(values)
     places = [distinct.index(word) for word in words]
@@ -160,7 +165,7 @@ def effect(
     xaxis: dict[str, Any] = {"title": {"text": short}, "automargin": True}
     if _is_numeric(values) and not _begins_with_zero(values):
         x: Sequence[Any] = list(values)
-        xaxis |= {"type": "log" if _is_wide(values) else "linear", **_named_values(values)}
+        xaxis |= {"type": "log" if _is_wide(values) else "linear", **_named_values(values, 0.14)}
     else:
         distinct = _in_order(values)
         x = dodged(np.array([distinct.index(word) for word in words], float), 0.6).tolist()
@@ -182,10 +187,14 @@ def effect(
     return {"data": [{"type": "scatter", "mode": "markers", "x": x, **marks}], "layout": layout}
 
 
-def _named_values(values: Sequence[float]) -> dict[str, Any]:
-    """Ticks at the values of an axis that has few, such as 2, 3 and 4 and not 2.5."""
+def _named_values(values: Sequence[float], gap: float) -> dict[str, Any]:
+    """Ticks at the values of an axis that has few, such as 2 and 3 and not 2.5, with `gap` of the axis between them."""
     distinct = np.unique(np.asarray(values, float))
-    return {"tickvals": distinct.tolist(), "ticktext": numerals(distinct)} if len(distinct) <= FEW else {}
+    if len(distinct) > FEW:
+        return {}
+    places = np.log(distinct) if _is_wide(distinct.tolist()) else distinct
+    shown = distinct[thinned((places - places[0]) / ((places[-1] - places[0]) or 1), gap)]
+    return {"tickvals": shown.tolist(), "ticktext": numerals(shown)}
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:
