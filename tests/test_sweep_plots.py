@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from cases import few_quick
 from figures import drawn_figures
+from matplotlib.collections import QuadMesh
 from PIL import Image
 
 from genjax import plots
@@ -192,6 +193,7 @@ def test_many_values_have_round_ticks_and_decades_only_where_they_fill_them():
     ("values", "expected"),
     [
         ([1024, 0.5], ["1024", "0.5"]),
+        ([2134.5, 99999.4], ["2130", "100000"]),
         ([0.12345, -0.0], ["0.123", "0"]),
         ([1e6, 3e-7], ["1e6", f"3e{MINUS}7"]),
         ([0.12341, 0.12342], ["0.12341", "0.12342"]),
@@ -259,6 +261,91 @@ def test_heat_shows_the_cells_means_and_what_diverged(tmp_path, monkeypatch):
     np.testing.assert_array_equal(axes.collections[0].get_array().filled(-1), [[1.5, -1], [3, 4]])
     assert [text.get_text() for text in axes.texts] == ["1.50", "3.00", "4.00"]
     assert [patch.get_hatch() is not None for patch in axes.patches] == [True]
+
+
+DIAGONAL = results({"a.x": [1, 2, 3, 4], "a.rate": [1e-4, 1e-3, 1e-2, 0.1]}, [4, 3, 2, NAN])
+LETTERS = [chr(ord("a") + i) for i in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("swept", "mesh"),
+    [
+        (VAE, True),
+        (DIAGONAL, False),
+        (RANDOM, False),
+        (results({"x": LETTERS, "y": list(range(20))}, range(20)), False),
+        (results({"x": [1, 2, 1], "y": [1, 1, 2]}, [1, 2, 3]), True),
+    ],
+)
+def test_a_heat_map_that_would_be_empty_is_a_scatter(tmp_path, monkeypatch, swept, mesh):
+    figures = drawn_figures(monkeypatch)
+    assert maps.heat(tmp_path / "heat.png", swept)
+    assert isinstance(figures[0].axes[0].collections[0], QuadMesh) is mesh
+
+
+def test_a_scatter_shows_every_point_and_what_diverged(tmp_path, monkeypatch):
+    figures = drawn_figures(monkeypatch)
+    maps.heat(tmp_path / "heat.png", DIAGONAL)
+    axes, bar = figures[0].axes
+    dots, crosses = axes.collections
+    np.testing.assert_allclose(dots.get_offsets(), np.array([[0, 0], [1, 1], [2, 2]]) / 3)
+    np.testing.assert_array_equal(dots.get_array(), [4, 3, 2])
+    np.testing.assert_allclose(crosses.get_offsets(), [[1, 1]])
+    assert [axes.get_xlabel(), axes.get_ylabel()] == ["x", "rate"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "2", "3", "4"]
+    assert bar.get_ylabel() == "validation/loss (lower is better)"
+
+
+def test_one_axis_has_no_map(tmp_path):
+    assert not maps.heat(tmp_path / "heat.png", results({"x": [1, 2]}, [1, 2]))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("count", [2, 3, 6, 12, 16, 100])
+def test_ranks_are_whole_and_evenly_ticked(tmp_path, monkeypatch, count):
+    figures = drawn_figures(monkeypatch)
+    swept = results({"x": list(range(count))}, range(count))
+    maps.parallel_coordinates(tmp_path / "a.png", swept)
+    effects.ranked_curves(tmp_path / "b.png", *learning(swept), swept)
+    for figure in figures:
+        (bar,) = (axes for axes in figure.axes if axes.get_ylabel() == "rank")
+        ticks = bar.get_yticks()
+        assert ticks[0] == 1
+        assert len(set(np.diff(ticks))) == 1
+        assert ticks.tolist() == [round(tick) for tick in ticks]
+        assert ticks[-1] > 0.7 * count
+
+
+def test_an_objective_of_counts_has_whole_ticks_and_its_unit(tmp_path, monkeypatch):
+    figures = drawn_figures(monkeypatch)
+    swept = results({"x": [1, 2, 1, 2], "y": [1, 1, 2, 2]}, [1, 2, 3, 3])._replace(unit="modes")
+    effects.axis_effects(tmp_path / "axes.png", swept)
+    maps.heat(tmp_path / "heat.png", swept)
+    effects.ranked_curves(tmp_path / "curves.png", np.arange(2), np.ones((4, 2)) * swept.values[:, None], swept)
+    for axis in (figures[0].axes[0].yaxis, figures[1].axes[1].yaxis, figures[2].axes[0].yaxis):
+        low, high = sorted(axis.get_view_interval())
+        assert [tick for tick in axis.get_majorticklocs() if low <= tick <= high] == [1, 2, 3]
+    assert "validation/loss, modes" in figures[2].axes[0].get_ylabel()
+
+
+def test_seeds_stand_side_by_side_and_their_deviations_are_shown(tmp_path, monkeypatch):
+    figures = drawn_figures(monkeypatch)
+    effects.axis_effects(tmp_path / "a.png", results({"prior": ["a"] * 2 + ["b"] * 2}, [1, 9, 4, 5], [0, 0, 1, 1]))
+    axes = figures[0].axes[0]
+    (dots,) = (c for c in axes.collections if c.get_label() == "trial")
+    x = dots.get_offsets()[:, 0]
+    assert x[0] < 0 < x[1] < x[2] < 1 < x[3]
+    assert axes.get_ylim()[0] < 5 - np.std([1, 9], ddof=1)
+
+
+def test_curves_mark_what_lies_beyond(tmp_path, monkeypatch):
+    figures = drawn_figures(monkeypatch)
+    curves = np.array([[3, 2, 1], [4, 2, 1.5], [4, 3, 2], [1e9, 3, 2]])
+    effects.ranked_curves(tmp_path / "a.png", np.arange(3), curves, results({"x": [1, 2, 3, 4]}, [1, 1.5, 2, 2]))
+    axes = figures[0].axes[0]
+    (marks,) = axes.collections
+    np.testing.assert_allclose(marks.get_offsets(), [[0, 0.97]])
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["beyond the axis"]
 
 
 def test_effects_mark_what_diverged_and_what_lies_beyond(tmp_path, monkeypatch):

@@ -111,9 +111,11 @@ def numerals(values: np.ndarray) -> list[str]:
 
 
 def _numeral(value: float, digits: int) -> str:
-    if 100 <= abs(value) < 1e5:  # no exponent, though it may be shorter
+    if abs(value) < 1e5 and value == round(value):
+        return f"{value:.0f}"
+    if 1 <= abs(value) < 1e5:  # without an exponent, which `g` has from a thousand on
         return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
-    return f"{value:g}" if value == round(value) and abs(value) < 1e5 else f"{value:.{digits}g}"
+    return f"{value:.{digits}g}"
 
 
 def scale(values: Sequence[Any]) -> Scale:
