@@ -195,6 +195,8 @@ def test_parallel_axes_have_ticks_at_few_values_and_at_round_numbers():
     assert (latent["tickvals"], latent["ticktext"]) == ([2, 3], ["2", "3"])
     assert loss["ticktext"] == ["0.1", "1", "10"]
     np.testing.assert_allclose(loss["tickvals"], [-1, 0, 1], atol=1e-12)
+    (far,) = figures.parallel({"loss": (10.0 ** np.arange(-9, 9)).tolist()}, "loss", True)["data"][0]["dimensions"]
+    assert far["tickvals"] == list(range(-9, 9))
 
 
 @pytest.mark.parametrize(("values", "dtick"), [([1, 1], 1), ([3, 8], 1), ([0.5, 8], None), ([0, 900], None)])

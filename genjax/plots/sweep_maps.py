@@ -91,7 +91,8 @@ def _scatter(path: StrPath, results: Results, points: Points, scales: dict[str, 
     norm, shades = _colours(span, results.goal)
     with drawing(path, 5.6, 4) as figure:
         axes = figure.subplots()
-        style = {"s": 55, "norm": norm, "cmap": shades, "edgecolors": INK, "linewidths": 0.5, "zorder": 3}
+        size = float(np.clip(2_000 / len(columns), 14, 55))
+        style = {"s": size, "norm": norm, "cmap": shades, "edgecolors": INK, "linewidths": 0.5, "zorder": 3}
         dots = axes.scatter(columns[ranked], rows[ranked], c=points.mean[ranked], **style)
         if points.diverged.any():
             crosses = {"s": 35, "marker": "x", "color": ORANGE, "label": "every trial diverged"}

@@ -143,7 +143,7 @@ def _dimension(name: str, values: list[Any]) -> dict[str, Any]:
         if not _is_wide(values):
             return {"label": label, "values": finite(values), **_named_values(values, 0.05)}
         exponents = np.log10(np.asarray(values, float))
-        named = _named_values(values, 0.05) or _named_values(round_numbers(min(values), max(values), log=True), 0.05)
+        named = _named_values(values, 0.05) or _ticks_at(round_numbers(min(values), max(values), log=True), 0.05)
         named["tickvals"] = np.log10(named["tickvals"]).tolist()
         return {"label": label, "values": exponents.tolist(), **named}
     words = [format_value(value) for value in values]
@@ -188,12 +188,15 @@ def effect(
 
 
 def _named_values(values: Sequence[float], gap: float) -> dict[str, Any]:
-    """Ticks at the values of an axis that has few, such as 2 and 3 and not 2.5, with `gap` of the axis between them."""
+    """Ticks at the values of an axis that has few, such as 2 and 3 and not 2.5."""
     distinct = np.unique(np.asarray(values, float))
-    if len(distinct) > FEW:
-        return {}
-    places = np.log(distinct) if _is_wide(distinct.tolist()) else distinct
-    shown = distinct[thinned((places - places[0]) / ((places[-1] - places[0]) or 1), gap)]
+    return _ticks_at(distinct, gap) if len(distinct) <= FEW else {}
+
+
+def _ticks_at(marks: np.ndarray, gap: float) -> dict[str, Any]:
+    """Ticks at marks in order, those that have `gap` of the axis between them."""
+    places = np.log(marks) if _is_wide(marks.tolist()) else marks
+    shown = marks[thinned((places - places[0]) / ((places[-1] - places[0]) or 1), gap)]
     return {"tickvals": shown.tolist(), "ticktext": numerals(shown)}
 
 
