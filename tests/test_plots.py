@@ -80,7 +80,8 @@ def test_a_grey_gap_is_between_white_images(tmp_path):
     }
     for name, draw in pictures.items():
         draw(tmp_path / name)
-        grey = (read(tmp_path / name)[..., 0] == round(255 * GREY)).sum(axis=0)
+        pixels = read(tmp_path / name)[..., 0]
+        grey = ((pixels > 150) & (pixels < 240)).sum(axis=0)
         assert (grey > 60).any(), name  # a column of pixels between two tiles
 
 
