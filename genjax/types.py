@@ -300,6 +300,7 @@ class Family(NamedTuple):
       least: `{setting: the least number it may be}`, for settings that are numbers or tuples of them; 1 for the others.
       signed: the hyperparameters that may be negative.
       monitor: `(settings) -> the Model.monitor of its models`, by which a sweep ranks trials unless told otherwise.
+      units: `(settings) -> {metric: unit}`, for the metrics of its models that have one.
       about: a sentence about each setting, each `setting=choice` and each hyperparameter, for `docs/models.md`.
 
     Example:
@@ -323,6 +324,7 @@ class Family(NamedTuple):
     least: Mapping[str, float] = {}
     signed: Collection[str] = ()
     monitor: Callable[[Settings], str] = lambda settings: "loss"
+    units: Callable[[Settings], Mapping[str, str]] = lambda settings: {}
     about: Mapping[str, str] = {}
 
 

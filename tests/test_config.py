@@ -261,3 +261,25 @@ def test_dropping_refuses_what_cannot_be_run():
 def test_values_out_of_range_are_refused(name, value, message):
     with pytest.raises(InputError, match=message):
         config.check(config.override(config.default("autoencoder"), {f"hparams.{name}": value}))
+
+
+@pytest.mark.parametrize(
+    ("family", "likelihood", "expected"),
+    [
+        ("vae", "bernoulli", {"kl": "nats per example", "loss": "nats per example"}),
+        ("vae", "features", {"kl": "nats per example", "recon": "nats of features per example"}),
+        ("autoencoder", "bernoulli", {"recon": "nats per example", "kernel_norm": ""}),
+        ("autoencoder", "gaussian", {"recon": "", "loss": ""}),
+        ("gan", None, {"generator_loss": "", "reverse_kl": "nats"}),
+    ],
+)
+def test_units_of_metrics(family, likelihood, expected):
+    settings = config.flatten(config.default(family)) | {"model.likelihood": likelihood}
+    units = config.metric_units(settings)
+    assert {name: units.get(name, "") for name in expected} == expected
+
+
+def test_runs_of_different_units_share_none():
+    settings = [config.flatten(config.default(family)) for family in ("vae", "autoencoder")]
+    assert config.shared_unit("recon", settings) == "nats per example"
+    assert config.shared_unit("kl", settings) == ""

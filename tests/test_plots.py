@@ -7,7 +7,8 @@ from figures import drawn_figures
 from PIL import Image
 
 from genjax import plots
-from genjax.plots.figure import GAP, LARGEST
+from genjax.evaluation.pictures import kl_per_dimension
+from genjax.plots.figure import GAP, GREY, LARGEST
 from genjax.plots.images import enlarge
 
 
@@ -36,12 +37,12 @@ def test_grid_puts_each_image_in_its_place(n, columns, gap, channels, expected):
     grid = plots.image_grid(images, columns, gap)
     chex.assert_shape(grid, expected)
     across = min(n, columns)
-    white = np.ones_like(grid)
+    expected_grid = np.full_like(grid, GREY)
     for i, image in enumerate(images):
         top, left = (i // across) * (4 + gap), (i % across) * (5 + gap)
         np.testing.assert_array_equal(grid[top : top + 4, left : left + 5], image)
-        white[top : top + 4, left : left + 5] = image
-    np.testing.assert_array_equal(grid, white)
+        expected_grid[top : top + 4, left : left + 5] = image
+    np.testing.assert_array_equal(grid, expected_grid)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,21 @@ def test_samples_are_tiles_of_whole_pixels(tmp_path):
     np.testing.assert_array_equal(saved[106:196:12, 206:296:12], plots.to_uint8(images[10])[..., 0])
 
 
+def test_a_grey_gap_is_between_white_images(tmp_path):
+    white = np.ones((5, 8, 8, 1), np.float32)
+    pictures = {
+        "samples.png": lambda path: plots.samples(path, white, columns=3),
+        "pairs.png": lambda path: plots.pairs(path, white, white, ("input", "reconstruction"), columns=3),
+        "traversal.png": lambda path: plots.traversal(path, white[None, :4], np.arange(4), [0]),
+        "rows.png": lambda path: plots.sample_rows(path, [("best", white), ("worst", white)]),
+    }
+    for name, draw in pictures.items():
+        draw(tmp_path / name)
+        pixels = read(tmp_path / name)[..., 0]
+        grey = ((pixels > 150) & (pixels < 240)).sum(axis=0)
+        assert (grey > 60).any(), name  # a column of pixels between two tiles
+
+
 @pytest.mark.parametrize(("n", "channels"), [(64, 1), (25, 3)])
 def test_large_noise_stays_small(tmp_path, n, channels):
     plots.samples(tmp_path / "samples.png", noise(n, 80, 80, channels))
@@ -83,13 +99,13 @@ def test_reconstruction_stands_under_its_input(tmp_path):
     for x, y in zip(inputs, outputs, strict=True):
         pair = np.concatenate([x, y])
         tile = plots.to_uint8(enlarge(pair, 50))[..., 0]
-        stacked = np.insert(tile, 400, np.full((GAP, 1), 255, np.uint8), axis=0)
+        stacked = np.insert(tile, 400, np.full((GAP, 1), round(255 * GREY), np.uint8), axis=0)
         assert contains(picture, stacked)
 
 
 def test_traversal_and_latent_grid_keep_the_order(tmp_path):
     images = noise(2, 3, 8, 8, 1)
-    plots.traversal(tmp_path / "traversal.png", images, np.array([-1.5, 0, 1.5]))
+    plots.traversal(tmp_path / "traversal.png", images, np.array([-1.5, 0, 1.5]), [0, 1])
     plots.latent_grid(tmp_path / "grid.png", images, (-2, 2, -1, 1))
     for name, gap in (("traversal.png", GAP), ("grid.png", GAP // 2)):
         tiles = enlarge(images.reshape(6, 8, 8, 1), 33)
@@ -111,7 +127,7 @@ RING = np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi /
 FIGURES = {
     "samples": lambda path: plots.samples(path, noise(10, 8, 8, 3)),
     "pairs": lambda path: plots.pairs(path, noise(5, 8, 8, 3), noise(5, 8, 8, 3), ("input", "reconstruction")),
-    "traversal": lambda path: plots.traversal(path, noise(2, 3, 8, 8, 1), np.arange(3), ["first", "second"]),
+    "traversal": lambda path: plots.traversal(path, noise(2, 3, 8, 8, 1), np.arange(3), [0, 11], "values"),
     "latent_grid": lambda path: plots.latent_grid(path, noise(2, 3, 8, 8, 1), (-1, 1, -1, 1)),
     "latent_plane": lambda path: plots.latent_plane(path, noise(90, 2), np.arange(90) % 12),
     "curves": lambda path: plots.curves(path, ROWS),
@@ -144,6 +160,54 @@ def test_curves_show_both_splits_and_a_log_scale_where_it_serves(tmp_path, monke
     assert [loss.get_yscale(), kl.get_yscale()] == ["log", "linear"]
     assert [[line.get_label() for line in axes.lines] for axes in (loss, kl)] == [["train", "validation"], ["train"]]
     np.testing.assert_array_equal(loss.lines[1].get_ydata(), [row["validation/loss"] for row in ROWS])
+
+
+def test_related_metrics_share_a_panel_and_metrics_have_units(tmp_path, monkeypatch):
+    figures = drawn_figures(monkeypatch)
+    losses = {"validation/discriminator_loss": 1.5, "train/generator_loss": 0.5}
+    rows = [{"step": s, **losses, "train/kl": 0.1 * s, "validation/r1": 0.2} for s in (1, 2)]
+    plots.curves(tmp_path / "curves.png", rows, {"kl": "nats per example"})
+    kl, r1, players = sorted(figures[0].axes, key=lambda axes: len(axes.lines))
+    assert {axes.get_title(loc="left"): axes.get_ylabel() for axes in (kl, r1)} == {"kl": "nats per example", "r1": ""}
+    names = [text.get_text() for text in players.get_legend().get_texts()]
+    assert names == ["generator_loss", "discriminator_loss"]
+    styles = [(line.get_linestyle(), line.get_label()) for line in players.lines]
+    assert styles == [("-", "train"), ("--", "validation")]
+
+
+@pytest.mark.parametrize("counts", [[1, 1, 1], [0, 3, 1], [25, 12, 7], [7]])
+def test_ticks_of_counts_and_of_steps_are_whole(tmp_path, monkeypatch, counts):
+    figures = drawn_figures(monkeypatch)
+    rows = [{"step": s + 1, "validation/modes_found": float(n)} for s, n in enumerate(counts)]
+    plots.curves(tmp_path / "curves.png", rows)
+    for axis in (figures[0].axes[0].xaxis, figures[0].axes[0].yaxis):
+        low, high = axis.get_view_interval()
+        shown = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
+        assert shown
+        assert shown == [round(tick) for tick in shown]
+
+
+def test_latent_dimensions_are_named_from_zero(tmp_path, monkeypatch):
+    figures = drawn_figures(monkeypatch)
+    plots.traversal(tmp_path / "a.png", noise(2, 3, 8, 8, 1), np.arange(3), [0, 11], "deviations")
+    plots.latent_grid(tmp_path / "b.png", noise(2, 3, 8, 8, 1), (-0.93, 2.1, -1, 1))
+    plots.latent_plane(tmp_path / "c.png", noise(9, 2))
+    kl_per_dimension(tmp_path / "d.png", np.array([0.1, 0.9, 0.5]), np.array([False, True, True]))
+    traversal, grid, plane, bars = (figure.axes[0] for figure in figures)
+    assert [text.get_text() for text in traversal.get_yticklabels()] == ["z₀", "z₁₁"]
+    assert traversal.get_xlabel() == "deviations"
+    assert [(axes.get_xlabel(), axes.get_ylabel()) for axes in (grid, plane)] == [("z₀", "z₁")] * 2
+    assert [text.get_text() for text in grid.get_xticklabels()] == ["0", "1", "2"]
+    assert [text.get_text() for text in bars.get_xticklabels()] == ["z₁", "z₂", "z₀"]
+    assert bars.get_ylabel() == "KL, nats per example"
+
+
+def test_many_latent_dimensions_have_few_names(tmp_path, monkeypatch):
+    figures = drawn_figures(monkeypatch)
+    kl_per_dimension(tmp_path / "a.png", np.arange(128)[::-1] / 128, np.ones(128, bool))
+    ticks = figures[0].axes[0].get_xticks()
+    assert len(ticks) <= 20
+    assert ticks.tolist() == [round(tick) for tick in ticks]
 
 
 def test_latent_plane_colours_and_names_every_class(tmp_path, monkeypatch):

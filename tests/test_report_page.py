@@ -140,18 +140,69 @@ def test_a_section_without_content_is_left_out():
 def test_zero_stands_beside_values_that_span_much():
     values = [3.0, 0.0, 0.01]
     axis = figures.effect("hparams.r1_weight", values, [1.0, 2.0, 3.0], ["", "", ""], "loss")["layout"]["xaxis"]
-    assert (axis["type"], axis["categoryarray"]) == ("category", ["0", "0.01", "3"])
+    assert (axis["tickvals"], axis["ticktext"]) == ([0, 1, 2], ["0", "0.01", "3"])
     (trace,) = figures.parallel({"r1": values, "loss": [1.0, 2.0, 3.0]}, "loss", True)["data"]
     assert trace["dimensions"][0]["values"] == [2, 0, 1]
 
 
 def test_curves_hold_the_numbers_of_the_log():
     rows = [{"step": 1, "train/loss": 2.0}, {"step": 2, "train/loss": float("nan"), "validation/loss": 1.5}]
-    (figure,) = figures.curves(rows)
+    (figure,) = figures.curves(rows, {"loss": "nats"})
     train, validation = figure["data"]
     assert (train["x"], train["y"]) == ([1, 2], [2.0, None])
     assert (validation["x"], validation["y"], validation["mode"]) == ([2], [1.5], "markers")
     assert figure["layout"]["meta"] == {"log": True}
+    assert figure["layout"]["yaxis"]["title"] == {"text": "nats"}
+    assert [trace["line"]["color"] for trace in (train, validation)] == list(figures.SPLITS.values())
+
+
+def test_related_curves_are_one_figure():
+    rows = [{"step": s, "validation/fake_logit": 0.5, "validation/real_logit": 1.5, "train/kl": 1.5} for s in (1, 2)]
+    kl, logits = figures.curves(rows, {})
+    assert (kl["layout"]["title"]["text"], logits["layout"]["title"]["text"]) == ("kl", "real_logit, fake_logit")
+    assert [trace["line"]["dash"] for trace in logits["data"]] == ["solid", "dash"]
+    assert len({trace["line"]["color"] for trace in logits["data"]}) == 1
+
+
+def test_trials_of_a_category_stand_side_by_side():
+    figure = figures.effect("model.prior", ["vamp", "normal", "vamp"], [1.5, 2.0, 1.5], ["t0", "t1", "t2"], "loss")
+    (trace,), axis = figure["data"], figure["layout"]["xaxis"]
+    first, second, third = trace["x"]
+    assert -0.5 < first < 0 < third < 0.5
+    assert second == 1
+    assert (axis["tickvals"], axis["ticktext"]) == ([0, 1], ["vamp", "normal"])
+    assert trace["text"][1] == "prior=normal, t1"
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks", "words"),
+    [
+        ([4, 2, 3, 2], [2, 3, 4], ["2", "3", "4"]),
+        ([0.1, 0.001], [0.001, 0.1], ["0.001", "0.1"]),
+        ([100, 101, 200, 300], [100, 200, 300], ["100", "200", "300"]),
+        (list(range(9)), None, None),
+    ],
+)
+def test_an_axis_of_few_numbers_has_ticks_at_them(values, ticks, words):
+    axis = figures.effect("model.latent", values, [0.5] * len(values), [""] * len(values), "loss")["layout"]["xaxis"]
+    assert (axis.get("tickvals"), axis.get("ticktext")) == (ticks, words)
+
+
+def test_parallel_axes_have_ticks_at_few_values_and_at_round_numbers():
+    values = [float(v) for v in np.geomspace(0.011, 90, 20)]
+    columns = {"model.latent": [2, 3] * 10, "loss": values}
+    latent, loss = figures.parallel(columns, "loss", True)["data"][0]["dimensions"]
+    assert (latent["tickvals"], latent["ticktext"]) == ([2, 3], ["2", "3"])
+    assert loss["ticktext"] == ["0.1", "1", "10"]
+    np.testing.assert_allclose(loss["tickvals"], [-1, 0, 1], atol=1e-12)
+    (far,) = figures.parallel({"loss": (10.0 ** np.arange(-9, 9)).tolist()}, "loss", True)["data"][0]["dimensions"]
+    assert far["tickvals"] == list(range(-9, 9))
+
+
+@pytest.mark.parametrize(("values", "dtick"), [([1, 1], 1), ([3, 8], 1), ([0.5, 8], None), ([0, 900], None)])
+def test_counts_have_whole_ticks(values, dtick):
+    layout = figures.lines("modes_found", {"a": ([1, 3], values)})["layout"]
+    assert (layout["xaxis"].get("dtick"), layout["yaxis"].get("dtick")) == (1, dtick)
 
 
 @pytest.mark.parametrize(

@@ -1,94 +1,17 @@
 """Pictures of a sweep: what they choose to show, against values by hand, and that they bear whatever a sweep holds."""
 
-import itertools
-
 import numpy as np
 import pytest
 from cases import few_quick
 from figures import drawn_figures
 from PIL import Image
+from swept import CASES, GAN, MINUS, NAN, learning, results
 
 from genjax import plots
 from genjax.plots import sweep_effects as effects
 from genjax.plots import sweep_maps as maps
 from genjax.plots import sweep_scales as laid
 from genjax.plots.figure import GAP, LARGEST
-
-NAN, MINUS = np.nan, "\N{MINUS SIGN}"
-
-
-def results(axes, values, point=None, diverged=None, goal="min"):
-    """Results of a sweep; by default every trial is a point of its own, and what is nan diverged."""
-    values = np.array(values, float)
-    point = np.arange(len(values)) if point is None else np.array(point)
-    diverged = np.isnan(values) if diverged is None else np.array(diverged)
-    return laid.Results(axes, point, values, diverged, "validation/loss", goal)
-
-
-def grid(axes, seeds, objective, goal="min", seed=0):
-    """A full grid; the objective `(setting, noise) -> value` diverges where it is nan."""
-    rng = np.random.default_rng(seed)
-    settings = [dict(zip(axes, s, strict=True)) for s in itertools.product(*axes.values()) for _ in range(seeds)]
-    columns = {name: [s[name] for s in settings] for name in axes}
-    values = [objective(s, rng.normal()) for s in settings]
-    return results(columns, values, np.arange(len(settings)) // seeds, goal=goal)
-
-
-def gan_loss(setting, noise):
-    if setting["model.loss"] == "wasserstein" and setting["hparams.learning_rate"] > 1e-3:
-        return NAN
-    return 1e5 if noise > 2.3 else 0.1 + 0.01 * noise + 0.01 * setting["hparams.r1_weight"]
-
-
-RATES = [1e-4, 3e-4, 1e-3, 3e-3]
-VAE = grid(
-    {"hparams.beta": [0.5, 1, 2, 4], "hparams.learning_rate": RATES}, 3, lambda s, e: s["hparams.beta"] + 0.1 * e
-)
-GAN = grid(
-    {"model.loss": ["hinge", "wasserstein"], "hparams.r1_weight": [0, 0.1, 1, 10], "hparams.learning_rate": RATES},
-    4,
-    gan_loss,
-)
-DRAWS = np.random.default_rng(3).random((4, 100))
-RANDOM = results(
-    {"hparams.a": (10 ** (-5 * DRAWS[0])).tolist(), "hparams.b": DRAWS[1].tolist(), "c": DRAWS[2].round(1).tolist()},
-    -100 * DRAWS[3],
-    goal="max",
-)
-SIZES = grid(
-    {
-        "model.hidden": [(64,), (256, 256), (512, 512, 512, 512, 512, 512)],
-        "model.latent": [2, 8, 64],
-        "norm": [True, False],
-    },
-    1,
-    lambda s, e: 10 ** (2 * e),
-)
-CASES = {
-    "vae": VAE,
-    "gan": GAN,
-    "random": RANDOM,
-    "sizes": SIZES,
-    "one": results({"hparams.beta": [1.0]}, [3.0]),
-    "one_diverged": results({"hparams.beta": [1.0]}, [NAN]),
-    "all_diverged": grid({"a.x": [1, 2, 3], "b.x": ["u", "v"]}, 2, lambda s, e: NAN, "max"),
-    "never_evaluated": results({"x": [1, 2], "y": [1, 2]}, [NAN, NAN], diverged=[False, False]),
-    "constant": grid({"a.x": [1, 2], "b.x": [None, "$x_1$"]}, 2, lambda s, e: 0.0),
-    "outlier": grid({"x": [1, 2, 3], "y": [1, 2]}, 2, lambda s, e: -1e6 if e > 2 else e, "max", seed=4),
-    "infinite": results({"x": [1, 2, 3, 4], "y": [1, 1, 2, 2]}, [np.inf, -np.inf, 1, 2], diverged=[False] * 4),
-    "two_hundred": results({"x": list(range(200)), "y": [str(i) for i in range(200)]}, -np.arange(200.0) * 1e6),
-    "seeds_alone": results({}, [1, 2, 4], [0, 0, 0]),
-}
-
-
-def learning(swept, seed=0):
-    """Curves `[T, 20]` that end at the trials' values, or earlier."""
-    rng = np.random.default_rng(seed)
-    ends = np.nan_to_num(swept.values, posinf=0, neginf=0)
-    curves = ends[:, None] + 3 * np.exp(-np.arange(20) / 4) * rng.random((len(ends), 1))
-    curves[np.arange(20) > rng.integers(-3, 40, (len(ends), 1))] = NAN
-    return np.arange(20) * 100, curves
-
 
 PICTURES = {
     "axis_effects": effects.axis_effects,
@@ -192,6 +115,7 @@ def test_many_values_have_round_ticks_and_decades_only_where_they_fill_them():
     ("values", "expected"),
     [
         ([1024, 0.5], ["1024", "0.5"]),
+        ([2134.5, 99999.4], ["2130", "100000"]),
         ([0.12345, -0.0], ["0.123", "0"]),
         ([1e6, 3e-7], ["1e6", f"3e{MINUS}7"]),
         ([0.12341, 0.12342], ["0.12341", "0.12342"]),
@@ -241,24 +165,36 @@ def test_wrapped():
     assert laid.wrapped("$x$", 9) == r"\$x\$"
 
 
-@pytest.mark.parametrize(
-    ("case", "expected"),
-    [("vae", ["beta", "learning_rate"]), ("gan", ["learning_rate", "r1_weight", "loss"]), ("random", [])],
-)
-def test_heat_chooses_its_axes(case, expected):
-    swept = CASES[case]
-    scales = {name: laid.scale(values) for name, values in laid.short_names(swept).items()}
-    assert sorted(laid.chosen_axes(scales, laid.points_of(swept), swept.goal)) == sorted(expected)
-
-
-def test_heat_shows_the_cells_means_and_what_diverged(tmp_path, monkeypatch):
+def test_an_objective_of_counts_has_whole_ticks_and_its_unit(tmp_path, monkeypatch):
     figures = drawn_figures(monkeypatch)
-    swept = results({"x": [1, 2, 1, 2, 1], "y": [1, 1, 2, 2, 1]}, [1, NAN, 3, 4, 2])
-    assert maps.heat(tmp_path / "heat.png", swept)
+    swept = results({"x": [1, 2, 1, 2], "y": [1, 1, 2, 2]}, [1, 2, 3, 3])._replace(unit="modes")
+    effects.axis_effects(tmp_path / "axes.png", swept)
+    maps.heat(tmp_path / "heat.png", swept)
+    effects.ranked_curves(tmp_path / "curves.png", np.arange(2), np.ones((4, 2)) * swept.values[:, None], swept)
+    for axis in (figures[0].axes[0].yaxis, figures[1].axes[1].yaxis, figures[2].axes[0].yaxis):
+        low, high = sorted(axis.get_view_interval())
+        assert [tick for tick in axis.get_majorticklocs() if low <= tick <= high] == [1, 2, 3]
+    assert "validation/loss, modes" in figures[2].axes[0].get_ylabel()
+
+
+def test_seeds_stand_side_by_side_and_their_deviations_are_shown(tmp_path, monkeypatch):
+    figures = drawn_figures(monkeypatch)
+    effects.axis_effects(tmp_path / "a.png", results({"prior": ["a"] * 2 + ["b"] * 2}, [1, 9, 4, 5], [0, 0, 1, 1]))
     axes = figures[0].axes[0]
-    np.testing.assert_array_equal(axes.collections[0].get_array().filled(-1), [[1.5, -1], [3, 4]])
-    assert [text.get_text() for text in axes.texts] == ["1.50", "3.00", "4.00"]
-    assert [patch.get_hatch() is not None for patch in axes.patches] == [True]
+    (dots,) = (c for c in axes.collections if c.get_label() == "trial")
+    x = dots.get_offsets()[:, 0]
+    assert x[0] < 0 < x[1] < x[2] < 1 < x[3]
+    assert axes.get_ylim()[0] < 5 - np.std([1, 9], ddof=1)
+
+
+def test_curves_mark_what_lies_beyond(tmp_path, monkeypatch):
+    figures = drawn_figures(monkeypatch)
+    curves = np.array([[3, 2, 1], [4, 2, 1.5], [4, 3, 2], [1e9, 3, 2]])
+    effects.ranked_curves(tmp_path / "a.png", np.arange(3), curves, results({"x": [1, 2, 3, 4]}, [1, 1.5, 2, 2]))
+    axes = figures[0].axes[0]
+    (marks,) = axes.collections
+    np.testing.assert_allclose(marks.get_offsets(), [[0, 0.97]])
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["beyond the axis"]
 
 
 def test_effects_mark_what_diverged_and_what_lies_beyond(tmp_path, monkeypatch):

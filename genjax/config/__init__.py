@@ -18,6 +18,7 @@ from genjax.config.defaults import (
 from genjax.config.files import differences, digest, from_json, load, to_json
 from genjax.config.overrides import override, parse, with_absolute_source
 from genjax.config.shipped import describe_shipped, find
+from genjax.config.units import metric_units, shared_unit
 
 __all__ = [
     "active",
@@ -37,10 +38,12 @@ __all__ = [
     "flatten",
     "from_json",
     "load",
+    "metric_units",
     "override",
     "parse",
     "resolve",
     "setting_defaults",
+    "shared_unit",
     "to_json",
     "unused",
     "with_absolute_source",

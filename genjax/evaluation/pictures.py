@@ -1,5 +1,6 @@
 """The pictures of an evaluation: samples of a fitted sampler, and what each latent dimension carries."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,8 +10,11 @@ from genjax.evaluation import samplers
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result
 from genjax.plots.figure import BLUE, StrPath, drawing
+from genjax.plots.ticks import latent_name
 from genjax.runs.load import LoadedRun
 from genjax.runs.pictures import SAMPLES
+
+NAMED = 20  # bars that have a name
 
 
 def draw(subject: LoadedRun, options: Options, results: Mapping[str, Sequence[Result]]) -> None:
@@ -40,5 +44,7 @@ def kl_per_dimension(path: StrPath, kl: np.ndarray, active: np.ndarray) -> None:
             places = np.flatnonzero(selected[order])
             if len(places):
                 axes.bar(places + 1, kl[order][places], width=0.8, color=colour, label=f"{name}: {len(places)}")
-        axes.set(xlabel="latent dimension, by what it carries", ylabel="KL, nats", xlim=(0, len(kl) + 1))
+        stride = math.ceil(len(kl) / NAMED)
+        axes.set_xticks(1 + np.arange(0, len(kl), stride), [latent_name(int(d)) for d in order[::stride]])
+        axes.set(xlabel="latent dimension, by what it carries", ylabel="KL, nats per example", xlim=(0, len(kl) + 1))
         axes.legend()

@@ -161,6 +161,7 @@ FAMILY = Family(
     make=make,
     unused_settings=_unused_settings,
     labelled=lambda settings: settings["condition"] == "label",
+    units=lambda settings: {"loss": "nats per example"},
     about={
         "network": "from the values before a position to the distribution of its own",
         "network=made": "a masked MLP (Germain et al. 2015)",

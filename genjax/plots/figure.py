@@ -22,6 +22,7 @@ StrPath: TypeAlias = str | os.PathLike[str]
 LARGEST = 300_000  # bytes
 DPI = 144
 GAP = 4  # pixels between tiles
+GREY = 0.8  # of the gaps
 INK, BLUE, ORANGE = "#333333", "#0072b2", "#d55e00"
 # For colour-blind readers too, after Paul Tol's "muted" scheme; class names are written beside the colours as well.
 CLASSES = ("#332288", "#88ccee", "#117733", "#ddcc77", "#cc6677", "#44aa99", "#aa4499", "#999933", "#882255", "#777777")

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genjax.plots.figure import GAP, StrPath, encode_png, picture, to_uint8, write_png
+from genjax.plots.figure import GAP, GREY, StrPath, encode_png, picture, to_uint8, write_png
+from genjax.plots.sweep_scales import round_numbers
+from genjax.plots.ticks import latent_name
 
 DENSITY = 80  # squares along each side of a picture of points
 
@@ -19,12 +21,12 @@ def enlarge(images: np.ndarray, factor: int) -> np.ndarray:
 
 
 def image_grid(images: np.ndarray, columns: int = 8, gap: int = 1) -> np.ndarray:
-    """Tiles images row by row, with thin white gaps between them.
+    """Tiles images row by row, with thin gaps between them, grey because images may be white or black at their edges.
 
     Args:
       images: `[N, H, W, C]`.
       columns: of the grid; no more than N.
-      gap: pixels between neighbours. A last row that is not full is filled with white.
+      gap: pixels between neighbours. A last row that is not full is filled with grey.
 
     Returns:
       `[rows * (H + gap) - gap, columns * (W + gap) - gap, C]`.
@@ -32,7 +34,7 @@ def image_grid(images: np.ndarray, columns: int = 8, gap: int = 1) -> np.ndarray
     n, height, width, channels = images.shape
     across = min(n, columns)
     down = math.ceil(n / across)
-    cells = np.ones((down * across, height + gap, width + gap, channels), np.float32)
+    cells = np.full((down * across, height + gap, width + gap, channels), GREY, np.float32)
     cells[:n, :height, :width] = images
     cells = cells.reshape(down, across, height + gap, width + gap, channels).swapaxes(1, 2)
     grid = cells.reshape(down * (height + gap), across * (width + gap), channels)
@@ -88,32 +90,36 @@ def pairs(path: StrPath, upper: np.ndarray, lower: np.ndarray, names: tuple[str,
     factor = enlargement(upper.shape[2], columns)
     upper, lower = enlarge(upper, factor), enlarge(lower, factor)
     height = upper.shape[1]
-    tiles = np.concatenate([upper, np.ones_like(upper[:, :GAP]), lower], axis=1)  # [N, 2H + GAP, W, C]
+    tiles = np.concatenate([upper, np.full_like(upper[:, :GAP], GREY), lower], axis=1)  # [N, 2H + GAP, W, C]
     rows = math.ceil(len(tiles) / columns)
     first = centres_of(rows, 2 * height + GAP, 3 * GAP) - (height + GAP) / 2
     with picture(path, image_grid(tiles, columns, 3 * GAP)) as axes:
         axes.set_yticks([*first, *(first + height + GAP)], [names[0]] * rows + [names[1]] * rows)
 
 
-def traversal(path: StrPath, images: np.ndarray, values: np.ndarray, labels: Sequence[str] | None = None) -> None:
+def traversal(
+    path: StrPath, images: np.ndarray, values: np.ndarray, dimensions: Sequence[int] | np.ndarray, label: str = ""
+) -> None:
     """Saves what the decoder makes of one latent dimension at a time.
 
     Args:
       path: of the PNG.
       images: `[D, K, H, W, C]`, dimension d at its k-th value, the others fixed.
       values: `[K]`, written along the top.
-      labels: D names of the rows; by default z with the dimension's number, from 1.
+      dimensions: D numbers of the latent dimensions, from 0; each names its row.
+      label: what the values are.
     """
     d, k, height, width, channels = images.shape
     tiles = enlarge(images.reshape(d * k, height, width, channels), enlargement(width, k))
     height, width = tiles.shape[1:3]
-    labels = [f"$z_{{{i + 1}}}$" for i in range(d)] if labels is None else labels
     stride = math.ceil(44 / (width + GAP))  # a number needs about 44 pixels
     with picture(path, image_grid(tiles, k, GAP)) as axes:
         axes.xaxis.tick_top()
+        axes.xaxis.set_label_position("top")
         axes.tick_params(length=0)
         axes.set_xticks(centres_of(k, width, GAP)[::stride], _numbers(values[::stride]))
-        axes.set_yticks(centres_of(d, height, GAP), labels)
+        axes.set_yticks(centres_of(d, height, GAP), [latent_name(int(dimension)) for dimension in dimensions])
+        axes.set_xlabel(label)
 
 
 def latent_grid(path: StrPath, images: np.ndarray, extent: tuple[float, float, float, float]) -> None:
@@ -121,8 +127,8 @@ def latent_grid(path: StrPath, images: np.ndarray, extent: tuple[float, float, f
 
     Args:
       path: of the PNG.
-      images: `[R, C, H, W, ch]`; the first row is decoded from the greatest z2, the first column from the least z1.
-      extent: least and greatest z1, least and greatest z2, at the middles of the outermost tiles.
+      images: `[R, C, H, W, ch]`; the first row is decoded from the greatest z1, the first column from the least z0.
+      extent: least and greatest z0, least and greatest z1, at the middles of the outermost tiles.
     """
     rows, columns, height, width, channels = images.shape
     tiles = enlarge(images.reshape(rows * columns, height, width, channels), enlargement(width, columns))
@@ -134,5 +140,7 @@ def latent_grid(path: StrPath, images: np.ndarray, extent: tuple[float, float, f
             (axes.xaxis, (left, right), centres_of(columns, width, GAP // 2)),
             (axes.yaxis, (top, bottom), centres_of(rows, height, GAP // 2)),
         ):
-            axis.set_ticks(np.linspace(middles[0], middles[-1], 5), _numbers(np.linspace(*ends, 5)))
-        axes.set(xlabel="$z_1$", ylabel="$z_2$")
+            marks = round_numbers(min(ends), max(ends), log=False)
+            places = middles[0] + (marks - ends[0]) / ((ends[1] - ends[0]) or 1) * (middles[-1] - middles[0])
+            axis.set_ticks(places, _numbers(marks))
+        axes.set(xlabel=latent_name(0), ylabel=latent_name(1))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from genjax.plots.figure import BLUE, CLASSES, INK, ORANGE, StrPath, drawing
+from genjax.plots.ticks import latent_name
 
 
 def latent_plane(
@@ -28,7 +29,7 @@ def latent_plane(
     with drawing(path, 6.2, 5.4) as figure:
         axes = figure.subplots()
         axes.scatter(*codes[order].T, s=size, c=colours[order], alpha=0.75, linewidths=0)
-        axes.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
+        axes.set(xlabel=latent_name(0), ylabel=latent_name(1), aspect="equal")
         if labels is None or len(np.unique(classes)) > 2 * len(palette):
             return  # too many to name them
         for c in np.unique(classes):

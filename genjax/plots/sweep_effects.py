@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from genjax.plots.figure import BLUE, GAP, INK, ORANGE, StrPath, drawing, picture
+from genjax.plots.figure import BLUE, GAP, GREY, INK, ORANGE, StrPath, drawing, picture
 from genjax.plots.images import centres_of, enlarge, enlargement, image_grid
 from genjax.plots.sweep_scales import (
     Points,
@@ -27,6 +27,7 @@ from genjax.plots.sweep_scales import (
     view,
     wrapped,
 )
+from genjax.plots.ticks import rank_ticks, tick_counts, tick_steps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,8 +40,14 @@ LEGEND = ("trial", "mean ± s.d. of a point", "point", "median of the points", "
 def objective_label(results: Results, height: float) -> str:
     """The label of an axis so many inches high."""
     words, width = f"({'lower' if results.goal == 'min' else 'higher'} is better)", int(12 * (height + 0.6))
-    together = len(results.metric) + len(words) < width
-    return wrapped(f"{results.metric} {words}", width) if together else f"{wrapped(results.metric, width)}\n{words}"
+    name = named_metric(results)
+    together = len(name) + len(words) < width
+    return wrapped(f"{name} {words}", width) if together else f"{wrapped(name, width)}\n{words}"
+
+
+def named_metric(results: Results) -> str:
+    """The metric and its unit."""
+    return f"{results.metric}, {results.unit}" if results.unit else results.metric
 
 
 def _say(axes: "Axes", results: Results) -> None:
@@ -63,15 +70,14 @@ def rank_colours(figure: "Figure", axes: "Axes", count: int) -> np.ndarray:
 
     shades = ScalarMappable(Normalize(1, max(count, 2)), shades_of_rank())
     if count > 1:
-        ticks = np.unique(np.linspace(1, count, 5).round())
-        bar = figure.colorbar(shades, ax=axes, label="rank", ticks=ticks, aspect=30, pad=0.02)
+        bar = figure.colorbar(shades, ax=axes, label="rank", ticks=rank_ticks(count), aspect=30, pad=0.02)
         bar.ax.invert_yaxis()
         bar.outline.set_visible(False)  # pyright: ignore
     return np.asarray(shades.to_rgba(np.arange(count + 1)))
 
 
-def _show(axes: "Axes", span: View, below: float, above: float) -> None:
-    """Sets the y axis, with margins in parts of its height."""
+def _show(axes: "Axes", span: View, below: float, above: float, values: np.ndarray) -> None:
+    """Sets the y axis of an objective's values, with margins in parts of its height."""
     ends = np.array([span.low, span.high])
     low, high = (np.log(ends) if span.log else ends).tolist()
     low, high = low - below * (high - low), high + above * (high - low)
@@ -79,6 +85,8 @@ def _show(axes: "Axes", span: View, below: float, above: float) -> None:
         axes.set_yscale("log")
         low, high = math.exp(low), math.exp(high)
         log_ticks(axes, span)
+    else:
+        tick_counts(axes.yaxis, values)
     axes.set_ylim(low, high)
 
 
@@ -104,7 +112,13 @@ def axis_effects(path: StrPath, results: Results) -> None:
     )
     with drawing(path, max(4, 0.5 + 2.7 * columns), 0.7 + 2.4 * rows) as figure:
         grid = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
-        _show(grid[0], span, 0.06 + 0.08 * (low + worst[0]), 0.06 + 0.08 * (high + worst[1]))
+        _show(
+            grid[0],
+            _with_bars(span, points),
+            0.06 + 0.08 * (low + worst[0]),
+            0.06 + 0.08 * (high + worst[1]),
+            results.values,
+        )
         for axes, (name, values) in zip(grid, panels.items(), strict=False):
             _effect(axes, scale(values), results, points, span)
             axes.set_xlabel(wrapped(name, 36))
@@ -119,9 +133,19 @@ def axis_effects(path: StrPath, results: Results) -> None:
             grid[0].set_yticks([])
 
 
+def _with_bars(span: View, points: Points) -> View:
+    """The span of an axis with the standard deviations of the means that it shows; a logarithmic one stays."""
+    if span.log:
+        return span
+    within = (points.mean >= span.low) & (points.mean <= span.high)
+    mean, std = points.mean[within], np.nan_to_num(points.std[within])
+    low, high = (mean - std).min(initial=span.low), (mean + std).max(initial=span.high)
+    return View(float(low), float(high), log=False)
+
+
 def _effect(axes: "Axes", axis: Scale, results: Results, points: Points, span: View) -> None:
     positions = dodged(axis.places[points.first], 0.6)
-    x, y = positions[points.of], results.values
+    x, y = dodged(positions[points.of], 0.25), results.values  # the seeds of a point side by side
     if seeds := bool(np.isfinite(points.std).any()):
         axes.scatter(x, y, s=9, color=BLUE, alpha=0.35, linewidths=0, label=LEGEND[0])
     within = (points.mean >= span.low) & (points.mean <= span.high)
@@ -146,11 +170,12 @@ def _effect(axes: "Axes", axis: Scale, results: Results, points: Points, span: V
             axes.scatter(
                 x[selected], np.full(selected.sum(), edge), s=18, marker=marker, c=colour, label=label, **marks
             )
-    _ticks(axes, axis)
+    name_values(axes, axis)
     axes.set_xlim(min(-0.05, positions.min() - 0.04), max(1.05, positions.max() + 0.04))
 
 
-def _ticks(axes: "Axes", axis: Scale) -> None:
+def name_values(axes: "Axes", axis: Scale) -> None:
+    """Names the values of a sweep's axis along x, those that have the room."""
     wide = axis.kind == "categorical" and sum(map(len, axis.labels)) + 2 * len(axis.labels) > 36
     labelled = thinned(axis.ticks, 0.05 if wide else 0.08 if axis.kind == "categorical" else 0.19)
     turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if wide else {}
@@ -168,7 +193,7 @@ def ranked_curves(path: StrPath, steps: np.ndarray, curves: np.ndarray, results:
     """
     points = points_of(results)
     count = int(points.rank.max())
-    ranks = points.rank[points.of]  # [T]
+    ranks, span = points.rank[points.of], view(curves)  # ranks: [T]
     with drawing(path, 6.4, 3.8) as figure:
         axes = figure.subplots()
         colours = rank_colours(figure, axes, count)
@@ -180,14 +205,24 @@ def ranked_curves(path: StrPath, steps: np.ndarray, curves: np.ndarray, results:
             if finite.any() and not finite[-1]:
                 axes.plot(steps[finite][-1], curves[t, finite][-1], "o", markersize=3, color=style["color"], zorder=3)
         axes.set(xlabel="step", ylabel=objective_label(results, 3.4))
-        axes.xaxis.set_major_formatter("{x:,.0f}")
-        _show(axes, view(curves), 0.04, 0.04)
+        tick_steps(axes.xaxis)
+        _show(axes, span, 0.04, 0.04 + 0.08 * bool((curves > span.high).any()), curves)
+        _mark_beyond(axes, steps, curves, span)
         if (np.isfinite(curves).any(axis=1) & ~np.isfinite(curves[:, -1:]).any(axis=1) & (ranks > 0)).any():
             axes.plot([], [], "o", color=INK, markersize=3, label="ended early")
         if handles := dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True)):
             axes.legend(list(handles.values()), list(handles))
         if not np.isfinite(curves).any():
             _say(axes, results)
+
+
+def _mark_beyond(axes: "Axes", steps: np.ndarray, curves: np.ndarray, span: View) -> None:
+    """Marks the steps at which curves `[T, E]` are above or below what the y axis shows."""
+    marks = {"transform": axes.get_xaxis_transform(), "clip_on": False, "color": INK, "s": 18, "zorder": 3}
+    for beyond, marker, edge in ((curves < span.low, "v", 0.03), (curves > span.high, "^", 0.97)):
+        if beyond.any():
+            at = steps[beyond.any(axis=0)]
+            axes.scatter(at, np.full(len(at), edge), marker=marker, label=LEGEND[4], **marks)
 
 
 def sample_rows(path: StrPath, rows: Sequence[tuple[str, np.ndarray]]) -> None:
@@ -202,7 +237,7 @@ def sample_rows(path: StrPath, rows: Sequence[tuple[str, np.ndarray]]) -> None:
     columns = min(12, max(len(images) for _, images in rows))
     height, width = rows[0][1].shape[1:3]
     factor = enlargement(width, 12)
-    cells = np.ones((len(rows), columns, height * factor, width * factor, 3), np.float32)
+    cells = np.full((len(rows), columns, height * factor, width * factor, 3), GREY, np.float32)
     for row, (_, images) in zip(cells, rows, strict=True):
         row[: len(images)] = enlarge(images[:columns], factor)
     lines = max(1, height * factor // 20)  # a line needs about 20 pixels

@@ -1,4 +1,4 @@
-"""Pictures of a sweep over several axes at once: a heat map of two or three, and parallel lines over all."""
+"""Pictures of a sweep over several axes at once: a map of two or three, and parallel lines over all."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genjax.plots.figure import INK, ORANGE, StrPath, drawing
-from genjax.plots.sweep_effects import log_ticks, objective_label, rank_colours, shades_of_rank
+from genjax.plots.sweep_effects import (
+    log_ticks,
+    name_values,
+    named_metric,
+    objective_label,
+    rank_colours,
+    shades_of_rank,
+)
 from genjax.plots.sweep_scales import (
     Points,
     Results,
@@ -15,27 +22,43 @@ from genjax.plots.sweep_scales import (
     cell_means,
     chosen_axes,
     dodged,
+    is_sparse,
     numerals,
     points_of,
     scale,
+    scattered_axes,
     short_names,
     thinned,
     view,
     wrapped,
 )
+from genjax.plots.ticks import tick_counts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Colormap, Normalize
+    from matplotlib.figure import Figure
 
 
 def heat(path: StrPath, results: Results) -> bool:
-    """Saves the mean objective over the two axes that matter most, where there are two of few values; else False."""
+    """Saves the mean objective over the two axes that matter most; False where fewer than two axes vary.
+
+    Axes of few values that are crossed are a heat map, and where most of its cells would be empty, points.
+    """
     points = points_of(results)
     scales = {name: scale(values) for name, values in short_names(results).items()}
-    if not (names := chosen_axes(scales, points, results.goal)):
-        return False
-    x, y, *panel_names = (scales[name] for name in names)
-    group = panel_names[0] if panel_names else scale([""] * len(results.values))
+    names = chosen_axes(scales, points, results.goal)
+    if names and not is_sparse(scales[names[0]], scales[names[1]], points):
+        _heat_map(path, results, points, {name: scales[name] for name in names})
+    elif names := scattered_axes(scales, points, results.goal):
+        _scatter(path, results, points, {name: scales[name] for name in names})
+    return bool(names)
+
+
+def _heat_map(path: StrPath, results: Results, points: Points, scales: dict[str, Scale]) -> None:
+    names, (x, y, *panel_axes) = list(scales), scales.values()
+    group = panel_axes[0] if panel_axes else scale([""] * len(results.values))
     side = min(0.8, max(0.3, 11 / (len(x.distinct) * len(group.labels))))  # a cell's width in inches
     span, width = view(points.mean), 1.9 + len(group.labels) * (0.2 + side * len(x.distinct))
     height = 0.42 * len(y.distinct)
@@ -44,7 +67,7 @@ def heat(path: StrPath, results: Results) -> bool:
         for axes, label, place in zip(panels, group.labels, group.distinct, strict=True):
             means, lost = cell_means(x, y, points, group.places[points.first] == place)
             _cells(axes, means, lost, span, results.goal, side)
-            axes.set_title(wrapped(f"{names[2]}: {label}", int(12 * side * len(x.labels))) if panel_names else "")
+            axes.set_title(wrapped(f"{names[2]}: {label}", int(12 * side * len(x.labels))) if panel_axes else "")
             long = max(map(len, x.labels)) * 0.07 > 0.9 * side
             turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if long else {}
             axes.set_xticks(np.arange(len(x.labels)) + 0.5, x.labels, **turned)
@@ -54,24 +77,70 @@ def heat(path: StrPath, results: Results) -> bool:
         panels[0].set_yticks(np.arange(len(y.labels)) + 0.5, y.labels)
         panels[0].set_ylabel(wrapped(names[1], 30))
         figure.supxlabel(names[0])
-        if (points.rank > 0).any():
-            extend = ("neither", "min", "max", "both")[
-                (points.mean < span.low).any() + 2 * (points.mean > span.high).any()
-            ]
-            style = {"label": objective_label(results, height), "extend": extend, "pad": 0.02}
-            bar = figure.colorbar(panels[0].collections[0], ax=list(panels), **style)
-            bar.outline.set_visible(False)  # pyright: ignore
-            if span.log:
-                log_ticks(bar.ax, span)
-    return True
+        _colour_bar(figure, list(panels), panels[0].collections[0], span, points, results, height)
+
+
+def _scatter(path: StrPath, results: Results, points: Points, scales: dict[str, Scale]) -> None:
+    """Draws the points over two axes, those that coincide side by side."""
+    (along, x), (up, y) = scales.items()
+    span, rows = view(points.mean), y.places[points.first]
+    columns = x.places[points.first].astype(float)
+    for row in np.unique(rows):
+        columns[rows == row] = dodged(columns[rows == row], 0.5)
+    ranked = points.rank > 0
+    norm, shades = _colours(span, results.goal)
+    with drawing(path, 5.6, 4) as figure:
+        axes = figure.subplots()
+        size = float(np.clip(2_000 / len(columns), 14, 55))
+        style = {"s": size, "norm": norm, "cmap": shades, "edgecolors": INK, "linewidths": 0.5, "zorder": 3}
+        dots = axes.scatter(columns[ranked], rows[ranked], c=points.mean[ranked], **style)
+        if points.diverged.any():
+            crosses = {"s": 35, "marker": "x", "color": ORANGE, "label": "every trial diverged"}
+            axes.scatter(columns[points.diverged], rows[points.diverged], **crosses)
+            figure.legend(loc="outside upper right")
+        name_values(axes, x)
+        labelled = thinned(y.ticks, 0.06)
+        axes.set_yticks(y.ticks[labelled], [wrapped(y.labels[i], 99) for i in labelled])
+        axes.set(xlabel=wrapped(along, 50), ylabel=wrapped(up, 36), ylim=(-0.08, 1.08))
+        axes.set_xlim(min(0, columns.min()) - 0.08, max(1, columns.max()) + 0.08)
+        axes.grid(color="#dddddd", linewidth=0.6)
+        axes.set_axisbelow(True)
+        _colour_bar(figure, [axes], dots, span, points, results, 3.4)
+
+
+def _colours(span: View, goal: str) -> tuple["Normalize", "Colormap"]:
+    """From values of the objective to colours: the darker, the better."""
+    from matplotlib.colors import LogNorm, Normalize
+
+    shades = shades_of_rank() if goal == "min" else shades_of_rank().reversed()
+    return (LogNorm if span.log else Normalize)(span.low, span.high), shades
+
+
+def _colour_bar(
+    figure: "Figure",
+    panels: list["Axes"],
+    coloured: "ScalarMappable",
+    span: View,
+    points: Points,
+    results: Results,
+    height: float,
+) -> None:
+    """Draws the bar of the objective, `height` inches high, where a point has a mean."""
+    if not (points.rank > 0).any():
+        return
+    extend = ("neither", "min", "max", "both")[(points.mean < span.low).any() + 2 * (points.mean > span.high).any()]
+    bar = figure.colorbar(coloured, ax=panels, label=objective_label(results, height), extend=extend, pad=0.02)
+    bar.outline.set_visible(False)  # pyright: ignore
+    if span.log:
+        log_ticks(bar.ax, span)
+    else:
+        tick_counts(bar.ax.yaxis, results.values)
 
 
 def _cells(axes: "Axes", means: np.ndarray, lost: np.ndarray, span: View, goal: str, side: float) -> None:
-    from matplotlib.colors import LogNorm, Normalize
     from matplotlib.patches import Rectangle
 
-    shades = shades_of_rank() if goal == "min" else shades_of_rank().reversed()
-    norm = (LogNorm if span.log else Normalize)(span.low, span.high)
+    norm, shades = _colours(span, goal)
     mesh = axes.pcolormesh(np.ma.masked_invalid(means), norm=norm, cmap=shades, edgecolors="white", linewidth=1.5)
     decimals = max(0, 2 - math.floor(math.log10(span.high - span.low)))
     for row, column in np.ndindex(*means.shape):
@@ -95,7 +164,7 @@ def parallel_coordinates(path: StrPath, results: Results) -> None:
     order = np.argsort(np.where(points.rank > 0, -points.rank, -len(points.rank) - 1), stable=True)
     order = order[(points.rank > 0)[order] | points.diverged[order]]  # from the worst to the best
     span, scales = view(points.mean), [scale(values) for values in panels.values()]
-    names = [wrapped(name, 18) for name in [*panels, results.metric]]
+    names = [wrapped(name, 18) for name in [*panels, named_metric(results)]]
     at = [0.0]  # of each axis, in inches
     for left, right, axis in zip(names[:-1], names[1:], [*scales[1:], None], strict=True):
         label = 0.5 + 0.07 * max(map(len, axis.labels + axis.ends)) if axis else 0
@@ -113,7 +182,7 @@ def parallel_coordinates(path: StrPath, results: Results) -> None:
         for x, name in zip(at, names, strict=True):
             axes.text(x, 1.08, name, ha="center", va="bottom", size=9)
         _outcome(axes, at[-1], span, results, points)
-        axes.set(xlim=(at[0] - 0.05, at[-1] + 0.05), ylim=(-0.2, 1.08))
+        axes.set(xlim=(at[0] - 0.05, at[-1] + 0.05), ylim=(-0.2 if points.diverged.any() else -0.1, 1.08))
         axes.axis("off")
 
 

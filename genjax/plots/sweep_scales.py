@@ -25,6 +25,7 @@ class Results(NamedTuple):
     diverged: np.ndarray  # [T] bool
     metric: str
     goal: str  # "min" or "max"
+    unit: str = ""  # of the metric
 
 
 class Points(NamedTuple):
@@ -102,11 +103,19 @@ def numerals(values: np.ndarray) -> list[str]:
     """Numbers as short as they may be: whole, or with three digits, or as many as tell them apart."""
     texts, distinct = [], (np.unique(values) + 0.0).tolist()  # no negative zero
     for digits in range(3, 17):
-        texts = [f"{v:g}" if v == round(v) and abs(v) < 1e5 else f"{v:.{digits}g}" for v in distinct]
+        texts = [_numeral(v, digits) for v in distinct]
         if len(set(texts)) == len(texts):
             break
     texts = [t.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e") for t in texts]
     return [texts[i].replace("-", "\N{MINUS SIGN}") for i in np.searchsorted(distinct, values)]
+
+
+def _numeral(value: float, digits: int) -> str:
+    if abs(value) < 1e5 and value == round(value):
+        return f"{value:.0f}"
+    if 1 <= abs(value) < 1e5:  # without an exponent, which `g` has from a thousand on
+        return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
+    return f"{value:.{digits}g}"
 
 
 def scale(values: Sequence[Any]) -> Scale:
@@ -188,22 +197,48 @@ def wrapped(text: str, width: int, lines: int = 3) -> str:
 def chosen_axes(scales: Mapping[str, Scale], points: Points, goal: str) -> list[str]:
     """The axes of a heat map: along, up and, where there is one, the axis that has a panel for each value.
 
-    Those of 2 to 16 values count, by the variance of the objective's mean at each value; what diverged is the worst.
-    An axis with panels is categorical, and has at most 4 values and two others beside it.
+    Those of 2 to 16 values count, by their effects. An axis with panels is categorical, and has at most 4 values and
+    two others beside it.
+    """
+    few = {name: axis for name, axis in scales.items() if len(np.unique(axis.places[points.first])) <= FEW}
+    order = by_effect(few, points, goal)
+    panels = [n for n in order if scales[n].kind == "categorical" and len(scales[n].distinct) <= 4]
+    panel = panels[:1] if len(order) > 2 else []
+    pair = _along_and_up(scales, [n for n in order if n not in panel])
+    return pair + panel if pair else []
+
+
+def scattered_axes(scales: Mapping[str, Scale], points: Points, goal: str) -> list[str]:
+    """The two axes of any number of values that matter most, along and up; none where fewer than two vary."""
+    return _along_and_up(scales, by_effect(scales, points, goal))
+
+
+def _along_and_up(scales: Mapping[str, Scale], order: Sequence[str]) -> list[str]:
+    pair = sorted(order[:2], key=lambda name: (scales[name].kind == "categorical", -len(scales[name].distinct)))
+    return pair if len(pair) == 2 else []
+
+
+def by_effect(scales: Mapping[str, Scale], points: Points, goal: str) -> list[str]:
+    """The axes of two values or more, by the variance of the objective's mean at each value.
+
+    An axis of many values counts by its quarters. What diverged is the worst.
     """
     low, high = limits(points.mean)
     means = np.nan_to_num(np.clip(points.mean, low, high), nan=high if goal == "min" else low)
     effects = {}
     for name, axis in scales.items():
-        _, of = np.unique(axis.places[points.first], return_inverse=True)
-        if 2 <= of.max(initial=0) + 1 <= 16:
+        places = axis.places[points.first]
+        groups = places if len(np.unique(places)) <= FEW else np.minimum(np.floor(4 * places), 3)
+        _, of = np.unique(groups, return_inverse=True)
+        if of.max(initial=0) > 0:
             effects[name] = np.var(np.bincount(of, means) / np.bincount(of))
-    order = sorted(effects, key=lambda name: -effects[name])
-    few = [n for n in order if scales[n].kind == "categorical" and len(scales[n].distinct) <= 4]
-    panel = few[:1] if len(order) > 2 else []
-    pair = [n for n in order if n not in panel][:2]
-    pair.sort(key=lambda n: (scales[n].kind == "categorical", -len(scales[n].distinct)))
-    return pair + panel if len(pair) == 2 else []
+    return sorted(effects, key=lambda name: -effects[name])
+
+
+def is_sparse(x: Scale, y: Scale, points: Points) -> bool:
+    """Whether less than half of the cells of two axes hold a point, so that a heat map would be almost empty."""
+    places = np.stack([x.places[points.first], y.places[points.first]], axis=1)  # [P, 2]
+    return 2 * len(np.unique(places, axis=0)) < len(x.distinct) * len(y.distinct)
 
 
 def cell_means(x: Scale, y: Scale, points: Points, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from genjax.config import shared_unit
 from genjax.reports import figures
 from genjax.reports.differences import paired_difference
 from genjax.reports.groups import Group, differing_settings
@@ -85,8 +86,14 @@ def page(groups: Sequence[Group]) -> str:
 
 def _curves(groups: Sequence[Group]) -> list[dict[str, Any]]:
     names = dict.fromkeys(name for group in groups for member in group.members.values() for name in member.curves)
+    settings = [group.settings for group in groups]
     return [
-        figures.lines(f"validation {name}", {group.name: mean_curve(group, name) for group in groups}) for name in names
+        figures.lines(
+            f"validation {name}",
+            {group.name: mean_curve(group, name) for group in groups},
+            shared_unit(name, settings),
+        )
+        for name in names
     ]
 
 

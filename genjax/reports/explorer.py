@@ -12,6 +12,7 @@ import numpy as np
 
 from genjax.api.run import Run
 from genjax.plots import encode_png, to_uint8
+from genjax.plots.ticks import latent_name
 from genjax.rng import evenly_spaced
 from genjax.types import InputError
 
@@ -79,6 +80,7 @@ class Explorer:
         sliders = [
             {
                 "dimension": int(d),
+                "name": latent_name(int(d)),
                 "mean": float(mean[d]),
                 "low": float(mean[d] - 3 * std[d] - 1e-3),
                 "high": float(mean[d] + 3 * std[d] + 1e-3),

@@ -29,7 +29,7 @@ def run_page(workdir: Path) -> str:
         Text("Warnings", [f"{w['name']} at step {w['step']:,}: {w['advice']}" for w in evaluation.get("warnings", ())]),
         *strips(workdir),
         Pictures("Pictures", pictures(workdir, without=("curves",))),
-        Figures("Learning curves", figures.curves(rows)),
+        Figures("Learning curves", figures.curves(rows, configs.metric_units(configs.flatten(config)))),
         metrics_table(evaluation),
         results_table(evaluation.get("results", ())),
         *settings_tables(configs.flatten(config), configs.flatten(configs.default(config.model.family))),

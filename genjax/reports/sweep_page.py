@@ -27,15 +27,19 @@ def sweep_page(workdir: Path) -> str:
     """
     sweep = load_sweep(workdir)
     (entry,) = overview(workdir)
-    metric, goal = sweep.settings["objective.metric"], sweep.settings["objective.goal"]
     words = (entry.family, entry.data, f"{entry.steps:,} trials", entry.state, entry.figure, entry.when)
     base = {name.removeprefix("base."): v for name, v in sweep.settings.items() if name.startswith("base.")}
+    metric, goal = sweep.settings["objective.metric"], sweep.settings["objective.goal"]
+    unit = configs.shared_unit(metric, [{**base, **{axis: row[axis] for axis in sweep.axes}} for row in sweep.rows])
+    label = f"{metric}, {unit}" if unit else metric
     defaults = {name: _as_json(v) for name, v in configs.flatten(configs.default(base["model.family"])).items()}
     sections: list[Section] = [
-        Figures("All axes at once", _parallel(sweep, metric, goal), wide=True, note="Drag along an axis to filter."),
-        Figures("Each axis", _effects(sweep, metric)),
+        Figures("All axes at once", _parallel(sweep, label, goal), wide=True, note="Drag along an axis to filter."),
+        Figures("Each axis", _effects(sweep, label)),
         trials_table(sweep),
-        Figures("Learning curves", _curves(sweep, metric, goal), wide=True, note=f"Up to {LINES} trials, best first."),
+        Figures(
+            "Learning curves", _curves(sweep, metric, goal, unit), wide=True, note=f"Up to {LINES} trials, best first."
+        ),
         Pictures("Pictures", pictures(workdir, without=("axes", "curves", "parallel"))),
         Table("Axes", ["setting", "kind", "values"], [[*axis[:2], str(axis[2])] for axis in sweep.settings["axes"]]),
         *settings_tables(base, defaults),
@@ -69,23 +73,23 @@ def _describe(sweep: Sweep, row: dict[str, Any]) -> Detail:
     return Detail(lines, b"" if drawn is None else plots.thumbnail(drawn))
 
 
-def _parallel(sweep: Sweep, metric: str, goal: str) -> list[dict[str, Any]]:
+def _parallel(sweep: Sweep, label: str, goal: str) -> list[dict[str, Any]]:
     rows = [row for row in sweep.rows if row["objective"] is not None]
     if not rows or not sweep.axes:
         return []
     columns = {name: [row[name] for row in rows] for name in sweep.axes}
-    columns[metric] = [row["objective"] for row in rows]
-    return [figures.parallel(columns, metric, goal == "min")]
+    columns[label] = [row["objective"] for row in rows]
+    return [figures.parallel(columns, label, goal == "min")]
 
 
-def _effects(sweep: Sweep, metric: str) -> list[dict[str, Any]]:
+def _effects(sweep: Sweep, label: str) -> list[dict[str, Any]]:
     rows = [row for row in sweep.rows if row["objective"] is not None]
     hover = [f"trial {row['trial']}, seed {row.get('seed')}" for row in rows]
     objective = [row["objective"] for row in rows]
-    return [figures.effect(name, [row[name] for row in rows], objective, hover, metric) for name in sweep.axes if rows]
+    return [figures.effect(name, [row[name] for row in rows], objective, hover, label) for name in sweep.axes if rows]
 
 
-def _curves(sweep: Sweep, metric: str, goal: str) -> list[dict[str, Any]]:
+def _curves(sweep: Sweep, metric: str, goal: str, unit: str) -> list[dict[str, Any]]:
     values = np.array([row["objective"] for row in sweep.rows], float)
     order, curves = ranking.order(values, goal)[:LINES], sweep.curves.get(f"validation/{metric}")
     if curves is None:
@@ -94,7 +98,7 @@ def _curves(sweep: Sweep, metric: str, goal: str) -> list[dict[str, Any]]:
     for i in order:
         measured = ~np.isnan(curves[i])
         series[f"trial {sweep.rows[i]['trial']}"] = (sweep.steps[measured].tolist(), curves[i][measured].tolist())
-    figure = figures.lines(metric, series)
+    figure = figures.lines(metric, series, unit)
     return [{**figure, "layout": {**figure["layout"], "hovermode": "closest"}}]
 
 

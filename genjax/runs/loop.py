@@ -259,7 +259,8 @@ def _finish(
     if not processes.is_primary():
         return
     rows = logs.read_metrics(workdir / "metrics.jsonl")
-    pictures.draw(workdir, trained, dataset, programs.stored("validation"), rows)
+    units = configs.metric_units(configs.flatten(config))
+    pictures.draw(workdir, trained, dataset, programs.stored("validation"), rows, units)
     numbers = {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}
     path, model = workdir / "evaluation.json", trained.model
     warnings = watches.find_warnings(model.watches, model.monitor, rows)

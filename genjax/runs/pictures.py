@@ -57,7 +57,12 @@ def snapshots(trained: TrainedModel, validation: Batch) -> dict[str, np.ndarray]
 
 
 def draw(
-    folder: Path, trained: TrainedModel, dataset: Dataset, validation: Batch, rows: Sequence[Mapping[str, Any]]
+    folder: Path,
+    trained: TrainedModel,
+    dataset: Dataset,
+    validation: Batch,
+    rows: Sequence[Mapping[str, Any]],
+    units: Mapping[str, str] | None = None,
 ) -> None:
     """Saves every picture that the model and its data allow.
 
@@ -71,10 +76,11 @@ def draw(
       dataset: that it was trained on.
       validation: the examples of the validation split, as stored.
       rows: of `metrics.jsonl`.
+      units: `{metric: unit}` for the learning curves.
     """
     model, spec = trained.model, trained.spec
     images = len(spec.shape) == 3
-    plots.curves(folder / "curves.png", rows)
+    plots.curves(folder / "curves.png", rows, units)
     if images and model.sample is not None:
         plots.samples(folder / "samples.png", draw_samples(trained, SAMPLES))
     if images and model.sample_class is not None:
@@ -153,7 +159,7 @@ def _draw_latent_space(folder: Path, trained: TrainedModel, codes: np.ndarray) -
         rows[row, :, dimension] = mean[dimension] + deviations * std[dimension]
     flat = _decode(trained, rows.reshape(-1, latent))
     images = flat.reshape(len(dimensions), TRAVERSAL_STEPS, *flat.shape[1:])
-    plots.traversal(folder / "traversal.png", images, deviations, [f"z{d}" for d in dimensions])
+    plots.traversal(folder / "traversal.png", images, deviations, dimensions, "standard deviations from the mean code")
 
 
 def _decode(trained: TrainedModel, z: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import numpy as np
 from ml_collections import ConfigDict
 
+from genjax import config as configs
 from genjax import plots
 from genjax.sweeps import gallery, plan, results
 from genjax.sweeps.batches import SweepContext
@@ -41,6 +42,7 @@ def _plotted_results(config: ConfigDict, ended: list[FinishedCohort]) -> plots.R
         diverged=np.concatenate([finished.state.diverged_at >= 0 for finished in ended]),
         metric=config.objective.metric,
         goal=config.objective.goal,
+        unit=configs.shared_unit(config.objective.metric, [configs.flatten(f.cohort.config) for f in ended]),
     )
 
 

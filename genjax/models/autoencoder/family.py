@@ -147,6 +147,12 @@ def _active_hparams(settings: Settings) -> set[str]:
     }
 
 
+def _units(settings: Settings) -> dict[str, str]:
+    """The cross-entropy has a unit; the squared error has that of the data, squared."""
+    bernoulli = settings["likelihood"] == "bernoulli"
+    return dict.fromkeys(("loss", "recon", "denoised"), "nats per example") if bernoulli else {}
+
+
 def _unused_settings(settings: Settings) -> set[str]:
     penalty, bottleneck = CODE_PENALTIES[settings["code_penalty"]], BOTTLENECKS[settings["bottleneck"]]
     read = {*penalty.settings, *(("latent",) if bottleneck is None else bottleneck.settings)}
@@ -218,4 +224,5 @@ FAMILY = Family(
     unused_settings=_unused_settings,
     about=ABOUT,
     monitor=model.monitor,
+    units=_units,
 )

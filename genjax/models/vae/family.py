@@ -210,6 +210,11 @@ def _active_hparams(settings: Settings) -> set[str]:
     }
 
 
+def _units(settings: Settings) -> dict[str, str]:
+    nats = "nats of features" if settings["likelihood"] == "features" else "nats"
+    return {**dict.fromkeys(("loss", "recon", "elbo"), f"{nats} per example"), "kl": "nats per example"}
+
+
 def _unused_settings(settings: Settings) -> set[str]:
     gumbel = settings["posterior"] == "gumbel"
     read = REGULARISERS[settings["regulariser"]].settings
@@ -300,5 +305,6 @@ FAMILY = Family(
     unused_settings=_unused_settings,
     resolve=resolve,
     labelled=lambda settings: settings["condition"] == "label",
+    units=_units,
     about=ABOUT,
 )

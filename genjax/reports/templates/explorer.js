@@ -60,7 +60,7 @@ function drawPlane() {
 function preparePlane(order) {
   find("#plane").hidden = false;
   document.querySelectorAll("#plane select").forEach((select, i) => {
-    for (const dimension of order) select.add(new Option(`z${dimension}`, dimension));
+    for (const {dimension, name} of order) select.add(new Option(name, dimension));
     select.selectedIndex = i;
     select.addEventListener("change", drawPlane);
   });
@@ -132,16 +132,16 @@ async function begin() {
   const start = await ask("start");
   const byKl = start.sliders[0].kl !== null;
   find("#order").textContent = byKl ? "The dimensions that carry most come first: KL in nats." : "The dimensions that vary most come first.";
-  for (const {dimension, mean, low, high, kl} of start.sliders) {
+  for (const {dimension, name, mean, low, high, kl} of start.sliders) {
     const label = document.createElement("label"), slider = document.createElement("input");
     Object.assign(slider, {type: "range", min: low, max: high, step: "any", value: mean});
     slider.addEventListener("input", draw);
     sliders[dimension] = slider;
-    label.append(`z${dimension}`, slider, byKl ? kl.toFixed(2) : "");
+    label.append(name, slider, byKl ? kl.toFixed(2) : "");
     find(".sliders").append(label);
   }
   [codes, codeLabels] = [start.codes, start.codeLabels];
-  if (start.sliders.length > 1) preparePlane(start.sliders.map(slider => slider.dimension));
+  if (start.sliders.length > 1) preparePlane(start.sliders);
   if (start.shape) prepareDropper(start.shape);
   if (start.examples.length) {
     find("#chooser").hidden = false;
