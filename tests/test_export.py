@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow
 SMALL = {
     "vae": {"hidden": (4,)},
     "vae of a class": {"hidden": (4,), "condition": "label"},
+    "vae of images": {"network": "dcgan", "channels": 4, "posterior": "gumbel", "latent": 2},
     "autoencoder": {"hidden": (4,)},
     "gan": {"generator_hidden": (4,), "discriminator_hidden": (4,), "condition": "projection"},
     "autoregressive": {"hidden": (4,)},
@@ -30,6 +31,7 @@ SMALL = {
 PROGRAMS = {
     "vae": ["decoder", "encoder", "sampler"],
     "vae of a class": ["encoder", "sampler"],
+    "vae of images": ["decoder", "encoder", "sampler"],
     "autoencoder": ["decoder", "encoder"],
     "gan": ["decoder", "sampler"],
     "autoregressive": ["sampler"],

@@ -187,12 +187,16 @@ def _measure_prdc(x: np.ndarray, y: np.ndarray, k: int, seed: int, protocol: dic
     values = prdc(x, y, k)
     if min(len(x), len(y)) // 2 <= k:
         return [Result(name, value, None, "", shared) for name, value in values.items()]
-    halves = [prdc(*(rng.permutation(s)[: len(s) // 2] for s in (x, y)), k) for _ in range(HALVES)]
+    halves = [prdc(_half(x, rng), _half(y, rng), k) for _ in range(HALVES)]
     with_error = {**shared, "error": f"over {HALVES} halves of both sets"}
     return [
         Result(name, value, float(np.std([half[name] for half in halves], ddof=1)), "", with_error)
         for name, value in values.items()
     ]
+
+
+def _half(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return rows[rng.permutation(len(rows))[: len(rows) // 2]]
 
 
 def _kernel_sums(rows: Array, columns: Array) -> tuple[Array, Array]:

@@ -82,17 +82,17 @@ def gumbel(settings: Settings, hparams: Hparams) -> Posterior:
 
 def log_shares(out: Output, categories: int) -> Float[Array, "batch variables categories"]:
     """Computes the log-probability of each value of each categorical variable."""
-    return jax.nn.log_softmax(out.reshape(len(out), -1, categories), axis=-1)
+    return jax.nn.log_softmax(out.reshape(out.shape[0], -1, categories), axis=-1)
 
 
 def _draw_relaxed(categories: int, temperature: Float[Array, ""], out: Output, rng: Key, k: int) -> Draws:
-    logits = out.reshape(1, len(out), -1, categories)  # [1, b, variables, categories]
+    logits = out.reshape(1, out.shape[0], -1, categories)  # [1, b, variables, categories]
     noise = jax.random.gumbel(rng, (k, *logits.shape[1:]))
     return jax.nn.softmax((logits + noise) / temperature, axis=-1).reshape(k, *out.shape)
 
 
 def _draw_categories(categories: int, out: Output, rng: Key, k: int) -> Draws:
-    logits = out.reshape(len(out), -1, categories)
+    logits = out.reshape(out.shape[0], -1, categories)
     return _one_hot(jax.random.categorical(rng, logits, shape=(k, *logits.shape[:2])), categories)
 
 
