@@ -54,8 +54,9 @@ def killed(env, folder, times):
             DRAWN,
             'sweep.strategy, sweep.points = "random", 4; sweep.stopping = "population"; sweep.population.every = 40',
         ),
+        (RATES, "sweep.base.train.patience, sweep.base.train.smallest_change = 2, 4.0"),
     ],
-    ids=["groups", "halving", "population"],
+    ids=["groups", "halving", "population", "patience"],
 )
 def test_killed_at_any_moment_it_ends_with_the_same_bits(env, tmp_path, axis, more):
     whole, broken = (written(tmp_path / name, axis, more) for name in ("whole", "broken"))

@@ -7,6 +7,7 @@ import numpy as np
 from genjax.sweeps import cohorts, ranking, results
 from genjax.sweeps.batches import PointBatch, SweepContext
 from genjax.sweeps.cohorts import Cohort, CohortState, FinishedCohort
+from genjax.system.messages import numbered
 
 Show = Callable[[FinishedCohort], None]
 
@@ -32,7 +33,7 @@ def display(
         remaining += _steps_of_later_rungs(context, batch, rung, len(surviving))
         alive = sum(_is_alive(part, states.get(part.number), surviving).sum() for part in batch.cohorts)
         leader = results.find_leader(context.config, [*others, current])
-        text = f"{alive} trials alive"
+        text = f"{numbered(alive, 'trial')} alive"
         text = text if leader is None else f"{leader.value}  {text}  {leader.settings}"
         context.progress.show(steps_done, steps_done + remaining, text)
 
