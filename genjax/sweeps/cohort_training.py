@@ -48,16 +48,12 @@ def choose_trials(cohort: Cohort, state: CohortState, survivors: np.ndarray) -> 
       survivors: the trials that halving has not dropped.
     """
     alive = state.alive[np.isin(state.alive, survivors)]
-    return alive[_is_running(cohort, state)[alive]] if _makes_room(cohort, state, alive) else alive
+    running = alive[((state.diverged_at < 0) & ~has_stopped(cohort, state))[alive]]
+    return running if _makes_room(cohort, running, alive) else alive
 
 
-def _is_running(cohort: Cohort, state: CohortState) -> np.ndarray:
-    """Which trials another step would change, `[T]`, among those that the program holds."""
-    return (state.diverged_at < 0) & ~has_stopped(cohort, state)
-
-
-def _makes_room(cohort: Cohort, state: CohortState, alive: np.ndarray) -> bool:
-    return cohort.config.train.patience > 0 and 2 * _is_running(cohort, state)[alive].sum() <= len(alive)
+def _makes_room(cohort: Cohort, running: np.ndarray, alive: np.ndarray) -> bool:
+    return cohort.config.train.patience > 0 and 2 * len(running) <= len(alive)
 
 
 def train_chunks(
@@ -81,9 +77,9 @@ def train_chunks(
       move: what it does then.
     """
     rngs = programs.keys(stack_traced(cohort.trials)[1][state.alive])
+    trained = state.alive[~has_stopped(cohort, state)[state.alive]]
     for chunk in schedule(cohort.config.train, state.step, end, evaluate_also_every=move_every):
         started_at, hparams = time.perf_counter(), programs.put(state.hparams)
-        trained = state.alive[~has_stopped(cohort, state)[state.alive]]
         states, metrics = programs.advance(state.states, hparams, rngs, chunk.length)
         row = {
             f"train/{name}": value.mean(axis=1, dtype=np.float64) for name, value in processes.gather(metrics).items()
@@ -97,15 +93,13 @@ def train_chunks(
         state = _append_row(state, row, trained, started_at)
         if chunk.evaluate and state.best_states is not None:
             state = _keep_best(cohort, state, trained)
+            trained = trained[~has_stopped(cohort, state)[trained]]
         if move is not None and move_every and chunk.step % move_every == 0 and chunk.step < cohort.config.train.steps:
             state = _apply_move(programs, state, *move(state))
-        running = _is_running(cohort, state)[state.alive]
-        if not running.any():  # nothing would change any more
-            yield _set_step(state, end, state.alive[~has_stopped(cohort, state)[state.alive]])
-            return
-        yield state
-        if _makes_room(cohort, state, state.alive):
-            return
+        running = trained[state.diverged_at[trained] < 0]
+        yield state if len(running) else _set_step(state, end, trained)
+        if not len(running) or _makes_room(cohort, running, state.alive):
+            return  # nothing would change any more, or a smaller program can go on
 
 
 def _set_step(state: CohortState, step: int, trained: np.ndarray) -> CohortState:

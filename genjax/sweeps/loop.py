@@ -147,8 +147,8 @@ def _train_batch(
     surviving, members = np.unique(point), dict[int, FinishedCohort]()
     for rung in range(len(ranking.rungs(config, batch.cohorts[0].config.train.steps))):
         for cohort in batch.cohorts:
-            others = {number: member for number, member in members.items() if number != cohort.number}
-            show = standing.display(context, batch, rung, surviving, [*earlier, *others.values()])
+            others = [member for number, member in members.items() if number != cohort.number]
+            show = standing.display(context, batch, cohort, rung, surviving, [*earlier, *others])
             state = _train_to_rung(context, batch, cohort, surviving, rung, show)
             if state is None:
                 return None

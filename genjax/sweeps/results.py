@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from genjax import config as configs
 from genjax.runs import stopping
 from genjax.runs.watches import find_warnings
-from genjax.sweeps import cohorts, plan, ranking
+from genjax.sweeps import cohorts, ranking
 from genjax.sweeps.batches import SweepContext, execution_mode
 from genjax.sweeps.cohorts import Cohort, CohortState, FinishedCohort, measured_curve
 from genjax.system import processes
@@ -40,27 +40,15 @@ def _judged_curve(cohort: Cohort, state: CohortState, metric: str, of: str, unti
     return np.where(steps <= end, measured_curve(cohort, state, metric), np.nan)
 
 
-class Leader(NamedTuple):
-    """The trial with the best objective so far.
-
-    Attributes:
-      value: `best elbo -23.4 (trial 7)`.
-      settings: `beta=1 seed=0`.
-    """
-
-    value: str
-    settings: str
-
-
-def find_leader(config: ConfigDict, ended: list[FinishedCohort]) -> Leader | None:
-    """The leading trial; None before the first evaluation."""
-    values = np.concatenate([objective_values(config, finished) for finished in ended])
-    if np.isnan(values).all():
-        return None
-    first = ranking.order(values, config.objective.goal)[0]
-    trial = [trial for finished in ended for trial in finished.cohort.trials][first]
-    value = f"best {config.objective.metric} {values[first]:.4g} (trial {trial.number})"
-    return Leader(value, plan.describe(trial.settings))
+def find_leader(config: ConfigDict, ended: list[FinishedCohort]) -> tuple[FinishedCohort, int, float] | None:
+    """The trial with the best objective so far: its cohort, place in it, and objective; None before there is one."""
+    ranked = [
+        (finished, i, value)
+        for finished in ended
+        for i, value in enumerate(objective_values(config, finished).tolist())
+    ]
+    values = np.array([value for *_, value in ranked])
+    return None if np.isnan(values).all() else ranked[ranking.order(values, config.objective.goal)[0]]
 
 
 def rank_finishers(config: ConfigDict, ended: list[FinishedCohort]) -> list[tuple[FinishedCohort, int, float]]:
