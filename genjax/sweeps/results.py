@@ -251,7 +251,7 @@ def leaderboard(config: ConfigDict, trials: list[dict[str, Any]]) -> str:
     points = summarise_points(config, trials)
     best_first = ranking.order(np.array([point.mean for point in points], float), goal)
     ranked = sorted((points[i] for i in best_first), key=lambda point: -(point.stopped_at or math.inf))
-    word, patient = "lowest" if goal == "min" else "highest", "best_step" in trials[0]
+    word, patient = "lowest" if goal == "min" else "highest", any("best_step" in row for row in trials)
     what = f"{config.objective.of} validation {metric}"
     if patient and config.objective.of == "last":
         what = f"validation {metric} of the best states"
