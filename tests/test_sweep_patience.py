@@ -104,10 +104,10 @@ def test_stopped_trials_leave_the_bits_of_the_others(base, patient, tmp_path):
     assert endless.counts == [6]
     assert {row["state"] for row in endless.rows} == {"finished", "diverged"}
     assert endless.curves["step"].tolist() == patient.curves["step"].tolist()
-    for name in ("train/loss", "validation/recon"):
+    for name, rtol in {"train/loss": 0, "validation/recon": 1e-5}.items():  # evaluations depend on a program's width
         for i, row in enumerate(patient.rows[:5]):
             until = patient.curves["step"] <= int(row["steps"])
-            np.testing.assert_array_equal(patient.curves[name][i, until], endless.curves[name][i, until])
+            np.testing.assert_allclose(patient.curves[name][i, until], endless.curves[name][i, until], rtol=rtol)
             assert np.isnan(patient.curves[name][i, ~until]).all()
 
 
