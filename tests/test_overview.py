@@ -50,6 +50,9 @@ def test_states(tmp_path):
     with (run / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert by_name(tmp_path)["a"].state == "running"
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    (run / "evaluation.json").write_text(json.dumps({**evaluation, "stopped_early": "no better value"}))
+    assert by_name(tmp_path)["a"].state == "finished"
     (run / "diverged.json").write_text("{}")
     assert by_name(tmp_path)["a"].state == "diverged"
 

@@ -342,6 +342,17 @@ SWEEPS = [
     ([BETAS], {**POPULATION, "population__share": 0.6}, "population.share = 0.6 must be above 0 and at most 0.5"),
     ([BETAS], {**POPULATION, "population__factor": 1.0}, "population.factor = 1.0 must be above 1"),
     ([values(LATENT, 2, 4)], POPULATION, "there is no axis over hparams"),
+    (
+        [BETAS],
+        {**POPULATION, "base__train__patience": 2},
+        "train.patience and stopping 'population' do not go together",
+    ),
+    (
+        [BETAS, values("train.patience", 2, 3)],
+        POPULATION,
+        "train.patience and stopping 'population' do not go together",
+    ),
+    ([BETAS], {"base__train__least_steps": 2}, "train.least_steps = 2 would not act: train.patience is 0"),
 ]
 
 

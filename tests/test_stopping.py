@@ -40,6 +40,19 @@ def test_a_run_stops_when_patience_is_over(curve, changes, stops):
     assert bool(reason(curve, **changes)) is stops
 
 
+def test_trials_are_followed_as_runs_are():
+    """One that waits, one that improves, one that ended before the others, and one without numbers."""
+    curve = np.array([[3, 3, 3, np.inf], [2, 2, 2, np.inf], [2, 1, np.nan, np.inf], [4, 0.5, np.nan, np.inf]])
+    course = stopping.follow(TRAIN, np.array([10, 20, 30, 40]), curve)
+    assert stopping.is_over(TRAIN, course).tolist() == [True, False, False, True]
+    assert course.best_step.tolist() == [20, 40, 20, 0]
+    assert course.last_step.tolist() == [40, 40, 20, 40]
+    for i, column in enumerate(curve.T):
+        measured = column[~np.isnan(column)]
+        alone = stopping.follow(TRAIN, 10 * np.arange(1, len(measured) + 1), measured)
+        assert stopping.Course(*(part[i] for part in course)) == alone
+
+
 def config_of_a_run(steps=200):
     """A learning rate so high that the loss soon grows again."""
     config = configs.default("autoencoder")

@@ -46,22 +46,29 @@ def killed(env, folder, times):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("axis", "more"),
+    ("axis", "more", "state"),
     [
-        (RATES, ""),
-        (DRAWN, 'sweep.strategy, sweep.points = "random", 4; sweep.stopping = "halving"; sweep.halving.first = 50'),
+        (RATES, "", "diverged"),
+        (
+            DRAWN,
+            'sweep.strategy, sweep.points = "random", 4; sweep.stopping = "halving"; sweep.halving.first = 50',
+            "stopped",
+        ),
         (
             DRAWN,
             'sweep.strategy, sweep.points = "random", 4; sweep.stopping = "population"; sweep.population.every = 40',
+            "finished",
         ),
+        (RATES, "sweep.base.train.patience, sweep.base.train.smallest_change = 1, 15.0", "stopped early"),
     ],
-    ids=["groups", "halving", "population"],
+    ids=["groups", "halving", "population", "patience"],
 )
-def test_killed_at_any_moment_it_ends_with_the_same_bits(env, tmp_path, axis, more):
+def test_killed_at_any_moment_it_ends_with_the_same_bits(env, tmp_path, axis, more, state):
     whole, broken = (written(tmp_path / name, axis, more) for name in ("whole", "broken"))
     ran(env, whole)
     killed(env, broken, times=KILLS)
     assert table(broken / "s") == table(whole / "s")
+    assert state in {row["state"] for row in table(whole / "s")}
     mine, theirs = (np.load(folder / "s" / "curves.npz") for folder in (broken, whole))
     assert mine.files == theirs.files
     for name in mine.files:

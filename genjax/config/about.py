@@ -25,7 +25,8 @@ ABOUT = {
     "train.trackers": "a set of tensorboard, wandb, mlflow, where numbers and pictures go beside metrics.jsonl",
     "train.init_from": "the folder of a run or an export whose parameters training starts from; empty: they are drawn",
     "train.init_parts": "the parts of the parameters that are taken from it, such as encoder; all if none is named",
-    "train.patience": "evaluations without a better monitored metric, after which the run stops (0: it never does)",
+    "train.patience": "evaluations without a better monitored metric, after which the run, or a trial of a sweep, stops"
+    " (0: never)",
     "train.least_steps": "steps before which it does not stop early",
     "train.smallest_change": "of the monitored metric that counts as better",
     "optim.optimiser": f"one of {', '.join(optimisers.OPTIMISERS)}",

@@ -104,10 +104,12 @@ def _entry(path: Path, name: str) -> Entry:
 def _run(path: Path, name: str, config: Mapping[str, Any]) -> Entry:
     rows = read_metrics(path / "metrics.jsonl")
     step, total = (rows[-1]["step"] if rows else 0), config["train.steps"]
-    state = "finished" if step >= total else "running" if is_held(path) else "stopped"
+    evaluation = read_object(path / "evaluation.json") or {}
+    at_end = step >= total or "stopped_early" in evaluation
+    state = "finished" if at_end else "running" if is_held(path) else "stopped"
     state = "diverged" if (path / "diverged.json").exists() else state
     evaluated = [row for row in rows if any(key.startswith("validation/") for key in row)]
-    figures = {**(evaluated[-1] if evaluated else {}), **_test_figures(path)}
+    figures = {**(evaluated[-1] if evaluated else {}), **evaluation}
     newest = _modified(path / "metrics.jsonl", path / "evaluation.json", path / "config.json")
     return Entry(name, "run", config["model.family"], config["data.source"], step, state, main_figure(figures), newest)
 
@@ -150,10 +152,6 @@ def main_figure(figures: Mapping[str, Any]) -> str:
             if isinstance(value, float):
                 return f"{name} {value:.4g}"
     return ""
-
-
-def _test_figures(path: Path) -> dict[str, Any]:
-    return read_object(path / "evaluation.json") or {}
 
 
 def _modified(*paths: Path) -> str:

@@ -221,9 +221,12 @@ def _announce(context: SweepContext, trials: list[Trial], groups: list[list[Tria
     static = [name for name in settings if name != "seed" and not name.startswith("hparams.")]
     reason = f", by {', '.join(static)}" if static else ""
     seeds = numbered(len(trials) // points, "seed")
+    patience = any(trial.config.train.patience for trial in trials)
+    smaller = ", and smaller ones when trials have stopped early" if patience else ""
     context.progress.say(
         f"{numbered(len(trials), 'trial')}: {numbered(points, 'point')}, {seeds} each; "
-        f"{numbered(len(groups), 'group')}{reason}; {numbered(programs_to_compile, 'training program')} to compile"
+        f"{numbered(len(groups), 'group')}{reason}; "
+        f"{numbered(programs_to_compile, 'training program')} to compile{smaller}"
     )
 
 

@@ -16,7 +16,7 @@ from genjax.plots import to_uint8
 from genjax.rng import stream
 from genjax.runs.pictures import select_examples
 from genjax.runs.programs import reads_labels
-from genjax.sweeps import batches, cohorts, results
+from genjax.sweeps import batches, cohort_files, cohorts, results
 from genjax.sweeps.batches import SweepContext
 from genjax.sweeps.cohorts import FinishedCohort
 from genjax.sweeps.programs import CohortPrograms
@@ -35,7 +35,7 @@ Gallery = dict[int, np.ndarray]
 
 
 def draw(context: SweepContext, ended: list[FinishedCohort]) -> Gallery:
-    """Draws the trials that reached the end, or the best of many, each cohort with one compiled function.
+    """Draws the trials that have come to their end, or the best of many, each cohort with one compiled function.
 
     On many hosts all processes must call, because they read the states together.
     """
@@ -53,16 +53,13 @@ def _draw_cohort(context: SweepContext, finished: FinishedCohort, trials: list[i
     """Draws some trials of a cohort, by their numbers within it."""
     cohort = finished.cohort
     programs = context.programs(cohort.config, len(finished.state.alive), batches.execution_mode(context))
-    state = cohorts.load(finished.path, finished.cohort, programs.like, context.progress.say)
+    state = cohort_files.load(finished.path, finished.cohort, programs.like, context.progress.say)
     draw_trial = _drawing_function(cohort.config, programs)
     if state is None or draw_trial is None or not processes.is_primary():
         return {}
     gallery: Gallery = {}
     for i in trials:
-        place = int(np.flatnonzero(state.alive == i)[0])
-        own = jax.tree.map(lambda leaf, place=place: leaf[place], state.states)
-        hparams = {name: values[place] for name, values in state.hparams.items()}
-        trial = cohort.trials[i]
+        trial, (own, hparams) = cohort.trials[i], cohorts.final_state(cohort, state, i)
         samples = np.asarray(draw_trial(own, hparams, jax.random.key(trial.config.seed)))
         gallery[trial.number] = np.clip(samples, 0, 1) if samples.ndim == 4 else samples
     return gallery

@@ -16,9 +16,25 @@ from genjax.runs import start
 from genjax.runs.folder import check_data, check_folder, claim, record_data, record_environment, record_plugins
 from genjax.runs.load import load_data
 from genjax.runs.loop import FINISHED, STOPPED
-from genjax.sweeps import axes, batches, cohorts, export, pictures, plan, programs, ranking, results, settings
+from genjax.sweeps import (
+    axes,
+    batches,
+    cohort_files,
+    cohort_training,
+    cohorts,
+    export,
+    pictures,
+    plan,
+    programs,
+    ranking,
+    results,
+    settings,
+    standing,
+)
 from genjax.sweeps.batches import PointBatch, SweepContext
-from genjax.sweeps.cohorts import Cohort, CohortState, FinishedCohort, Move
+from genjax.sweeps.cohort_training import Move
+from genjax.sweeps.cohorts import Cohort, CohortState, FinishedCohort
+from genjax.sweeps.programs import CohortPrograms
 from genjax.sweeps.study import Study, fixed_study, make_study
 from genjax.system import compiler, environment, processes
 from genjax.system.progress import open_progress, silent
@@ -128,21 +144,22 @@ def _train_batch(
     """Trains a batch to its last rung; None if a signal stopped it."""
     config = context.config
     point = np.concatenate([[trial.point for trial in cohort.trials] for cohort in batch.cohorts])
-    surviving, finished = np.unique(point), list[FinishedCohort]()
+    surviving, members = np.unique(point), dict[int, FinishedCohort]()
     for rung in range(len(ranking.rungs(config, batch.cohorts[0].config.train.steps))):
-        finished = []
         for cohort in batch.cohorts:
-            state = _train_to_rung(context, batch, cohort, surviving, rung, [*earlier, *finished])
+            others = [member for number, member in members.items() if number != cohort.number]
+            show = standing.display(context, batch, cohort, rung, surviving, [*earlier, *others])
+            state = _train_to_rung(context, batch, cohort, surviving, rung, show)
             if state is None:
                 return None
-            finished.append(FinishedCohort(cohort, state, _path(batch, cohort)))
+            members[cohort.number] = FinishedCohort(cohort, state, _path(batch, cohort))
         ends = [ranking.rungs(config, cohort.config.train.steps)[rung] for cohort in batch.cohorts]
         values = np.concatenate(
-            [results.objective_values(config, member, end) for member, end in zip(finished, ends, strict=True)]
+            [results.objective_values(config, member, end) for member, end in zip(members.values(), ends, strict=True)]
         )
         alive = np.isin(point, surviving)
         surviving = ranking.survivors(values[alive], point[alive], config.objective.goal, config.halving.eta)
-    return finished
+    return list(members.values())
 
 
 def _path(batch: PointBatch, cohort: Cohort) -> Path:
@@ -150,44 +167,58 @@ def _path(batch: PointBatch, cohort: Cohort) -> Path:
 
 
 def _train_to_rung(
-    context: SweepContext,
-    batch: PointBatch,
-    cohort: Cohort,
-    surviving: np.ndarray,
-    rung: int,
-    earlier: list[FinishedCohort],
+    context: SweepContext, batch: PointBatch, cohort: Cohort, surviving: np.ndarray, rung: int, show: standing.Show
 ) -> CohortState | None:
-    """A cohort at the end of a rung, without its states: from its file, or trained to there."""
-    path, steps = _path(batch, cohort), cohort.config.train.steps
+    """A cohort at the end of a rung, without its states: from its file, or trained to there; None if it was stopped."""
+    path, steps, mode = _path(batch, cohort), cohort.config.train.steps, batches.execution_mode(context)
     end = ranking.rungs(context.config, steps)[rung]
-    alive = np.flatnonzero(np.isin([trial.point for trial in cohort.trials], surviving))
-    compiled = context.programs(cohort.config, max(1, len(alive)), batches.execution_mode(context))
-    state = cohorts.load(path, cohort, compiled.like, context.progress.say)
-    if state is not None and _is_done(state, alive, end, steps):
-        return state._replace(states=None)
-    state = start = cohorts.begin(cohort, compiled) if state is None else cohorts.keep_trials(compiled, state, alive)
+    survivors = np.flatnonzero(np.isin([trial.point for trial in cohort.trials], surviving))
+    everyone = context.programs(cohort.config, len(cohort.trials), mode)
+    state = cohort_files.load(path, cohort, everyone.like, context.progress.say)
+    state = cohort_training.begin(cohort, everyone) if state is None else state
+    trained_to = state.step
+    while state.step < end and len(trials := cohort_training.choose_trials(cohort, state, survivors)):
+        compiled = context.programs(cohort.config, len(trials), mode)
+        state = state._replace(states=processes.gather(state.states))
+        state = cohort_training.keep_trials(compiled, state, trials)
+        state = _train_chunks(context, cohort, compiled, state, end, path, show)
+        if state is None:
+            return None
+    state, finishers = state._replace(states=processes.gather(state.states)), cohorts.finishers(cohort, state)
+    untested = end == steps and len(finishers) > 0 and not state.test
+    if untested:
+        compiled = context.programs(cohort.config, len(finishers), mode)
+        state = cohort_training.evaluate_test(compiled, cohort, state)
+    if untested or state.step > trained_to:
+        cohort_files.save(path, cohort, state)
+    return state._replace(states=None, best_states=None)
+
+
+def _train_chunks(
+    context: SweepContext,
+    cohort: Cohort,
+    compiled: CohortPrograms,
+    state: CohortState,
+    end: int,
+    path: Path,
+    show: standing.Show,
+) -> CohortState | None:
+    """A cohort as far as a program takes it, saved now and then; None if a signal stopped it after saving."""
     move_every = context.config.population.every if context.config.stopping == "population" else 0
     saved_at, seconds_to_save = time.monotonic(), 0.0
-    for state in cohorts.train_chunks(compiled, cohort, start, end, move_every, _make_move(context, cohort)):
+    chunks = cohort_training.train_chunks(compiled, cohort, state, end, move_every, _make_move(context, cohort))
+    for state in chunks:
         stop = processes.any_of(bool(context.signals)) and state.step < end
-        _show_progress(context, batch, cohort, state, earlier)
+        show(FinishedCohort(cohort, state, path))
         if stop or processes.any_of((time.monotonic() - saved_at) * SAVING_SHARE > seconds_to_save):
             started_at = time.monotonic()
-            cohorts.save(path, cohort, state)
+            cohort_files.save(path, cohort, state)
             saved_at, seconds_to_save = time.monotonic(), time.monotonic() - started_at
         if stop:
             reason = f"stopped by {_sender(context)} after step {state.step:,}"
             context.progress.say(f"{reason}; to go on: {environment.command()}")
             return None
-    state = cohorts.evaluate_test(compiled, cohort, state) if end == steps else state
-    cohorts.save(path, cohort, state)
-    return state._replace(states=None)
-
-
-def _is_done(state: CohortState, alive: np.ndarray, end: int, steps: int) -> bool:
-    """Whether a cohort has nothing to do before the end of a rung."""
-    at_end = state.step == end and (end < steps or bool(state.test))
-    return len(alive) == 0 or state.step > end or at_end
+    return state
 
 
 def _sender(context: SweepContext) -> str:
@@ -215,32 +246,3 @@ def _make_move(context: SweepContext, cohort: Cohort) -> Move:
         return source, ranking.explore(state.hparams, source, ranges, config.population.factor, rng)
 
     return move
-
-
-def _show_progress(
-    context: SweepContext, batch: PointBatch, cohort: Cohort, state: CohortState, earlier: list[FinishedCohort]
-) -> None:
-    """Shows the steps over all trials of the batch, how many trials are alive, and the best so far."""
-    of_batch = [member for member in earlier if member.path.parent == batch.folder]
-    siblings = [member for member in of_batch if member.cohort.number != cohort.number]
-    states = [*(member.state for member in siblings), state]
-    steps_done = int(sum(part.steps.sum() for part in states))
-    started = sum(len(part.steps) for part in states)
-    alive = int(sum((part.diverged_at[part.alive] < 0).sum() for part in states))
-    waiting = sum(len(part.trials) for part in batch.cohorts) - started
-    best = results.describe_best(context.config, [*earlier, FinishedCohort(cohort, state, _path(batch, cohort))])
-    text = "  ".join(part for part in (f"{alive + waiting} trials alive", best) if part)
-    context.progress.show(steps_done, max(steps_done, _planned_steps(context, batch)), text)
-
-
-def _planned_steps(context: SweepContext, batch: PointBatch) -> int:
-    """Steps over all trials that a batch takes, as far as that is known beforehand."""
-    trials = [trial for cohort in batch.cohorts for trial in cohort.trials]
-    if context.config.stopping != "halving":
-        return sum(trial.config.train.steps for trial in trials)
-    points, begin, total = len({trial.point for trial in trials}), 0, 0
-    seeds = len(trials) // points
-    for end in ranking.rungs(context.config, trials[0].config.train.steps):
-        total += points * seeds * (end - begin)
-        points, begin = max(1, points // context.config.halving.eta), end
-    return total

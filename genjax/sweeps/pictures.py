@@ -63,7 +63,7 @@ def _objective_curves(config: ConfigDict, ended: list[FinishedCohort]) -> tuple[
 
 
 def _sample_rows(config: ConfigDict, ended: list[FinishedCohort], drawn: Gallery) -> list[tuple[str, np.ndarray]]:
-    """What the best, the median and the worst of the trials that reached the end draw, or how they reconstruct."""
+    """What the best, the median and the worst of the finished trials draw, or how they reconstruct."""
     ranked = results.rank_finishers(config, ended)
     ranks = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1}
     rows = []

@@ -12,11 +12,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from genjax import config as configs
+from genjax.runs import stopping
 from genjax.runs.watches import find_warnings
-from genjax.sweeps import plan, ranking
+from genjax.sweeps import cohorts, ranking
 from genjax.sweeps.batches import SweepContext, execution_mode
-from genjax.sweeps.cohorts import CohortState, FinishedCohort, measured_curve
-from genjax.sweeps.plan import Trial
+from genjax.sweeps.cohorts import Cohort, CohortState, FinishedCohort, measured_curve
 from genjax.system import processes
 from genjax.system.files import write_atomically
 from genjax.system.messages import format_value
@@ -27,30 +27,38 @@ TABLE = "trials.csv"  # written last: its presence marks a finished sweep
 
 def objective_values(config: ConfigDict, finished: FinishedCohort, until: float = math.inf) -> np.ndarray:
     """Each trial's objective, `[T]`, as it was at a step; NaN where there was none."""
-    state, steps = finished.state, finished.state.rows["step"]
-    curve = measured_curve(finished.cohort, state, config.objective.metric)
+    cohort, state, objective = finished.cohort, finished.state, config.objective
     diverged = (state.diverged_at >= 0) & (state.diverged_at < until)
-    return ranking.objective(curve[steps <= until], diverged, config.objective.of, config.objective.goal)
+    curve = _judged_curve(cohort, state, objective.metric, objective.of, until)
+    return ranking.objective(curve, diverged, objective.of, objective.goal)
 
 
-def describe_best(config: ConfigDict, ended: list[FinishedCohort]) -> str:
-    """`best elbo -23.4 (beta=1 seed=0)`; nothing before the first evaluation."""
-    values = np.concatenate([objective_values(config, finished) for finished in ended])
-    if np.isnan(values).all():
-        return ""
-    first = ranking.order(values, config.objective.goal)[0]
-    trials = [trial for finished in ended for trial in finished.cohort.trials]
-    return f"best {config.objective.metric} {values[first]:.4g} ({plan.describe(trials[first].settings)})"
+def _judged_curve(cohort: Cohort, state: CohortState, metric: str, of: str, until: float = math.inf) -> np.ndarray:
+    """A metric up to a step, `[R, T]`; where the last value counts, up to the state that a trial is judged by."""
+    steps = state.rows["step"][:, None]
+    end = cohorts.reported_steps(cohort, state, until) if of == "last" else until
+    return np.where(steps <= end, measured_curve(cohort, state, metric), np.nan)
+
+
+def find_leader(config: ConfigDict, ended: list[FinishedCohort]) -> tuple[FinishedCohort, int, float] | None:
+    """The trial with the best objective so far: its cohort, place in it, and objective; None before there is one."""
+    ranked = [
+        (finished, i, value)
+        for finished in ended
+        for i, value in enumerate(objective_values(config, finished).tolist())
+    ]
+    values = np.array([value for *_, value in ranked])
+    return None if np.isnan(values).all() else ranked[ranking.order(values, config.objective.goal)[0]]
 
 
 def rank_finishers(config: ConfigDict, ended: list[FinishedCohort]) -> list[tuple[FinishedCohort, int, float]]:
-    """The trials that have a last state and an objective, from the best: their cohort, place in it, and objective."""
-    finishers = []
+    """The trials that came to their end with an objective, from the best: their cohort, place in it, and objective."""
+    ranked = []
     for finished in ended:
         values = objective_values(config, finished)
-        finishers += [(finished, int(i), values[i]) for i in finished.state.alive]
-    values = np.array([value for _, _, value in finishers])
-    return [finishers[i] for i in ranking.order(values, config.objective.goal) if not np.isnan(values[i])]
+        ranked += [(finished, int(i), values[i]) for i in cohorts.finishers(finished.cohort, finished.state)]
+    values = np.array([value for _, _, value in ranked])
+    return [ranked[i] for i in ranking.order(values, config.objective.goal) if not np.isnan(values[i])]
 
 
 class PointSummary(NamedTuple):
@@ -61,7 +69,7 @@ class PointSummary(NamedTuple):
       mean: of the objectives of those that did not diverge; None where there is none.
       std: the standard deviation of the same; None where there are less than two.
       diverged: how many did.
-      stopped_at: the step at which the point was stopped early, or None.
+      stopped_at: the step at which halving stopped the point, or None.
       best: the number of its best trial.
     """
 
@@ -147,38 +155,59 @@ def _count_warnings(trials: list[dict[str, Any]]) -> list[tuple[str, int]]:
 
 def table_rows(config: ConfigDict, ended: list[FinishedCohort]) -> list[dict[str, Any]]:
     """A row for each trial, in the order of their numbers: settings, metrics, steps, seconds, `diverged_at`."""
-    rows = []
-    for finished in ended:
-        values = objective_values(config, finished)
-        for i, trial in enumerate(finished.cohort.trials):
-            rows.append(_table_row(config, finished, i, trial, values[i]))
+    rows = [row for finished in ended for row in _rows_of_cohort(config, finished)]
     return sorted(rows, key=lambda row: row["trial"])
 
 
-def _table_row(config: ConfigDict, finished: FinishedCohort, i: int, trial: Trial, value: float) -> dict[str, Any]:
-    cohort, state, goal = finished.cohort, finished.state, config.objective.goal
-    diverged = int(state.diverged_at[i])
-    stopped = state.steps[i] < trial.config.train.steps
-    row: dict[str, Any] = {"trial": trial.number, "point": trial.point, **trial.settings}
-    row["state"] = "diverged" if diverged >= 0 else "stopped" if stopped else "finished"
-    row["steps"] = diverged if diverged >= 0 else int(state.steps[i])
-    row["diverged_at"] = diverged if diverged >= 0 else None
-    row["objective"] = value
+def _rows_of_cohort(config: ConfigDict, finished: FinishedCohort) -> list[dict[str, Any]]:
+    cohort, state, objective = finished.cohort, finished.state, config.objective
+    columns = {"objective": objective_values(config, finished)}
+    metrics = sorted(name.removeprefix("validation/") for name in state.rows if name.startswith("validation/"))
+    for column, metric, of in [("best", objective.metric, "best"), *((f"validation/{m}", m, "last") for m in metrics)]:
+        curve = _judged_curve(cohort, state, metric, of)
+        columns[column] = ranking.objective(curve, np.zeros(len(cohort.trials), bool), of, objective.goal)
+    columns |= {f"test/{name}": values for name, values in sorted(state.test.items())}
+    of_patience, has_stopped = _describe_patience(cohort, state), cohorts.has_stopped(cohort, state)
+    return [
+        {"trial": trial.number, "point": trial.point, **trial.settings}
+        | _describe_end(cohort, state, i, bool(has_stopped[i]))
+        | {name: float(values[i]) for name, values in columns.items()}
+        | _final_hparams(state, i)
+        | of_patience[i]
+        | {"seconds": round(float(state.seconds[i]), 3)}
+        for i, trial in enumerate(cohort.trials)
+    ]
 
-    def of_trial(metric: str, of: str) -> float:
-        curve = measured_curve(cohort, state, metric)[:, i : i + 1]
-        return float(ranking.objective(curve, np.zeros(1, bool), of, goal)[0])
 
-    row["best"] = of_trial(config.objective.metric, "best")
-    for name in sorted(state.rows):
-        if name.startswith("validation/"):
-            row[name] = of_trial(name.removeprefix("validation/"), "last")
-    row |= {f"test/{name}": float(values[i]) for name, values in sorted(state.test.items())}
-    if state.moves.keys() - {"step"} and i in state.alive:
-        place = int(np.flatnonzero(state.alive == i)[0])
-        row |= {f"final/{name}": float(values[place]) for name, values in sorted(state.hparams.items())}
-    row["seconds"] = round(float(state.seconds[i]), 3)
-    return row
+def _describe_end(cohort: Cohort, state: CohortState, i: int, stopped_early: bool) -> dict[str, Any]:
+    """How trial i ended, and after how many steps."""
+    diverged_at, steps = int(state.diverged_at[i]), int(state.steps[i])
+    if diverged_at >= 0:
+        return {"state": "diverged", "steps": diverged_at, "diverged_at": diverged_at}
+    at_end = "finished" if steps >= cohort.config.train.steps else "stopped"  # by halving
+    return {"state": "stopped early" if stopped_early else at_end, "steps": steps, "diverged_at": None}
+
+
+def _describe_patience(cohort: Cohort, state: CohortState) -> list[dict[str, Any]]:
+    """Of each trial, with `train.patience`, the step of its best state and why it stopped early."""
+    if not cohort.config.train.patience:
+        return [{} for _ in cohort.trials]
+    course, has_stopped = cohorts.follow_patience(cohort, state)
+    best_steps, monitor = cohorts.reported_steps(cohort, state), cohorts.monitor(cohort)
+    descriptions: list[dict[str, Any]] = []
+    for i, stopped in enumerate(has_stopped):
+        reason = stopping.describe(monitor, stopping.Course(*(part[i] for part in course))) if stopped else ""
+        best_step = int(best_steps[i]) if state.diverged_at[i] < 0 else None
+        descriptions.append({"best_step": best_step, "stopped_early": reason})
+    return descriptions
+
+
+def _final_hparams(state: CohortState, i: int) -> dict[str, float]:
+    """The numbers that a population gave a trial."""
+    if not (state.moves.keys() - {"step"} and i in state.alive):
+        return {}
+    place = int(np.flatnonzero(state.alive == i)[0])
+    return {f"final/{name}": float(values[place]) for name, values in sorted(state.hparams.items())}
 
 
 def _to_csv(trials: list[dict[str, Any]]) -> str:
@@ -216,15 +245,18 @@ def _save_curves(path: Path, ended: list[FinishedCohort]) -> None:
 
 
 def leaderboard(config: ConfigDict, trials: list[dict[str, Any]]) -> str:
-    """The points from the best to the worst, as Markdown; those that were stopped early after those that were not."""
+    """The points from the best to the worst, as Markdown; those that halving stopped after those that it did not."""
     goal, metric = config.objective.goal, config.objective.metric
     names = [axis.setting for axis in config.axes if axis.setting != "seed"]
     points = summarise_points(config, trials)
     best_first = ranking.order(np.array([point.mean for point in points], float), goal)
     ranked = sorted((points[i] for i in best_first), key=lambda point: -(point.stopped_at or math.inf))
-    word = "lowest" if goal == "min" else "highest"
+    word, patient = "lowest" if goal == "min" else "highest", any("best_step" in row for row in trials)
+    what = f"{config.objective.of} validation {metric}"
+    if patient and config.objective.of == "last":
+        what = f"validation {metric} of the best states"
     lines = [
-        f"# Ranking by the {word} {config.objective.of} validation {metric}",
+        f"# Ranking by the {word} {what}",
         "",
         f"{len(trials)} trials, {len(points)} points: mean and standard deviation over the seeds that did not diverge.",
         "",
@@ -236,6 +268,9 @@ def leaderboard(config: ConfigDict, trials: list[dict[str, Any]]) -> str:
         stopped = "" if point.stopped_at is None else point.stopped_at
         swept = [format_value(point.trials[0][name]) for name in names]
         lines.append(_cells([rank, *swept, *numbers, len(point.trials), point.diverged, stopped, point.best]))
+    if patient:
+        stopped_early = sum(row["state"] == "stopped early" for row in trials)
+        lines += ["", f"{stopped_early} of {len(trials)} trials stopped early (column stopped_early of {TABLE})."]
     if counts := _count_warnings(trials):
         lines += ["", "Warnings: " + ", ".join(f"{name} in {n} of {len(trials)} trials" for name, n in counts)]
     return "\n".join(lines) + "\n"

@@ -54,7 +54,7 @@ ABOUT = {
     "draw_seed": "of what is drawn",
     "objective.metric": "of the validation split, by which trials are ranked",
     "objective.goal": "min or max",
-    "objective.of": "the last value or the best one",
+    "objective.of": "the last value or the best one; with train.patience the last is that of the best state",
     "execution": "trials side by side (vmap), one after another inside the program (map), or the faster of both, which"
     " is measured (auto)",
     "memory_bytes": "that a program may take; 0: what the device has free",
@@ -181,10 +181,10 @@ def _check_values(sweep: ConfigDict) -> None:
 
 
 def _check_single_run_settings(sweep: ConfigDict) -> None:
-    """Refuses what acts in single runs alone."""
+    """Refuses what acts in single runs alone, or in trials that are never replaced."""
     swept = {axis.setting for axis in sweep.axes}
-    if sweep.base.train.patience or swept & {"train.patience", "train.least_steps", "train.smallest_change"}:
-        raise InputError("train.patience acts in single runs; a sweep stops trials by stopping = 'halving'")
+    if sweep.stopping == "population" and (sweep.base.train.patience or "train.patience" in swept):
+        raise InputError("train.patience and stopping 'population' do not go together: a population replaces its worst")
     if "train.trackers" in swept or set(sweep.base.train.trackers) - {"tensorboard"}:
         raise InputError("train.trackers acts in single runs; the trials of a sweep are in trials.csv and curves.npz")
 

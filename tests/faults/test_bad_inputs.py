@@ -175,7 +175,7 @@ OTHERS = (
     (*SWEEP, "--config.strategy=grd"),
     (*SWEEP, "--config.stopping=half"),
     (*SWEEP, "--config.points=-1"),
-    (*SWEEP, "--config.base.train.patience=3"),
+    (*SWEEP, "--config.base.train.patience=3", "--config.stopping=population"),
     (*SWEEP, "--config.base.train.trackers=wandb"),
     (*SWEEP, "--config.base.hparams.bta=1"),
     (*SWEEP, "--config.memory_bytes=-1"),
