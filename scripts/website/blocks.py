@@ -1,7 +1,8 @@
 """Runs the blocks of a tutorial in their order; `python blocks.py PAGE FILE` writes what each printed to a JSON file.
 
 The current folder is that of the run. A block of `sh` is given to the shell, a block of `python` to one interpreter for
-the whole page. A block of Python that begins with a comment with a file's name, `# my_config.py`, is written to that file.
+the whole page. A block of Python that begins with a comment with a file's name, `# my_config.py`, is written to that
+file.
 """
 
 import contextlib

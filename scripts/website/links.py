@@ -1,4 +1,4 @@
-"""Makes pages of the Markdown files outside of docs/, and links to them work on the site as they do in the repository."""
+"""Makes pages of the Markdown files outside of docs/, and lets links work on the site as they do in the repository."""
 
 import posixpath
 import re
@@ -15,6 +15,8 @@ PAGES = {
 HOMES = {page: path for path, page in PAGES.items()}
 LINK = re.compile(r"(?<=\]\()(?P<path>[\w./-]+)(?=[#)])")
 
+NAME = re.compile(r"<code>(genjax(?:\.\w+)+)</code>")
+
 
 def on_files(files: Any, config: Any) -> Any:
     """Adds the pages that `PAGES` names."""
@@ -28,6 +30,11 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Turns links between files of the repository into links between pages."""
     return translate_links(markdown, page.file.src_uri)
+
+
+def on_page_content(content: str, **_: Any) -> str:
+    """Links a function that the text names to its place in the API reference, where it has one."""
+    return NAME.sub(r'<autoref identifier="\1" optional><code>\1</code></autoref>', content)
 
 
 def translate_links(markdown: str, page: str) -> str:

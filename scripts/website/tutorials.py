@@ -1,7 +1,7 @@
 """Runs the tutorials while the site is built, and shows below each block what it printed and drew.
 
-A page stays plain Markdown, with the blocks that `blocks.py` runs. A comment `<!-- picture: runs/x/samples.png: Samples -->`
-becomes the picture of the run's folder, and `Samples` its description.
+A page stays plain Markdown, with the blocks that `blocks.py` runs. A comment `<!-- picture: runs/x/codes.png: Text -->`
+becomes the picture, which a block wrote to that path, with the text as its description.
 """
 
 import json
@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import blocks  # pyright: ignore[reportMissingImports] # this folder is on the path while hooks are loaded
+import blocks  # this folder is on the path while MkDocs loads its hooks
 
 LOG = logging.getLogger("mkdocs.hooks.tutorials")
 FOLDER = "tutorials/"
