@@ -73,7 +73,9 @@ not run
 print(VALUE + 1)
 ```
 
-<!-- picture: runs/x.png: A picture -->
+<!-- show: runs/x.png: A picture -->
+
+<!-- show: runs/table.md: a table -->
 """
 
 
@@ -96,10 +98,10 @@ def test_a_block_that_fails_says_what_it_printed(in_folder, block):
 
 
 def test_output_and_pictures_are_shown_below_their_blocks():
-    text = tutorials.insert(PAGE, ["", "3\n", "2\n", "4\n"], {"runs/x.png": "page/runs-x.png"})
+    text = tutorials.insert(PAGE, ["", "3\n", "2\n", "4\n"], {"runs/x.png": "page/x.png", "runs/table.md": "| a |"})
     assert "print(VALUE)\n```\n\n````{ .text .output }\n3\n````" in text
     assert text.count(".output") == 3
-    assert "![A picture](page/runs-x.png)" in text
+    assert "![A picture](page/x.png)\n\n| a |\n" in text
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "tutorials").glob("*.md")), ids=lambda path: path.stem)

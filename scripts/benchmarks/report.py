@@ -87,9 +87,17 @@ def markdown(results: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+PAGE = """# Speed
+
+This page compares the speed of genjax with that of other programs for the same models, on the same machine.
+`{command}` measures the figures and writes the page. [performance.md](performance.md) says what they mean.
+
+{tables}"""
+
+
 def page(tables: str, command: str) -> str:
     """The tables as a page that says how to make it again."""
-    return f"# Speed\n\nWritten by `{command}`. What the figures mean: [performance.md](performance.md).\n\n{tables}"
+    return PAGE.format(command=command, tables=tables)
 
 
 def _machine(properties: dict[str, str]) -> str:

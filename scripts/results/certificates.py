@@ -26,10 +26,11 @@ X = np.random.default_rng(0).normal(size=(3, D)).astype(np.float32)
 RNG = jax.random.key(0)
 HEAD = """# Certificates
 
-Estimators beside the values that they must have. Written by `uv run scripts/reproduce.py certificates`; the tests hold
-more of them, and theory.md derives the closed forms. An error is a standard error of this run's draws; a value without
-one is deterministic, in float32. The linear Gaussian model is x = W z + b + noise with four dimensions, two latent ones
-and an arbitrary encoder; its log p(x), of three examples on average, is known.
+This page compares the estimators and losses of genjax with values that are known exactly. If one of them were wrong,
+its row would show it. `uv run scripts/reproduce.py certificates` computes the table; the tests check more such
+values, and [theory.md](theory.md#closed-forms) derives the closed forms. An error is a standard error of this run's
+draws; a value without one is deterministic, in float32. The linear Gaussian model is x = W z + b + noise with four
+dimensions, two latent ones and an arbitrary encoder; its log p(x), of three examples on average, is known.
 
 | estimator | exact value | ours | error | source |
 |---|---|---|---|---|

@@ -11,11 +11,15 @@ from results.kinds import Experiment, Row, Run, train_command
 
 HEAD = """# Results
 
-Written by `scripts/reproduce.py`; without an experiment's name, it lists them. Every figure is of the test split, by
-`scripts/evaluate.py`, whose `evaluation.json` holds the whole protocol, or by the sweep where a row is one.
-A single run has its standard error; of several seeds stand the median, the least and the greatest. Seconds are of
-training alone, summed over the seeds, and the machine was not idle: compare orders of magnitude and no more. Published
-figures are as their papers state them; where the protocols differ, the text says how.
+This page shows what the models of genjax reach beside published figures. Each section is an experiment: what was
+trained, a table of figures, and the commands that train and measure the same again.
+
+`scripts/reproduce.py` runs the experiments and writes this page; without an experiment's name, it lists them. Every
+figure is of the test split. `scripts/evaluate.py` measured it and keeps the whole protocol in `evaluation.json`, or
+the sweep did, where a row is a sweep. A figure of a single run stands with its standard error. Of several seeds the
+table shows the median, and the least and the greatest in brackets. Seconds are of training alone, summed over the
+seeds, and the machine was not idle: compare orders of magnitude and no more. Published figures are as their papers
+state them; where the protocols differ, the text says how.
 """
 
 
