@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 LOG = logging.getLogger("mkdocs.hooks.formulas")
-FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', flags=re.DOTALL)
+# A mark behind a formula stays on its line.
+FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>([.,;:)]*)', flags=re.DOTALL)
 
 
 def on_page_content(content: str, page: Any, **_: Any) -> str:
@@ -16,12 +17,12 @@ def on_page_content(content: str, page: Any, **_: Any) -> str:
     converter = LatexToMathML(fancy_error=False)
 
     def to_mathml(match: re.Match[str]) -> str:
-        tag, bracket, formula = match.groups()
+        tag, bracket, formula, mark = match.groups()
         try:
             mathml = converter.convert_with_local_state(html.unescape(formula), displaystyle=bracket == "[")
         except LatexError as error:
             LOG.error("%s: %s: %s", page.file.src_uri, formula, error)
             mathml = f"<code>{formula}</code>"
-        return f'<{tag} class="formula">{mathml}</{tag}>'
+        return f'<{tag} class="formula">{mathml}{mark}</{tag}>'
 
     return FORMULA.sub(to_mathml, content)
