@@ -13,3 +13,4 @@ FAMILIES: dict[str, Family] = {
     "gan": gan.FAMILY,
     "autoregressive": autoregressive.FAMILY,
 }
+"""The families by the names that `model.family` takes, `{name: Family}`."""

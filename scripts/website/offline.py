@@ -53,7 +53,7 @@ def requests_elsewhere(path: Path) -> list[str]:
 def on_post_build(config: Any) -> None:
     """Warns of each such address; `--strict` makes an error of it."""
     for path, address in _in_site(Path(config["site_dir"])):
-        LOG.warning("%s would be loaded from another host: %s", path, address)
+        LOG.warning("%s asks another host for %s", path, address)
 
 
 def _in_site(site: Path) -> Iterator[tuple[Path, str]]:
