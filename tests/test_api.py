@@ -217,6 +217,11 @@ def test_a_setting_that_a_fit_cannot_use_is_refused(vae, settings, message):
         genjax.fit(vae.dataset.train.x, "vae", **settings)
 
 
+def test_what_a_notebook_shows_of_it_is_one_line(vae, sweep):
+    assert repr(vae) == f"<vae of digits at step 2, {vae.workdir}>"
+    assert repr(sweep) == f"<sweep of 4 trials over hparams.beta, {sweep.workdir}>"
+
+
 def test_a_fit_that_diverges_says_so(vae):
     with pytest.raises(FloatingPointError, match="not finite at step"):
         genjax.fit(vae.dataset.train.x, "vae", hidden=(8,), latent=2, steps=5, learning_rate=1e38)

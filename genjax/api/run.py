@@ -29,7 +29,7 @@ from genjax.types import Array, Batch, DataSpec, InputError, Key, Model, Params
 FITTED_WITH = 0  # the seed of a sampler that is fitted; `seed` of `sample` is that of the draws
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """A trained model on plain arrays of any length; `load_run` and `fit` return one.
 
@@ -49,8 +49,12 @@ class Run:
     """
 
     loaded: LoadedRun
-    history: list[dict[str, Any]] = field(repr=False)
-    _programs: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    history: list[dict[str, Any]]
+    _programs: dict[Hashable, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """One line: what it is, where, of which data and after how many steps."""
+        return f"<{self.config.model.family} of {self.dataset.name} at step {self.step:,}, {self.workdir}>"
 
     @property
     def config(self) -> ConfigDict:

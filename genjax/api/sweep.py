@@ -11,6 +11,7 @@ from genjax.api.run import Run, load_run
 from genjax.sweeps import gallery, ranking
 from genjax.sweeps.results import TABLE
 from genjax.system.files import DAMAGES, describe_damage, read_arrays, read_object
+from genjax.system.messages import numbered
 from genjax.types import InputError
 
 
@@ -35,6 +36,10 @@ class Sweep(NamedTuple):
     rows: list[dict[str, Any]]
     steps: np.ndarray
     curves: dict[str, np.ndarray]
+
+    def __repr__(self) -> str:
+        """One line: how many trials over which settings, and where."""
+        return f"<sweep of {numbered(len(self.rows), 'trial')} over {', '.join(self.axes)}, {self.workdir}>"
 
     @property
     def table(self) -> Any:
