@@ -116,6 +116,7 @@ def test_a_trajectory_that_overflows_is_rejected():
     np.testing.assert_array_equal(probability, 0.0)
 
 
+@pytest.mark.slow
 def test_step_sizes_reach_the_acceptance_that_is_aimed_at():
     path = temperatures(400)
     sizes = tune_step_sizes(log_densities, BATCH, prior_draws(4, KEY), KEY, path)
@@ -150,6 +151,7 @@ def test_the_exact_value_lies_between_the_bounds_and_the_gap_closes():
     assert max(np.abs(low).mean(), np.abs(high).mean()) < 0.1
 
 
+@pytest.mark.slow
 def test_too_few_temperatures_show():
     low, high = map(np.concatenate, zip(*(bounds(10, key) for key in jax.random.split(KEY, 20)), strict=True))
     assert low.mean() < -5 * standard_error(low)

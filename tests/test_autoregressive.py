@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from cases import slow
+from cases import few_quick, slow
 from present import present
 
 from genjax.models.autoregressive import FAMILY
@@ -23,6 +23,7 @@ NETWORKS = {
     "transformer": {"network": "transformer", "width": 8, "depth": 2, "heads": 2},
 }
 every_network = pytest.mark.parametrize("network", NETWORKS)
+made_quick = pytest.mark.parametrize("network", few_quick(list(NETWORKS), 2))
 
 
 def spec_of(shape, levels, classes=0):
@@ -78,7 +79,7 @@ def test_no_output_depends_on_its_own_or_a_later_value(network, levels):
         assert place == 5 or np.abs(after[:, place + 1 :] - logits[:, place + 1 :]).max() > 1e-4
 
 
-@every_network
+@made_quick
 def test_draws_have_the_probabilities_of_the_model(network):
     """20,000 draws of the 16 images of 2x2 bits against exp(log p), by a chi-squared test at 0.001."""
     shape = (2, 2, 1)
@@ -95,7 +96,7 @@ def test_draws_have_the_probabilities_of_the_model(network):
     assert scipy.stats.chisquare(seen[hoped > 0], hoped[hoped > 0] * 20_000 / hoped.sum()).pvalue > 0.001
 
 
-@every_network
+@made_quick
 def test_a_conditional_model_draws_its_classes(network):
     """Each class of a model is a distribution of its own, and its draws are of it."""
     shape = (1, 2, 1)

@@ -56,7 +56,7 @@ def run(name, length, state=None, hparams=None):
     return steps(start(hparams) if state is None else state, hparams)
 
 
-@every_family
+@one_family_quick
 def test_it_learns_and_its_state_moves(name):
     train, hparams = training(FAMILIES[name])
     start, (end, metrics) = train.init(hparams, RNG), run(name, 20)

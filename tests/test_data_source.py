@@ -254,6 +254,7 @@ def test_options_reach_the_source_that_is_stacked(tmp_path):
     assert (triples.shape, triples.name) == ((6, 5, 3), f"stacked:{source}#images=pixels,labels=person")
 
 
+@pytest.mark.slow
 def test_a_run_finds_its_data_from_any_folder_and_where_they_were_moved_to(tmp_path, monkeypatch):
     """The path of the data is kept whole; other contents at the new place are refused."""
     here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"

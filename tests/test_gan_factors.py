@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import BATCH, CLASSES, GAN_FACTORS, SHAPE, N, case, slow, small_config, stored
+from cases import BATCH, CLASSES, GAN_FACTORS, SHAPE, N, case, small_config, stored
 from cases import build as build_case
 from present import present
 
@@ -213,7 +213,8 @@ def test_averages_half_life():
     np.testing.assert_allclose(constant_decay(hparams, 64), 0.999, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", [name if i == 0 else slow(name) for i, name in enumerate(GAN_FACTORS)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GAN_FACTORS)
 def test_each_factor_is_resumed_and_swept_exactly(name):
     """Ten steps in two parts are ten steps; trials side by side are trials one by one, to rounding."""
     c = case(name)
@@ -232,8 +233,9 @@ def test_each_factor_is_resumed_and_swept_exactly(name):
         jax.tree.map(partial(np.testing.assert_allclose, rtol=2e-3, atol=2e-4), mine.params, alone.params)
 
 
+@pytest.mark.slow
 @pytest.mark.optimised
-@pytest.mark.parametrize("condition", ["projection", slow("concatenation"), slow("auxiliary")])
+@pytest.mark.parametrize("condition", ["concatenation", "projection", "auxiliary"])
 def test_conditional_samples_are_of_their_class(condition):
     """Trained on digits for some seconds; the judge is the nearest mean of the training images of a class."""
     digits = load("digits")

@@ -213,6 +213,7 @@ def test_colours_keep_what_they_must():
     assert np.all((contrast >= 0.5 - 1e-5) & (contrast <= 1.5 + 1e-5))
 
 
+@pytest.mark.slow
 def test_augmentation_has_its_probability():
     unchanged = np.asarray(augmentation.augment(KEY, IMAGES, 0.0))
     np.testing.assert_array_equal(unchanged, IMAGES)

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import few_quick
+from cases import few_quick, slow
 from jax.flatten_util import ravel_pytree
 
 from genjax.nn import networks
@@ -53,7 +53,7 @@ def test_convolutions_need_images(shape):
             build()
 
 
-@pytest.mark.parametrize(("network", "layers"), [("resnet", 2), ("r3gan", 6)])
+@pytest.mark.parametrize(("network", "layers"), [("resnet", 2), slow("r3gan", 6)])
 def test_a_residual_network_starts_without_its_blocks(network, layers):
     x = jax.random.normal(KEY, (2, 16, 16, 1))
     residual = networks.encoder(settings(network=network), (), (16, 16, 1), 5)
@@ -145,7 +145,9 @@ def test_bfloat16_is_close_and_keeps_float32_around_it(network):
 
 
 @pytest.mark.parametrize("network", few_quick(["dcgan", "sndcgan", "resnet", "r3gan"], 1))
-@pytest.mark.parametrize(("norm", "channels", "first"), [("group", 4, False), ("group", 16, True), ("none", 4, True)])
+@pytest.mark.parametrize(
+    ("norm", "channels", "first"), [("group", 4, False), slow("group", 16, True), ("none", 4, True)]
+)
 def test_a_bias_that_a_norm_takes_away_is_left_out(network, norm, channels, first):
     """Eight groups of eight channels or fewer are single channels; the gradient of a bias before them is zero."""
     chosen = {**networks.SETTINGS, "network": network, "norm": norm, "channels": channels}

@@ -114,7 +114,8 @@ def final_state():
     return read
 
 
-@pytest.mark.parametrize("story", [killed, pytest.param(stopped, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("story", [killed, stopped])
 def test_a_resumed_run_ends_with_the_same_bits(stories, final_state, story):
     whole, resumed = stories(uninterrupted), stories(story)
     for each in (whole, resumed):
@@ -128,6 +129,7 @@ def test_a_resumed_run_ends_with_the_same_bits(stories, final_state, story):
         assert (resumed.workdir / name).read_bytes() == (whole.workdir / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_killed_run_was_killed_while_it_trained(stories):
     story = stories(killed)
     assert story.killed == [(-signal.SIGKILL, False)] * len(story.killed)

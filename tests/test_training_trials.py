@@ -22,13 +22,13 @@ OVERS = {
 }
 CASES = [
     ("vae", "map"),
-    ("vae", "vmap_sharded"),
+    slow("vae", "vmap_sharded"),
     slow("vae", "vmap"),
     slow("vae", "map_sharded"),
     *(slow("gan_critic", over) for over in OVERS),
     slow("gan_dcgan", "map_sharded"),
 ]
-every_over = pytest.mark.parametrize("over", ["map", "vmap_sharded", slow("vmap"), slow("map_sharded")])
+every_over = pytest.mark.parametrize("over", ["map", slow("vmap_sharded"), slow("vmap"), slow("map_sharded")])
 
 
 def four_trials(name, rates=(1e-3, 3e-3, 1e-2, 1e-4), seeds=(0, 1, 2, 3)):

@@ -199,6 +199,7 @@ def test_piwae_trains_the_decoder_by_all_draws_and_the_encoder_by_groups():
     )
 
 
+@pytest.mark.slow
 def test_two_layers_have_the_exact_likelihood():
     """z2 ~ N(0, I), z = A z2 + a + noise, x = W z + b + noise: all Gaussian."""
     model, params = vae(layers=2)
@@ -237,7 +238,7 @@ def test_priors_are_densities_of_their_draws(prior):
         np.testing.assert_allclose(drawn.var(), variance, rtol=0.05)
 
 
-@pytest.mark.parametrize("prior", ["mixture", "vamp"])
+@pytest.mark.parametrize("prior", ["mixture", slow("vamp")])
 def test_mixture_priors_have_the_exact_likelihood(prior):
     """p(x) is a mixture of Gaussians, one for each component."""
     model, params = vae(prior=prior, components=3)
@@ -265,6 +266,7 @@ def test_class_prior_has_its_rate_in_closed_form():
     assert abs(-bound.mean() - elbo) < 5 * (bound.std() / math.sqrt(20_000) + np.asarray(log_w).std() / math.sqrt(3e5))
 
 
+@pytest.mark.slow
 def test_categorical_codes_have_the_exact_likelihood():
     """The sum over all nine codes of two variables with three values each."""
     model, params = vae(posterior="gumbel", latent=2, categories=3)

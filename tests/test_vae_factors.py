@@ -158,6 +158,7 @@ def test_a_vae_gan_compares_hidden_layers_of_its_discriminator():
     assert model.simulate is None
 
 
+@pytest.mark.slow
 def test_the_game_of_a_vae_gan_does_not_move_its_encoder():
     """The gradient of the encoder is the same whatever the weight of the generator's loss; the decoder's is not."""
     c = case("vae_features")

@@ -102,6 +102,7 @@ def collapsing() -> ConfigDict:
     return config
 
 
+@pytest.mark.slow
 def test_a_run_says_it_once_and_keeps_it(tmp_path):
     """Also where a finished run goes on to more steps."""
     said = []
