@@ -48,8 +48,10 @@ install_import_hook(CHECKED, "beartype.beartype")
 # The modules that take longest come first, in the order of which pytest-xdist gives them out: no worker is left with a
 # long one when the others have finished.
 LONGEST = (
+    "test_damaged_folders",
     "test_resume",
     "test_sweep_resume",
+    "test_stated_errors",
     "test_sweep_command",
     "test_hosts",
     "test_sweep_loop",
@@ -59,6 +61,9 @@ LONGEST = (
     "test_bits",
     "test_feed",
     "test_contract",
+    "test_api",
+    "test_report_page",
+    "test_website",
 )
 
 

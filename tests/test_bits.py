@@ -17,6 +17,7 @@ every_family = pytest.mark.parametrize("name", NAMES)
 every_family_and_convolutions = pytest.mark.parametrize("name", [*NAMES, slow("gan_dcgan")])
 
 
+@pytest.mark.slow
 @every_family_and_convolutions
 def test_scan_is_single_steps_to_the_bit(name):
     c = case(name)

@@ -18,6 +18,7 @@ from genjax.runs.load import load_data, load_run
 from genjax.training.step import prepare
 from genjax.types import Batch, InputError
 
+pytestmark = pytest.mark.slow
 SHORT = {"train.steps": 20, "train.log_every": 10, "train.evaluate_every": 10, "train.checkpoint_every": 10}
 OPTIONS = Options(samples=60, sampler="")
 

@@ -11,7 +11,6 @@ from cases import (
     BATCH,
     CASES,
     DCGAN,
-    GAN_FACTORS,
     RICHEST,
     SHAPE,
     SMALL,
@@ -33,12 +32,8 @@ from genjax.training import step as steps
 from genjax.training.scan import make_train
 
 RNG = jax.random.key(0)
-CONVOLUTIONS = ("autoencoder_resnet", "vae_resnet", "gan_dcgan")
-OF_GANS = {name for name, (_, changes) in GAN_FACTORS.items() if "model.network" in changes}
-# The families' richest cases and every sixth of the others run always.
-OTHERS = [name for name in CASES if name not in RICHEST.values()]
-SLOW = {*CONVOLUTIONS, *OF_GANS, *(name for i, name in enumerate(OTHERS) if i % 6)}
-every_case = pytest.mark.parametrize("name", [slow(name) if name in SLOW else name for name in CASES])
+# The families' richest cases run always.
+every_case = pytest.mark.parametrize("name", [name if name in RICHEST.values() else slow(name) for name in CASES])
 every_family = pytest.mark.parametrize("name", RICHEST.values())
 
 
@@ -211,9 +206,7 @@ def test_every_hyperparameter_is_tested():
         assert set(FAMILIES[family].hparams) <= tested
 
 
-@pytest.mark.parametrize(
-    "name", [name if i % 3 == 0 or name in RICHEST.values() else slow(name) for i, name in enumerate(ACTING)]
-)
+@pytest.mark.parametrize("name", [name if name in RICHEST.values() else slow(name) for name in ACTING])
 def test_every_hyperparameter_acts(name):
     c = case(name)
     base, _ = c.chunk(c.init(c.hparams, RNG), c.hparams, RNG, 4)
@@ -356,7 +349,7 @@ def program(family, *changes):
 
 @pytest.mark.parametrize(
     ("family", "context", "name", "value"),
-    [change if i % 3 == 0 else slow(*change) for i, change in enumerate(static_changes())],
+    [change._replace(marks=[pytest.mark.slow] * (i % 3 > 0)) for i, change in enumerate(static_changes())],
 )
 def test_every_static_setting_acts(family, context, name, value):
     base = tuple(context.items())

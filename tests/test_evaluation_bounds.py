@@ -88,6 +88,7 @@ def by_name(results):
     return {result.metric: result for result in results}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labelled", [False, True])
 def test_the_bounds_enclose_the_exact_value(tmp_path, labelled):
     subject = loaded(tmp_path, labelled)

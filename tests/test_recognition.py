@@ -52,6 +52,7 @@ def test_probabilities_are_of_all_classes_and_right_for_separated_ones():
     assert (probabilities[:3].max(axis=1) > 0.9).all()
 
 
+@pytest.mark.slow
 def test_a_shipped_classifier_comes_first(subject, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
     split = Split(images, np.arange(20) % 10)

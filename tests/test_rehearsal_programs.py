@@ -12,6 +12,7 @@ from genjax.runs import feeding
 from genjax.runs.programs import make_run_programs
 from genjax.sweeps import programs as sweeps
 
+pytestmark = pytest.mark.slow
 FEEDS = {"resident": 2**32, "streamed": 1}
 
 

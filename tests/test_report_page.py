@@ -70,6 +70,7 @@ def test_the_page_of_a_run_tells_what_its_files_tell(folder):
     assert command == str(folder / "vae" / "config.json")
 
 
+@pytest.mark.slow
 def test_pictures_over_training_are_those_of_every_evaluation(folder):
     images = filmstrip.read_images(folder / "vae")
     assert [step for step, _ in images["samples"]] == [2, 4, 6]

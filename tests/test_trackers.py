@@ -168,6 +168,7 @@ def test_no_tracker_leaves_no_file(tmp_path):
     assert not list((tmp_path / "run").glob("events*"))
 
 
+@pytest.mark.slow
 def test_a_table_of_tensorboard_has_settings_and_final_figures(tmp_path):
     from tensorboardX.proto import event_pb2
     from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData

@@ -109,8 +109,9 @@ def test_stored_labels_reach_the_losses():
     assert np.all(np.abs(first - second) > 1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.optimised
-@pytest.mark.parametrize("prior", ["class", slow("normal")])
+@pytest.mark.parametrize("prior", ["class", "normal"])
 def test_conditional_samples_are_of_their_class(prior):
     """Trained on digits for a few seconds; the judge is the nearest mean of the training images of a class."""
     digits = load("digits")
