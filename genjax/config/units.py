@@ -12,7 +12,8 @@ def metric_units(settings: Mapping[str, Any]) -> dict[str, str]:
     """The units of a run's metrics, those that have one.
 
     Args:
-      settings: of the run, `{dotted name: value}`; those of `flatten`, or of its `config.json`.
+      settings: of the run, `{dotted name: value}`; those of `flatten`, or of its `config.json`. What is missing has its
+        default.
 
     Example:
       >>> metric_units({"model.family": "gan"})
@@ -20,7 +21,7 @@ def metric_units(settings: Mapping[str, Any]) -> dict[str, str]:
     """
     model = {name.removeprefix("model."): value for name, value in settings.items() if name.startswith("model.")}
     family = FAMILIES.get(model.get("family", ""))
-    return {**UNITS_OF_MODES, **(family.units(model) if family else {})}
+    return {**UNITS_OF_MODES, **(family.units({**family.settings, **model}) if family else {})}
 
 
 def shared_unit(metric: str, all_settings: Iterable[Mapping[str, Any]]) -> str:

@@ -55,6 +55,8 @@ def damage(path: Path, kind: str) -> None:
 
 KINDS = [*CONTENTS, "deleted", "a folder"]
 EVALUATE_EVERY = 2
+EVALUATED = ("config.json", "data.json", "evaluation.json")  # what an evaluation reads beside checkpoints and samplers
+OPTIONS = Options(metrics=("likelihood", "fidelity"), importance_samples=2, samples=20, sampler="mixture:2")
 COSTLY = {"junk", "deleted", "a folder"}  # for commands that take seconds
 
 
@@ -83,8 +85,8 @@ def run(tmp_path_factory):
     folder = trained.train(
         tmp_path_factory.mktemp("damaged") / "run", steps=4, evaluate_every=EVALUATE_EVERY, hidden=(8,)
     )
-    evaluate(folder, Options(metrics=("likelihood",), importance_samples=2), io.StringIO())
-    load_run(folder).sample(2, sampler="mixture:2")
+    evaluate(folder, OPTIONS, io.StringIO())
+    assert list((folder / "samplers").iterdir())
     return folder
 
 
@@ -120,7 +122,6 @@ def longer(folder):
 
 def test_a_run(run, tmp_path):
     config, said = longer(run), {}
-    options = Options(metrics=("likelihood",), importance_samples=2)
     for file in small_files(run):
         for kind in KINDS:
             copy = shutil.copytree(run, tmp_path / "copy")
@@ -130,9 +131,9 @@ def test_a_run(run, tmp_path):
                 "compare": lambda copy=copy: comparison.text(read_groups([copy, run])),
                 "runs": lambda copy=copy: overview(copy.parent),
             }
+            if "samplers" in file.parts or (file.name in EVALUATED and kind in COSTLY):
+                commands["evaluate"] = lambda copy=copy: evaluate(copy, OPTIONS, io.StringIO())
             if kind in COSTLY:
-                if file.name in ("config.json", "data.json", "evaluation.json"):
-                    commands["evaluate"] = lambda copy=copy: evaluate(copy, options, io.StringIO())
                 commands |= {
                     "load": lambda copy=copy: load_run(copy, say=lambda line: None).sample(2, sampler="mixture:2"),
                     "train": lambda copy=copy: loop.train(config, copy, io.StringIO()),

@@ -1,4 +1,4 @@
-"""What a run says where it cannot write, and that it goes on to the same bits once it can."""
+"""What a run or a sweep says where it cannot write, and that it goes on to the same bits once it can."""
 
 import os
 import shutil
@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from command import ROOT, environment, rows, write_config
+from sweeping import table, written
 
 pytestmark = pytest.mark.slow
 
@@ -15,10 +16,19 @@ RIGHTS = "-dac_override,-dac_read_search"
 WITHOUT_RIGHTS = [] if os.geteuid() else ["setpriv", f"--bounding-set={RIGHTS}", f"--inh-caps={RIGHTS}"]
 
 
-def train(folder, workdir, prefix=()):
-    command = [*prefix, sys.executable, str(ROOT / "scripts" / "train.py"), "--config", "gan.py", "--workdir", workdir]
+def start(folder, script, workdir, prefix=()):
+    """Runs `scripts/train.py` or `scripts/sweep.py` to its end, with the configuration of its name."""
+    words = ["--config", script, "--workdir", workdir]
+    command = [*prefix, sys.executable, str(ROOT / "scripts" / script), *words]
     arguments = {"cwd": folder, "env": environment(), "capture_output": True, "text": True, "timeout": 120}
     return subprocess.run(command, check=False, **arguments)
+
+
+def outcome(script, folder):
+    """What must be the same, whatever trouble there was on the way."""
+    if script == "sweep.py":
+        return table(folder)
+    return rows(folder), (folder / "evaluation.json").read_text()
 
 
 def last_line(failed):
@@ -29,19 +39,20 @@ def last_line(failed):
     return line
 
 
-def assert_goes_on(folder, workdir):
-    """Once there is room and permission, the same command ends as a run that met no trouble."""
-    assert train(folder, workdir).returncode == 0
-    assert rows(folder / workdir) == rows(folder / "whole")
-    evaluations = [(folder / name / "evaluation.json").read_text() for name in (workdir, "whole")]
-    assert evaluations[0] == evaluations[1]
+def assert_goes_on(folder, script, workdir):
+    """Once there is room and permission, the same command ends as one that met no trouble."""
+    assert start(folder, script, workdir).returncode == 0
+    assert outcome(script, folder / workdir) == outcome(script, folder / f"whole-{script}")
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
+    """A folder with a run and a sweep that met no trouble."""
     folder = tmp_path_factory.mktemp("runs")
-    write_config(folder / "gan.py")
-    assert train(folder, "whole").returncode == 0
+    write_config(folder / "train.py")
+    written(folder, axis='values("hparams.beta", 0.5, 2)', steps=40)
+    for script in ("train.py", "sweep.py"):
+        assert start(folder, script, f"whole-{script}").returncode == 0
     return folder
 
 
@@ -51,22 +62,23 @@ def test_checkpoints_that_cannot_be_written_end_the_run_in_one_line(uninterrupte
     checkpoints = uninterrupted / "x" / "checkpoints"
     checkpoints.mkdir(parents=True)
     checkpoints.chmod(0o500)
-    line = last_line(train(uninterrupted, "x", WITHOUT_RIGHTS))
+    line = last_line(start(uninterrupted, "train.py", "x", WITHOUT_RIGHTS))
     assert str(checkpoints) in line
     assert line.endswith("Permission denied")
     checkpoints.chmod(0o700)
-    assert_goes_on(uninterrupted, "x")
+    assert_goes_on(uninterrupted, "train.py", "x")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone may mount a small disk")
-def test_a_full_disk_ends_the_run_in_one_line(uninterrupted):
-    disk = uninterrupted / "disk"
+@pytest.mark.parametrize(("script", "size"), [("train.py", "80k"), ("sweep.py", "32k"), ("sweep.py", "120k")])
+def test_a_full_disk_ends_the_command_in_one_line(uninterrupted, script, size):
+    disk = uninterrupted / f"disk-{script}-{size}"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80k", "tmpfs", disk], check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], check=False).returncode:
         pytest.skip("nothing can be mounted here")
     try:
-        assert last_line(train(uninterrupted, "disk/x")).endswith("No space left on device")
+        assert last_line(start(uninterrupted, script, f"{disk.name}/x")).endswith("No space left on device")
         subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)
-        assert_goes_on(uninterrupted, "disk/x")
+        assert_goes_on(uninterrupted, script, f"{disk.name}/x")
     finally:
         subprocess.run(["umount", disk], check=True)
