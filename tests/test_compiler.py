@@ -25,6 +25,15 @@ def test_programs_are_kept_in_the_users_cache(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("jax_settings")
+def test_a_cache_that_cannot_be_written_keeps_no_programs(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GENJAX_CACHE", str(tmp_path / "file"))
+    jax.config.update("jax_compilation_cache_dir", None)
+    compiler.keep_programs()
+    assert getattr(jax.config, SETTINGS[0]) is None
+
+
+@pytest.mark.usefixtures("jax_settings")
 def test_jax_own_setting_of_the_cache_comes_first():
     jax.config.update("jax_compilation_cache_dir", "elsewhere")
     compiler.keep_programs()

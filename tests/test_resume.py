@@ -68,8 +68,7 @@ def stopped_at_once(run):
         time.sleep(0.05)
     second = run("d", *settings)
     process.send_signal(signal.SIGINT)
-    process.stderr.readline()  # what the log shows of several updates
-    first = process.stderr.readline()
+    first = next(line for line in process.stderr if line.startswith("SIG"))
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=10)[1]
     return SimpleNamespace(second=second, first=first, rest=rest, code=process.returncode)

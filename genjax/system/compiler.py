@@ -1,5 +1,6 @@
 """How XLA is asked to compile a run's programs, and where it keeps them for the next run."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -34,8 +35,13 @@ def keep_programs() -> None:
     """Keeps compiled programs in the user's cache, unless JAX's own settings say where, or that nothing is kept.
 
     `JAX_COMPILATION_CACHE_DIR` moves the folder, `GENJAX_CACHE` it and the data's; `JAX_ENABLE_COMPILATION_CACHE=false`
-    keeps nothing.
+    keeps nothing. Where the cache cannot be written, nothing is kept either: every start then takes as long as the first.
     """
     if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
-        jax.config.update("jax_compilation_cache_dir", str(cache.root() / "programs"))
+        folder = cache.root() / "programs"
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return
+        jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", LEAST_SECONDS)
