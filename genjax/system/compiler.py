@@ -35,7 +35,7 @@ def keep_programs() -> None:
     """Keeps compiled programs in the user's cache, unless JAX's own settings say where, or that nothing is kept.
 
     `JAX_COMPILATION_CACHE_DIR` moves the folder, `GENJAX_CACHE` it and the data's; `JAX_ENABLE_COMPILATION_CACHE=false`
-    keeps nothing. Where the cache cannot be written, nothing is kept either: every start then takes as long as the first.
+    keeps nothing. Where the cache cannot be written, nothing is kept: each start then takes as long as the first.
     """
     if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
         folder = cache.root() / "programs"
