@@ -116,8 +116,7 @@ def test_a_terminal_gets_a_bar(place):
 @pytest.mark.slow
 def test_a_run_ends_when_nobody_reads_its_progress(place):
     process = start(place.env, place.folder, "--config", "tiny.py", "--workdir", "unread")
-    assert present(process.stderr).readline().startswith("discriminator: 2 updates a step")
-    assert present(process.stderr).readline().startswith("10/60 steps")
+    assert any(line.startswith("10/60 steps") for line in present(process.stderr))
     present(process.stderr).close()
     process.stderr = None
     process.communicate()
