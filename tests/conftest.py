@@ -56,6 +56,8 @@ LONGEST = (
     "test_hosts",
     "test_sweep_loop",
     "test_training_trials",
+    "test_factor_trials",
+    "test_gan_factors",
     "test_evaluation",
     "test_documents",
     "test_bits",
