@@ -183,6 +183,7 @@ def test_a_conditional_run_takes_and_draws_classes(runs):
     assert (run.sample(60, label=4) != one).any()
 
 
+@pytest.mark.slow
 def test_a_fit_is_the_run_of_the_same_configuration(tmp_path, vae):
     """The same array by `npz:` and by `fit`, with the same settings, gives the same parameters."""
     digits = vae.dataset.train

@@ -287,6 +287,7 @@ def test_options_are_checked_before_anything_is_read(changes, message):
         check(Options(**changes))
 
 
+@pytest.mark.slow
 def test_a_group_that_cannot_be_measured_is_left_out_where_it_was_not_asked_for(runs, silent):
     found = evaluator.evaluate(runs.vae, FAST._replace(samples=5), silent)
     assert found.keys() == {"likelihood", "recognition", "latent"}

@@ -24,6 +24,7 @@ from genjax.types import InputError
 
 pytest.importorskip("jinja2")
 pytest.importorskip("plotly")
+pytestmark = pytest.mark.slow
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

@@ -289,6 +289,7 @@ def test_images_without_labels_give_features_in_which_classes_are_apart(tmp_path
     assert near.score(features.extract_all(own, test), digits.test.y) > 0.93
 
 
+@pytest.mark.slow
 def test_a_network_of_the_users_own_takes_its_own_shape(tmp_path):
     params = classifier.init(jax.random.key(0), (12, 10, 3), 7)
     classifier.write(tmp_path / "own.safetensors", params, {"shape": [12, 10, 3], "outputs": 7})

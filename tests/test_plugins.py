@@ -65,6 +65,7 @@ def forget(monkeypatch):
     monkeypatch.setattr(plugins, "_LOADED", {})
 
 
+@pytest.mark.slow
 def test_a_run_of_a_plugin_is_evaluated_with_it_and_says_so_without(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "loss.py").write_text(LOSS)

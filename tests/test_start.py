@@ -100,7 +100,8 @@ def test_a_run_that_was_killed_in_its_first_checkpoint_still_starts_there(source
     assert len(asked) == 1  # the checkpoint has them
 
 
-@pytest.mark.parametrize("execution", ["map", pytest.param("vmap", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("execution", ["map", "vmap"])
 def test_every_trial_of_a_sweep_starts_there(source, tmp_path, execution):
     """With a learning rate of nothing the trials stay there: all seeds have the same error as the other run."""
     (tmp_path / "base.py").write_text(

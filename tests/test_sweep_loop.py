@@ -77,6 +77,7 @@ def table(folder):
 RATES = values("hparams.learning_rate", 1e-3, 1e-2, 1e30)
 
 
+@pytest.mark.slow
 def test_groups_and_a_diverging_trial(base, tmp_path):
     config = swept(base, (RATES, values("model.latent", 2, 3), values("seed", 0, 7)))
     rows, said = ran(config, tmp_path / "s", best=2)

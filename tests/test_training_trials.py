@@ -28,7 +28,6 @@ CASES = [
     *(slow("gan_critic", over) for over in OVERS),
     slow("gan_dcgan", "map_sharded"),
 ]
-every_over = pytest.mark.parametrize("over", ["map", slow("vmap_sharded"), slow("vmap"), slow("map_sharded")])
 
 
 def four_trials(name, rates=(1e-3, 3e-3, 1e-2, 1e-4), seeds=(0, 1, 2, 3)):
@@ -94,7 +93,8 @@ def test_trials_are_measured_as_single_runs(over):
         np.testing.assert_allclose(measured[name][2], value, rtol=1e-5)
 
 
-@every_over
+@pytest.mark.slow
+@pytest.mark.parametrize("over", OVERS)
 def test_a_trial_that_diverges_leaves_the_others_bits_alone(over):
     hparams, rngs = four_trials("vae", rates=(1e-3, 1e38, 1e-2, 3e-3))
     states, metrics = swept("vae", over, hparams, rngs)
