@@ -67,11 +67,11 @@ def _configure(family: str, settings: Mapping[str, Any]) -> ConfigDict:
     """The defaults of a family with some settings replaced; each of these must act."""
     config = configs.default(family)
     config.data.source = NAME
-    known = configs.setting_defaults(config)
+    defaults = configs.setting_defaults(config)
     values = {}
     for name, value in settings.items():
-        full = _full_name(name, known)
-        like = known[full]
+        full = _full_name(name, defaults)
+        like = defaults[full]
         value = tuple(value) if isinstance(value, list) else value
         value = (value,) if isinstance(like, tuple) and not isinstance(value, tuple) else value
         value = float(value) if isinstance(like, float) and type(value) is int else value
@@ -89,14 +89,14 @@ def _configure(family: str, settings: Mapping[str, Any]) -> ConfigDict:
     return config
 
 
-def _full_name(name: str, known: Mapping[str, Any]) -> str:
+def _full_name(name: str, defaults: Mapping[str, Any]) -> str:
     """`model.latent` for `latent`: the first setting of that name."""
     for full in (name, *(f"{group}.{name}" for group in GROUPS)):
-        if full in known:
+        if full in defaults:
             return full
-    short = [full.rpartition(".")[2] for full in known if full.partition(".")[0] in GROUPS]
+    short = [full.rpartition(".")[2] for full in defaults if full.partition(".")[0] in GROUPS]
     near = difflib.get_close_matches(name, short, n=1)
-    raise InputError(describe_unknown("setting", name, near or sorted(known)))
+    raise InputError(describe_unknown("setting", name, near or sorted(defaults)))
 
 
 def _train(config: ConfigDict, dataset: Dataset, on_row: Callable[[dict[str, float]], None]) -> Run:

@@ -50,8 +50,8 @@ def run_quietly(command: Callable[[], int]) -> int:
 
 def print_error(line: str) -> None:
     """Prints a line on standard error, without the middle of one that repeats thousands of characters."""
-    shown = line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
-    print(f"error: {shown}", file=sys.stderr)
+    short = line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
+    print(f"error: {short}", file=sys.stderr)
 
 
 def describe_trouble(error: BaseException) -> tuple[str, int]:

@@ -84,8 +84,8 @@ def _compare(parsed: argparse.Namespace) -> int:
     if parsed.out and not parsed.out.parent.is_dir():
         refuse(f"--out {parsed.out}: there is no folder {parsed.out.parent}")
     processes.use_cores_as_devices()
-    chosen = defaults._replace(**{name: getattr(parsed, name) for name in sample_sets.READ})
-    measured = sample_sets.compare(parsed.samples, parsed.against, chosen)
+    sample_options = defaults._replace(**{name: getattr(parsed, name) for name in sample_sets.READ})
+    measured = sample_sets.compare(parsed.samples, parsed.against, sample_options)
     if parsed.out:
         write_json(parsed.out, {"results": results.merged([], [r for group in measured.values() for r in group])})
     print(results.table(measured, results.terminal_width()))

@@ -54,8 +54,8 @@ def _split(source: Source, arrays: Arrays, images: str, labels: str | None) -> S
 def _integers(y: np.ndarray) -> np.ndarray:
     """Labels as MATLAB has them: whole numbers are doubles, and a vector is a row or a column."""
     y = y.ravel() if y.ndim == 2 and len(y) == 1 else y
-    whole = np.issubdtype(y.dtype, np.floating) and bool((y == np.round(y)).all()) and bool((abs(y) < 2**31).all())
-    return y.astype(np.int64) if whole else y
+    is_whole = np.issubdtype(y.dtype, np.floating) and bool((y == np.round(y)).all()) and bool((abs(y) < 2**31).all())
+    return y.astype(np.int64) if is_whole else y
 
 
 def _choose(source: Source, keys: list[str]) -> dict[str, tuple[str, str | None]]:

@@ -147,8 +147,8 @@ def kernel_distance(x: np.ndarray, y: np.ndarray) -> kernel.KernelDistance:
     """KID between features `[n, F]` and `[m, F]`, with its standard error."""
     of_rows = over_rows(_kernel_sums, BLOCK)
     (xx, self_x), (yy, self_y), (xy, _), (yx, _) = (of_rows(a, b) for a, b in ((x, x), (y, y), (x, y), (y, x)))
-    few_x, few_y = (features[evenly_spaced(min(len(features), PAIRED), len(features))] for features in (x, y))
-    sets = ((few_x[::2], few_x[1::2]), (few_y[::2], few_y[1::2]), (few_x, few_y))
+    part_x, part_y = (features[evenly_spaced(min(len(features), PAIRED), len(features))] for features in (x, y))
+    sets = ((part_x[::2], part_x[1::2]), (part_y[::2], part_y[1::2]), (part_x, part_y))
     v_xx, v_yy, v_xy = (
         kernel.pair_variance(rows, columns) if min(len(rows), len(columns)) > 1 else 0.0 for rows, columns in sets
     )

@@ -24,8 +24,8 @@ ACTIVE = 0.01  # the variance of the posterior's mean above which a dimension is
 
 def applies(subject: LoadedRun) -> str:
     """What is missing, or nothing."""
-    known = subject.model.log_weights is not None or subject.model.log_prob is not None
-    return "" if known else "a model with a likelihood"
+    has_likelihood = subject.model.log_weights is not None or subject.model.log_prob is not None
+    return "" if has_likelihood else "a model with a likelihood"
 
 
 def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]:

@@ -37,16 +37,16 @@ def compare(samples: str, against: str, options: Options, stream: TextIO | None 
     compiler.keep_programs()
     nearest_name("split", options.split, (*SPLITS, ALL))
     check(options._replace(split=SPLITS[0]))
-    drawn, data = load_data(samples), load_data(against)
-    _check_alike(drawn, data)
-    fake, real = _whole(drawn), _whole(data) if options.split == ALL else _scaled(data, options.split)
+    sample_set, data = load_data(samples), load_data(against)
+    _check_alike(sample_set, data)
+    fake, real = _whole(sample_set), _whole(data) if options.split == ALL else _scaled(data, options.split)
     train = real if options.split == ALL else _scaled(data, "train")
     n = min(options.samples, len(real), len(fake))
     names = options.features or (fidelity.default_features(against, data.shape, len(train)),)
     protocol = {
         "split": options.split,
         "samples": n,
-        "of": f"{samples} ({fingerprint(drawn)['digest'][:8]})",
+        "of": f"{samples} ({fingerprint(sample_set)['digest'][:8]})",
         "data": f"{against} ({fingerprint(data)['digest'][:8]})",
         "seed": options.seed,
     }
@@ -58,10 +58,12 @@ def compare(samples: str, against: str, options: Options, stream: TextIO | None 
     return {"fidelity": results}
 
 
-def _check_alike(drawn: Dataset, data: Dataset) -> None:
-    if drawn.shape != data.shape or drawn.bounded != data.bounded:
-        kinds = [f"{'images' if d.bounded else 'points'} of shape {d.shape}" for d in (drawn, data)]
-        raise InputError(f"{drawn.name} holds {kinds[0]}, and {data.name} {kinds[1]}: only sets of one kind compare")
+def _check_alike(sample_set: Dataset, data: Dataset) -> None:
+    if sample_set.shape != data.shape or sample_set.bounded != data.bounded:
+        kinds = [f"{'images' if d.bounded else 'points'} of shape {d.shape}" for d in (sample_set, data)]
+        raise InputError(
+            f"{sample_set.name} holds {kinds[0]}, and {data.name} {kinds[1]}: only sets of one kind compare"
+        )
 
 
 def _scaled(dataset: Dataset, split: str) -> np.ndarray:

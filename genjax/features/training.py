@@ -67,8 +67,8 @@ def choose_recipe(name: str, objective: str, examples: int, epochs: int | None =
     """
     recipe = RECIPES.get(name, DEFAULT)
     if objective == CONTRASTIVE:  # a crop moves an image already
-        least = -(-LEAST_STEPS // -(-examples // recipe.batch))
-        recipe = recipe._replace(objective=objective, shift=0, epochs=max(recipe.epochs, least))
+        least_epochs = -(-LEAST_STEPS // -(-examples // recipe.batch))
+        recipe = recipe._replace(objective=objective, shift=0, epochs=max(recipe.epochs, least_epochs))
     return recipe if epochs is None else recipe._replace(epochs=epochs)
 
 

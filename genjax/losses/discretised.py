@@ -114,8 +114,8 @@ def logistic_mixture_draw(
       [1. 1. 1.]
     """
     which, noise = jax.random.split(rng)
-    chosen = jax.random.categorical(which, weights)[..., None]
-    mean, log_scale = (jnp.take_along_axis(values, chosen, axis=-1)[..., 0] for values in (mean, log_scale))
+    component = jax.random.categorical(which, weights)[..., None]
+    mean, log_scale = (jnp.take_along_axis(values, component, axis=-1)[..., 0] for values in (mean, log_scale))
     return logistic_draw(noise, mean, log_scale, levels)
 
 

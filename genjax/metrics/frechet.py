@@ -66,13 +66,15 @@ def bootstrap_error(
     p, q = moments(x), moments(y)
     samples = [(_resampled(x, rng), _resampled(y, rng)) for _ in range(resamples)]
     distances = np.array([frechet_distance(*pair) for pair in samples])
-    both = [
+    combined = [
         (_add(a, c, p, len(x)), _add(b, d, q, len(y)))
         for (a, b), (c, d) in zip(samples[::2], samples[1::2], strict=True)
     ]
-    meeting = [frechet_distance(*pair) + frechet_distance(p, q) for pair in both] - distances[::2] - distances[1::2]
+    interactions = (
+        [frechet_distance(*pair) + frechet_distance(p, q) for pair in combined] - distances[::2] - distances[1::2]
+    )
     variance = distances.var(ddof=1)
-    return float(np.sqrt(max(variance - np.square(meeting).mean(), variance / 3)))
+    return float(np.sqrt(max(variance - np.square(interactions).mean(), variance / 3)))
 
 
 def _resampled(features: Float[np.ndarray, "samples features"], rng: np.random.Generator) -> Gaussian:

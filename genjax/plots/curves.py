@@ -35,8 +35,8 @@ def curves(path: StrPath, rows: Sequence[Mapping[str, Any]], units: Mapping[str,
             axes = figure.add_subplot(height, columns, i + 1)
             axes.set_ylabel(panel_unit(names, units or {}))
             _panel(axes, rows, names)
-        shown = {str(line.get_label()) for axes in figure.axes for line in axes.lines}
-        splits = [Line2D([], [], color=colour, label=split) for split, colour in SPLITS.items() if split in shown]
+        labels = {str(line.get_label()) for axes in figure.axes for line in axes.lines}
+        splits = [Line2D([], [], color=colour, label=split) for split, colour in SPLITS.items() if split in labels]
         figure.legend(handles=splits, loc="outside upper right", ncols=2)
         figure.supxlabel("step")
 

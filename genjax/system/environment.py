@@ -23,7 +23,7 @@ def describe() -> dict[str, str]:
       True
     """
     devices = jax.devices()
-    known = {
+    facts = {
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
         "system": f"{platform.system()} {platform.machine()}",
@@ -32,7 +32,7 @@ def describe() -> dict[str, str]:
         "commit": _commit(),
         "command": command(),
     }
-    return {name: value for name, value in known.items() if value}
+    return {name: value for name, value in facts.items() if value}
 
 
 def command() -> str:
