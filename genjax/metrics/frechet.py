@@ -55,8 +55,8 @@ def bootstrap_error(
 
     Near its minimum the distance is a quadratic form of the moments' errors e. The bootstrap adds errors of its own to
     those, and its variance is that of the distance and twice that of e's quadratic part: three times too much for equal
-    distributions. For two bootstrap samples with the errors a and b, D(a + b) - D(a) - D(b) + D(0) is the part in which
-    they meet, whose variance is this excess. What is left is a third of the bootstrap's variance at least.
+    distributions. For two bootstrap samples with the errors a and b, D(a + b) - D(a) - D(b) + D(0) is their
+    interaction, whose variance is this excess. What is left is a third of the bootstrap's variance at least.
 
     Args:
       x, y: features.
@@ -70,9 +70,8 @@ def bootstrap_error(
         (_add(a, c, p, len(x)), _add(b, d, q, len(y)))
         for (a, b), (c, d) in zip(samples[::2], samples[1::2], strict=True)
     ]
-    interactions = (
-        [frechet_distance(*pair) + frechet_distance(p, q) for pair in combined] - distances[::2] - distances[1::2]
-    )
+    distance = frechet_distance(p, q)
+    interactions = [frechet_distance(*pair) + distance for pair in combined] - distances[::2] - distances[1::2]
     variance = distances.var(ddof=1)
     return float(np.sqrt(max(variance - np.square(interactions).mean(), variance / 3)))
 
