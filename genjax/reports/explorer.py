@@ -1,6 +1,7 @@
 """A trained model behind a page on the loopback address: sliders for its codes, interpolation, new samples."""
 
 import base64
+import contextlib
 import json
 import math
 from collections.abc import Callable
@@ -194,8 +195,9 @@ def _handler(questions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]], t
             headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Content-Security-Policy": POLICY}
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the page was closed meanwhile
+                self.end_headers()
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
             """Prints nothing for each question."""
