@@ -20,9 +20,9 @@ def assemble(
 
     Args:
       name: the source as the user wrote it.
-      given: `train`, and `validation` and `test` if the source has them. `x` is uint8 or bool images `[N, H, W]` or
-        `[N, H, W, C]`, float images of those shapes in [0, 1], or float points `[N, D]`; an image has one channel or
-        three. `y` is integer labels `[N]` or factors `[N, F]`, or None throughout.
+      source_splits: `train`, and `validation` and `test` if the source has them. `x` is uint8 or bool images
+        `[N, H, W]` or `[N, H, W, C]`, float images of those shapes in [0, 1], or float points `[N, D]`; an image has
+        one channel or three. `y` is integer labels `[N]` or factors `[N, F]`, or None throughout.
       scale: what a stored value is multiplied by; `pixel_scale` of the brightest split unless given.
       target_names: names of the classes or of the factors.
       modes: the mixture that points were drawn from.

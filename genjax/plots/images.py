@@ -47,21 +47,21 @@ def samples(path: StrPath, images: np.ndarray, columns: int = 8, width: int = 80
     write_png(path, to_uint8(image_grid(tiles, columns, GAP)))
 
 
-def thumbnail(drawn: np.ndarray, width: int = 600) -> bytes:
+def thumbnail(samples: np.ndarray, width: int = 600) -> bytes:
     """A small PNG of images `[N, H, W, C]` side by side, or of how densely points `[N, 2]` lie.
 
     Args:
-      drawn: images in [0, 1], or points.
+      samples: images in [0, 1], or points.
       width: in pixels, at most where images are enlarged.
 
     Example:
       >>> thumbnail(np.zeros((3, 8, 8, 1)))[1:4]
       b'PNG'
     """
-    if drawn.ndim == 4:
-        tiles = enlarge(drawn, enlargement(drawn.shape[2], len(drawn), width))
-        return encode_png(to_uint8(image_grid(tiles, len(drawn), GAP)))
-    finite = drawn[np.isfinite(drawn).all(axis=1)]
+    if samples.ndim == 4:
+        tiles = enlarge(samples, enlargement(samples.shape[2], len(samples), width))
+        return encode_png(to_uint8(image_grid(tiles, len(samples), GAP)))
+    finite = samples[np.isfinite(samples).all(axis=1)]
     low, high = np.quantile(finite, [0.01, 0.99], axis=0) if len(finite) else (np.zeros(2), np.ones(2))
     margin = 0.1 * (high - low).max() + 1e-6
     ranges = [(low[d] - margin, high[d] + margin) for d in range(2)]

@@ -51,11 +51,11 @@ class Explorer:
         self.run = run
         split = run.dataset.validation
         index = evenly_spaced(CODES, len(split.x))
-        shown = evenly_spaced(SHOWN, len(index))
+        places_of_examples = evenly_spaced(SHOWN, len(index))
         self._codes, self._carried = self._own_codes(split.x[index]), self._divergences(split.x[index])
-        self._examples = split.x[index[shown]]
+        self._examples = split.x[index[places_of_examples]]
         labels = None if split.y is None or split.y.ndim > 1 else split.y[index]
-        self._labels = [] if labels is None else labels[shown].tolist()
+        self._labels = [] if labels is None else labels[places_of_examples].tolist()
         self._plane_labels = [] if labels is None or run.model.encode is None else labels[:PLOTTED].tolist()
         run.decode(self._codes[:1])
 

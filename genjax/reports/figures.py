@@ -196,8 +196,8 @@ def _named_values(values: Sequence[float], gap: float) -> dict[str, Any]:
 def _ticks_at(marks: np.ndarray, gap: float) -> dict[str, Any]:
     """Ticks at marks in order, those that have `gap` of the axis between them."""
     places = np.log(marks) if _is_wide(marks.tolist()) else marks
-    shown = marks[thinned((places - places[0]) / ((places[-1] - places[0]) or 1), gap)]
-    return {"tickvals": shown.tolist(), "ticktext": numerals(shown)}
+    labelled = marks[thinned((places - places[0]) / ((places[-1] - places[0]) or 1), gap)]
+    return {"tickvals": labelled.tolist(), "ticktext": numerals(labelled)}
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:

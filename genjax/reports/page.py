@@ -100,9 +100,9 @@ def render(title: str, subtitle: str, sections: Sequence[Section]) -> str:
     Raises:
       InputError: a library is missing.
     """
-    shown = [section for section in sections if (section.rows if isinstance(section, Table) else section[1])]
-    script = _plotly() if any(isinstance(section, Figures) for section in shown) else ""
-    return template("page.html").render(title=title, subtitle=subtitle, sections=shown, plotly=script)
+    present = [section for section in sections if (section.rows if isinstance(section, Table) else section[1])]
+    script = _plotly() if any(isinstance(section, Figures) for section in present) else ""
+    return template("page.html").render(title=title, subtitle=subtitle, sections=present, plotly=script)
 
 
 def template(name: str) -> Any:

@@ -69,8 +69,8 @@ def _describe(sweep: Sweep, row: dict[str, Any]) -> Detail:
     lines = [shlex.join(["genjax", "train", "--config", base, *arguments, "--workdir", own])]
     for folder in sweep.workdir.glob(f"best/*-trial-{row['trial']}"):
         lines.append(shlex.join(["genjax", "train", "--config", str(folder / "config.json")]))
-    drawn = sweep.samples.get(row["trial"])
-    return Detail(lines, b"" if drawn is None else plots.thumbnail(drawn))
+    samples = sweep.samples.get(row["trial"])
+    return Detail(lines, b"" if samples is None else plots.thumbnail(samples))
 
 
 def _parallel(sweep: Sweep, label: str, goal: str) -> list[dict[str, Any]]:

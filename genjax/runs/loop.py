@@ -72,8 +72,8 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None, data_
     compiler.keep_programs()
     with processes.raise_together():
         dataset = load_data(source)
-        given, config = config, configs.resolve(config, data.describe(dataset, config.data.dynamic_binarisation))
-        configs.check_resolved(given, config)
+        unresolved, config = config, configs.resolve(config, data.describe(dataset, config.data.dynamic_binarisation))
+        configs.check_resolved(unresolved, config)
     check_folder(workdir, config)
     fingerprints = {config.data.source: data.fingerprint(dataset)}
     check_data(workdir, fingerprints)
@@ -87,7 +87,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None, data_
         weights = None if goes_on else start.read_weights(config.train.init_from, config.train.init_parts)
         programs = make_run_programs(config, dataset, adapt=partial(start.starting_from, start=weights))
     start.check_start(workdir, weights)
-    for line in configs.describe_resolved(given, config):
+    for line in configs.describe_resolved(unresolved, config):
         say(line)
     with claim(workdir, config), collect_stop_signals(say) as signals:
         record_environment(workdir)

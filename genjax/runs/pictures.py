@@ -85,8 +85,9 @@ def draw(
         plots.samples(folder / "samples.png", draw_samples(trained, SAMPLES))
     if images and model.sample_class is not None:
         label = np.repeat(np.arange(min(spec.classes, CLASSES)), PER_CLASS)
-        drawn = model.sample_class(trained.params, stream(trained.rng, "classes"), jnp.asarray(label, jnp.int32))
-        plots.samples(folder / "classes.png", np.asarray(drawn), columns=PER_CLASS)
+        rng = stream(trained.rng, "classes")
+        samples = model.sample_class(trained.params, rng, jnp.asarray(label, jnp.int32))
+        plots.samples(folder / "classes.png", np.asarray(samples), columns=PER_CLASS)
     if images and model.reconstruct is not None:
         inputs, outputs = reconstructions(trained, validation, PAIRS)
         plots.pairs(folder / "reconstructions.png", inputs, outputs, ("input", "reconstruction"))

@@ -88,8 +88,8 @@ def check_start(workdir: Path, start: Weights | None) -> None:
       InputError: the parameters are not those that the folder began from.
     """
     with processes.raise_together():
-        known = read_object(workdir / FILE) if processes.is_primary() and start is not None else None
-        if start is not None and known is not None and known.get("sha256") != start.digest:
+        recorded = read_object(workdir / FILE) if processes.is_primary() and start is not None else None
+        if start is not None and recorded is not None and recorded.get("sha256") != start.digest:
             raise InputError(f"{start.source} holds other parameters than {workdir} began from")
 
 

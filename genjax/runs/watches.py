@@ -42,16 +42,16 @@ def find_warnings(watches: Iterable[Watch], monitor: str, rows: Sequence[Mapping
       [('collapsed posterior', 20)]
     """
     evaluated = [row for row in rows if any(name.startswith(PREFIX) for name in row)]
-    found: list[Notice] = []
+    notices: list[Notice] = []
     for watch in watches:
         holds = [_holds(watch, row) for row in evaluated]
         second = next((i for i in range(1, len(holds)) if holds[i - 1] and holds[i]), None)
         if second is not None:
-            found.append({"name": watch.name, "step": int(evaluated[second]["step"]), "advice": watch.advice})
+            notices.append({"name": watch.name, "step": int(evaluated[second]["step"]), "advice": watch.advice})
     step = _overfitting_step(monitor, evaluated)
     if step is not None:
-        found.append({"name": "overfitting", "step": step, "advice": _advice(monitor)})
-    return sorted(found, key=lambda warning: warning["step"])
+        notices.append({"name": "overfitting", "step": step, "advice": _advice(monitor)})
+    return sorted(notices, key=lambda warning: warning["step"])
 
 
 def describe_warning(warning: Notice) -> str:

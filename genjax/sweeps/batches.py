@@ -127,10 +127,12 @@ def point_batches(context: SweepContext, study: Study) -> Iterator[PointBatch]:
             return
         planned |= set(study_numbers)
         points = [_lists_as_tuples(settings) for settings in points]
-        given = plan.make_trials(context.config, points, trial, point)
-        trials = context.resolve(given)
+        unresolved = plan.make_trials(context.config, points, trial, point)
+        trials = context.resolve(unresolved)
         lines = {
-            line for a, b in zip(given, trials, strict=True) for line in configs.describe_resolved(a.config, b.config)
+            line
+            for before, after in zip(unresolved, trials, strict=True)
+            for line in configs.describe_resolved(before.config, after.config)
         }
         for line in sorted(lines - said):
             context.progress.say(line)

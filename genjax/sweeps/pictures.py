@@ -18,7 +18,7 @@ def draw(context: SweepContext, ended: list[FinishedCohort]) -> None:
     And, of every trial, what it draws: `samples.npz`. On many hosts all processes must call, because they read the
     states together.
     """
-    drawn, table = gallery.draw(context, ended), _plotted_results(context.config, ended)
+    samples, table = gallery.draw(context, ended), _plotted_results(context.config, ended)
     if not processes.is_primary():
         return
     folder = context.workdir
@@ -27,8 +27,8 @@ def draw(context: SweepContext, ended: list[FinishedCohort]) -> None:
     plots.parallel_coordinates(folder / "parallel.png", table)
     steps, curves = _objective_curves(context.config, ended)
     plots.ranked_curves(folder / "curves.png", steps, curves, table)
-    gallery.save(folder / gallery.FILE, drawn)
-    if rows := _sample_rows(context.config, ended, drawn):
+    gallery.save(folder / gallery.FILE, samples)
+    if rows := _sample_rows(context.config, ended, samples):
         plots.sample_rows(folder / "samples.png", rows)
 
 
@@ -62,7 +62,7 @@ def _objective_curves(config: ConfigDict, ended: list[FinishedCohort]) -> tuple[
     return steps[measured], curves[:, measured]
 
 
-def _sample_rows(config: ConfigDict, ended: list[FinishedCohort], drawn: Gallery) -> list[tuple[str, np.ndarray]]:
+def _sample_rows(config: ConfigDict, ended: list[FinishedCohort], samples: Gallery) -> list[tuple[str, np.ndarray]]:
     """What the best, the median and the worst of the finished trials draw, or how they reconstruct."""
     ranked = results.rank_finishers(config, ended)
     ranks = {"best": 0, "median": len(ranked) // 2, "worst": len(ranked) - 1}
@@ -70,7 +70,7 @@ def _sample_rows(config: ConfigDict, ended: list[FinishedCohort], drawn: Gallery
     for name, rank in list(ranks.items())[: len(ranked)]:
         finished, i, value = ranked[rank]
         trial = finished.cohort.trials[i]
-        if trial.number in drawn:
+        if trial.number in samples:
             label = f"{name}: {config.objective.metric} {value:.4g}\n{plan.describe(trial.settings)}"
-            rows.append((label, drawn[trial.number]))
+            rows.append((label, samples[trial.number]))
     return rows

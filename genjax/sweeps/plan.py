@@ -42,13 +42,13 @@ def make_points(sweep: ConfigDict) -> list[Point]:
     if sweep.strategy == "zip" and swept:
         rows = zip(*map(axes.options, swept), strict=True)
         return [dict(zip([axis.setting for axis in swept], row, strict=True)) for row in rows]
-    drawn = [axis for axis in swept if sweep.strategy in ("random", "sobol") and axis.kind != "values"]
-    crossed = [axis for axis in swept if axis not in drawn]
-    rows = _draw_unit(sweep, len(drawn))
-    draws = [[axes.value_at(axis, u) for axis, u in zip(drawn, row, strict=True)] for row in rows]
+    random_axes = [axis for axis in swept if sweep.strategy in ("random", "sobol") and axis.kind != "values"]
+    crossed_axes = [axis for axis in swept if axis not in random_axes]
+    rows = _draw_unit(sweep, len(random_axes))
+    draws = [[axes.value_at(axis, u) for axis, u in zip(random_axes, row, strict=True)] for row in rows]
     points = []
-    for draw, combination in itertools.product(draws, itertools.product(*map(axes.options, crossed))):
-        point = {axis.setting: v for axis, v in zip([*drawn, *crossed], [*draw, *combination], strict=True)}
+    for draw, combination in itertools.product(draws, itertools.product(*map(axes.options, crossed_axes))):
+        point = {axis.setting: v for axis, v in zip([*random_axes, *crossed_axes], [*draw, *combination], strict=True)}
         points.append({axis.setting: point[axis.setting] for axis in swept})
     return points
 

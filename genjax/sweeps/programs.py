@@ -265,7 +265,7 @@ def fastest_mode(make: Callable[[int, str], CohortPrograms], group: list[Trial],
     paces = {}
     for mode in MODES:
         programs = fit_memory(
-            lambda n, mode=mode: make(n, mode), count, limit, lambda made: made.bytes_to_train(MEASURED_STEPS)
+            lambda n, mode=mode: make(n, mode), count, limit, lambda programs: programs.bytes_to_train(MEASURED_STEPS)
         )
         paces[mode] = _measure_pace(programs, group[: programs.count])
     best = max(paces, key=lambda mode: paces[mode])

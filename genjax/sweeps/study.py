@@ -95,14 +95,14 @@ def open_optuna_study(sweep: ConfigDict, workdir: Path) -> Study:
     folder = str(workdir.absolute())
 
     def ask(number: int, planned: Collection[int]) -> tuple[list[Point], list[int]]:
-        known = [trial for trial in study.get_trials(deepcopy=False) if not _is_unfinished(trial, swept)]
+        existing = [trial for trial in study.get_trials(deepcopy=False) if not _is_unfinished(trial, swept)]
         trials = [
             trial
-            for trial in known
+            for trial in existing
             if not trial.state.is_finished() and trial.user_attrs.get(FOLDER) == folder and trial.number not in planned
         ][: sweep.optuna.batch]
         if not trials:
-            remaining = sweep.points - len(known)
+            remaining = sweep.points - len(existing)
             trials = [_ask_trial(study, swept, folder) for _ in range(min(remaining, sweep.optuna.batch))]
             running.update({trial.number: trial for trial in trials})
         return [_to_point(trial.params, swept) for trial in trials], [trial.number for trial in trials]
