@@ -116,6 +116,7 @@ FACTORS_OF_AUTOENCODERS = (
     ({"bottleneck": "vq"}, {"model.codes": 6, "model.positions": 2, "hparams.codebook_start": 2.0}),
     ({"bottleneck": "vq", "codebook": "gradient"}, {"model.codes": 6, "model.positions": 2}),
     ({"bottleneck": "fsq"}, {"model.latent": 16, "model.levels": (3, 4), "model.positions": 2}),
+    ({"bottleneck": "lfq"}, {"model.latent": 3, "model.positions": 2}),
 )
 AUTOENCODER_FACTORS = {
     "_".join(["autoencoder", *(part for entry in factor.items() for part in entry)]): (

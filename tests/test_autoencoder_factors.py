@@ -53,6 +53,7 @@ def term(name, of, **changes):
         ({"code_penalty": "mmd", "phi": "relu"}, "cannot reach"),
         ({"bottleneck": "fsq", "levels": (1, 3)}, "needs two levels or more"),
         ({"bottleneck": "fsq", "levels": ()}, "needs two levels or more"),
+        ({"bottleneck": "lfq", "latent": 19}, "18 signs are the most"),
         ({"bottleneck": "vq", "codes": 1}, "needs two codes or more"),
         ({"psi": "tanh"}, "needs model.psi 'sigmoid'"),
         ({"spec": POINTS}, "use 'gaussian' for points"),
@@ -272,7 +273,14 @@ def test_commitment_is_summed_over_positions():
 
 
 @pytest.mark.parametrize("network", ["mlp", "dcgan"])
-@pytest.mark.parametrize("changes", [{"bottleneck": "vq", "codes": 5}, {"bottleneck": "fsq", "levels": (3, 4)}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bottleneck": "vq", "codes": 5},
+        {"bottleneck": "fsq", "levels": (3, 4)},
+        {"bottleneck": "lfq", "latent": 3},
+    ],
+)
 def test_numbers_of_codes_decode_to_reconstructions(network, changes):
     model, batch = make(network=network, channels=2, **changes), images()
     params = model.init(KEY, batch)

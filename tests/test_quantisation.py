@@ -115,6 +115,39 @@ def test_gradients_pass_as_if_nothing_was_rounded():
     np.testing.assert_allclose(slope, weight)
 
 
+def test_entropies_of_signs_are_those_of_all_corners():
+    """q(c|z) ~ exp(-||z - c||^2) over the 2^d corners; the batch's is a bound, exact for one sign."""
+    z = vectors(7, 3) / 2
+    corners = np.array(list(itertools.product([-1.0, 1.0], repeat=3)))
+    logits = -np.square(np.asarray(z, np.float64)[:, None] - corners[None]).sum(axis=-1)
+    q = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    own, of_batch = quantisation.sign_entropies(z)
+    np.testing.assert_allclose(own, -(q * np.log(q)).sum(axis=1), rtol=1e-5)
+    mean = q.mean(axis=0)
+    assert float(of_batch) >= -(mean * np.log(mean)).sum()
+    share = q @ (corners[:, 1] > 0)  # of the second sign alone
+    expected = -(share.mean() * np.log(share.mean()) + (1 - share.mean()) * np.log(1 - share.mean()))
+    np.testing.assert_allclose(quantisation.sign_entropies(z[:, 1:2])[1], expected, rtol=1e-5)
+
+
+def test_entropies_of_signs_have_finite_gradients_far_from_zero():
+    slope = jax.grad(lambda z: sum(jnp.sum(value) for value in quantisation.sign_entropies(z)))
+    assert np.isfinite(slope(jnp.array([[-1e3, 0.0], [-1e4, 1e4]]))).all()
+    own, of_batch = quantisation.sign_entropies(jnp.array([[1e4, -1e4]]))
+    np.testing.assert_allclose([own[0], of_batch], 0.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_signs_are_numbered_by_their_bits(count):
+    z = jnp.asarray(list(itertools.product([-0.5, 0.5], repeat=count)), jnp.float32)
+    values = quantisation.round_to_signs(z)
+    np.testing.assert_array_equal(values, np.sign(z))
+    bits = (np.asarray(z) > 0) @ (2 ** np.arange(count))
+    np.testing.assert_array_equal(quantisation.levels_to_numbers(values, (2,) * count), bits)
+    slope = jax.grad(lambda z: jnp.sum(quantisation.round_to_signs(z) * 3))(z)
+    np.testing.assert_array_equal(slope, 3)
+
+
 def test_perplexity_counts_equally_frequent_codes():
     np.testing.assert_allclose(quantisation.perplexity(jnp.arange(30) % 5, 9), 5.0, rtol=1e-6)
     np.testing.assert_allclose(quantisation.perplexity(jnp.zeros((4, 2), jnp.int32), 9), 1.0, rtol=1e-6)

@@ -86,6 +86,27 @@ def test_features_are_told_apart_without_their_hash(tmp_path):
     assert found["figures"]["fd"]["values"] == [4.0]
 
 
+def test_a_column_may_be_of_training_or_of_another_run(tmp_path):
+    from results.kinds import Column
+    from results.measured import read_row
+
+    columns = (Column("distortion", "test/recon"), Column("rate", "test/loss", optional=True, of="_prior"))
+    one = experiment()._replace(columns=columns)
+    row = one.rows[1]
+    evaluated(tmp_path / "b0")
+    assert read_row(one, row, tmp_path) is None
+    for folder, figures in {"b0": {"step": 20, "test/recon": 7.5}, "b0_prior": {"step": 9, "test/loss": 3.0}}.items():
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "evaluation.json").write_text(json.dumps(figures))
+        read = read_row(one, row, tmp_path)
+        assert read is not None
+        rates = [3.0] if folder == "b0_prior" else []
+        assert {name: figure["values"] for name, figure in read["figures"].items()} == {
+            "distortion": [7.5],
+            "rate": rates,
+        }
+
+
 def test_seeds_of_a_sweep_are_its_trials(tmp_path):
     from results.experiments import EXPERIMENTS
     from results.measured import read_row

@@ -1,4 +1,4 @@
-"""Discrete codes: the nearest entry of a codebook that follows its codes, and rounding to a grid of levels."""
+"""Discrete codes: the nearest entry of a codebook that follows its codes, and rounding to levels or to signs."""
 
 import math
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, Key
 Vectors = Float[Array, "n dimensions"]
 Numbers = Int[Array, " n"]
 LEAST_COUNT = 1e-6  # below which a count no longer shrinks, so that a mean stays a mean
+SURE = 1e-7  # a mean share so near to 0 or 1 has no gradient, where log 0 would have none that is finite
 SPAN = 1.001  # of a bounded code over its outermost levels, which tanh would reach at infinity only
 
 
@@ -138,6 +139,39 @@ def round_to_levels(z: Float[Array, "n dimensions"], levels: Sequence[int]) -> F
     half, offset = (count - 1) * SPAN / 2, np.where(count % 2 == 0, 0.5, 0.0).astype(np.float32)
     bounded = jnp.tanh(z + np.arctanh(offset / half)) * half - offset
     return (straight_through(bounded, jnp.round(bounded)) + offset) * 2 / (count - 1)
+
+
+def round_to_signs(z: Float[Array, "n dimensions"]) -> Float[Array, "n dimensions"]:
+    """Rounds each dimension to -1 or 1, the nearer one (Yu et al. 2024); the gradient passes the rounding unchanged.
+
+    Example:
+      >>> print(round_to_signs(jnp.array([[-0.2, 3.0]])))
+      [[-1.  1.]]
+    """
+    return straight_through(z, jnp.where(z > 0, 1.0, -1.0))
+
+
+def sign_entropies(z: Float[Array, "n dimensions"]) -> tuple[Float[Array, " n"], Float[Array, ""]]:
+    """Computes how uncertain the signs of a vector are, and how evenly the batch uses them, in nats.
+
+    q(c|z) ~ exp(-||z - c||^2) over the corners c of {-1, 1}^d has independent signs, with q(c_i = 1|z) =
+    sigmoid(4 z_i). So H(q(.|z)) is a sum over the dimensions. The entropy of the batch's mean E q is bounded by the
+    sum over the dimensions as well, without the 2^d corners (Zhao et al. 2024).
+
+    Returns:
+      H(q(.|z)) of each vector, and sum_i H(E q(c_i|z)).
+
+    Example:
+      >>> own, of_batch = sign_entropies(jnp.array([[0.0], [9.0], [-9.0]]))
+      >>> print(own.round(3), of_batch.round(3))
+      [0.693 0.    0.   ] 0.693
+    """
+    share = jax.nn.sigmoid(4 * z)
+    # H(sigmoid(a)) = softplus(a) - a sigmoid(a), which stays exact where the sigmoid has reached 1.
+    own = jnp.sum(jax.nn.softplus(4 * z) - 4 * z * share, axis=1)
+    mean = jnp.clip(jnp.mean(share, axis=0), SURE, 1 - SURE)
+    of_batch = -jnp.sum(mean * jnp.log(mean) + (1 - mean) * jnp.log1p(-mean))
+    return own, of_batch
 
 
 def levels_to_numbers(values: Float[Array, "n dimensions"], levels: Sequence[int]) -> Numbers:

@@ -4,6 +4,7 @@ import base64
 import gzip
 import importlib.util
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,6 +132,7 @@ def write(path: Path, html: str) -> None:
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
+@cache
 def _plotly() -> str:
     """Plotly's script, which the page carries with it, compressed to a third: gzip in Base64."""
     from plotly.offline import get_plotlyjs  # pyright: ignore[reportMissingImports]

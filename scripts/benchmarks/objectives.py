@@ -74,6 +74,7 @@ OF_CODES: Mapping[str, Mapping[str, Any]] = {
     "vq, 512 codes": {"model.bottleneck": "vq"},
     "vq, 512 codes, by gradient": {"model.bottleneck": "vq", "model.codebook": "gradient"},
     "fsq, 512 codes": {"model.bottleneck": "fsq"},
+    "lfq, 512 codes": {"model.bottleneck": "lfq", "model.latent": 9},
 }
 # {name on the command line: (the plain model's case, the factors)}
 OBJECTIVES = {

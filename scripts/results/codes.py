@@ -25,11 +25,12 @@ CONTINUOUS: Mapping[str, Mapping[str, str]] = {
     "adversarial": {"model.code_penalty": "adversarial"},
 }
 PUBLISHED = {"500": "-94.5 (karpathy/pytorch-made)", "1000": "-86.64 (Germain et al. 2015, their best)"}
+PRIOR = "_prior"  # ends the name of the run that has learned how a run's codes are distributed
 PRIORS = {"Wasserstein, MMD", "sliced Wasserstein", "adversarial"}
 SAMPLERS = ("reconstruction", "prior", "gaussian", "mixture:10", "run")
 
 
-def samplers(data: str, title: str) -> Experiment:
+def sampler_table(data: str, title: str) -> Experiment:
     """Returns the table of autoencoders on a data set, one column a sampler."""
     rows = [Row(name, {_folder(data, name): _continuous(data, name)}) for name in CONTINUOUS]
     for name, config in {"codebook of 256, 7x7": "ae_vq_mnist", "FSQ of 8 x 6 x 5, 7x7": "ae_fsq_mnist"}.items():
@@ -39,10 +40,17 @@ def samplers(data: str, title: str) -> Experiment:
         "Fréchet distance between 10,000 samples and the test images in the features of the frozen classifier. "
         "Continuous codes: 784-512-256-16, squared error, 20,000 steps of 128. Discrete codes: convolutions, "
         "cross-entropy, 5,000 steps of 128; their autoregressive prior is a transformer of width 64 and depth 3, "
-        "10,000 steps of 64. Weights are the defaults, but for l1 and contractive, which have 0.01.",
-        tuple(
-            Column("autoregressive prior" if name == "run" else name, "frechet_distance", {"sampler": name}, i > 0)
-            for i, name in enumerate(SAMPLERS)
+        "10,000 steps of 64. Weights are the defaults, but for l1 and contractive, which have 0.01. The distortion of "
+        "a test image is the squared error of continuous codes, and the cross-entropy in nats of discrete ones; their "
+        "rate is -log p of the image's codes under the prior. Continuous codes have no noise, so their rate has no "
+        "limit.",
+        (
+            *(
+                Column("autoregressive prior" if name == "run" else name, "frechet_distance", {"sampler": name}, i > 0)
+                for i, name in enumerate(SAMPLERS)
+            ),
+            Column("distortion", "test/recon"),
+            Column("rate, nats", "test/loss", optional=True, of=PRIOR),
         ),
         tuple(rows),
     )
@@ -69,10 +77,7 @@ def pixels() -> Experiment:
                 },
                 published,
             )
-            for width, published in {
-                "500": "-94.5 (karpathy/pytorch-made)",
-                "1000": "-86.64 (Germain et al. 2015, their best)",
-            }.items()
+            for width, published in PUBLISHED.items()
         ),
     )
 
@@ -86,14 +91,14 @@ def _fidelity(*samplers: str) -> tuple[str, ...]:
 
 
 def _continuous(data: str, name: str) -> Run:
-    known = SAMPLERS[:4] if name in PRIORS else ("reconstruction", "gaussian", "mixture:10")
-    return Run("ae_digits", {"data.source": f"tfds:{data}", **MLP, **CONTINUOUS[name]}, _fidelity(*known))
+    samplers = SAMPLERS[:4] if name in PRIORS else ("reconstruction", "gaussian", "mixture:10")
+    return Run("ae_digits", {"data.source": f"tfds:{data}", **MLP, **CONTINUOUS[name]}, _fidelity(*samplers))
 
 
 def _discrete(data: str, name: str, config: str) -> Run:
     folder = _folder(data, name)
     prior = Run("autoregressive_codes_mnist", {"data.source": f"codes:{{runs}}/{folder}"}, ())
-    known = ("reconstruction", f"run:{{runs}}/{folder}_prior")
+    samplers = ("reconstruction", f"run:{{runs}}/{folder}{PRIOR}")
     if config == "ae_fsq_mnist":  # of a codebook's 784 dimensions a mixture takes long, and says little
-        known = ("reconstruction", "gaussian", "mixture:10", f"run:{{runs}}/{folder}_prior")
-    return Run(config, {"data.source": f"tfds:{data}"}, _fidelity(*known), {f"{folder}_prior": prior})
+        samplers = ("reconstruction", "gaussian", "mixture:10", f"run:{{runs}}/{folder}{PRIOR}")
+    return Run(config, {"data.source": f"tfds:{data}"}, _fidelity(*samplers), {f"{folder}{PRIOR}": prior})

@@ -40,14 +40,22 @@ class Sweep(NamedTuple):
 class Column(NamedTuple):
     """Where a figure is found: a metric of `evaluation.json`, by parts of its protocol; or a column of `trials.csv`.
 
-    A row without an `optional` figure has an empty cell. The sampler `run` stands for any other run. Of a sweep's row,
-    a metric that `trials.csv` has not is looked up in the folders of the evaluated trials.
+    The figures of training (`test/recon`) have no protocol. The sampler `run` stands for any other run. Of a sweep's
+    row, a metric that `trials.csv` has not is looked up in the folders of the evaluated trials.
+
+    Attributes:
+      heading: of the table's column.
+      metric: its name.
+      protocol: parts of it.
+      optional: whether a row may lack the figure, and has an empty cell then.
+      of: what the name of the run's folder ends with, where another run has the figure.
     """
 
     heading: str
     metric: str
     protocol: Mapping[str, Any] = {}
     optional: bool = False
+    of: str = ""
 
 
 class Row(NamedTuple):

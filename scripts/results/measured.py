@@ -17,9 +17,8 @@ def read_row(experiment: Experiment, row: Row, root: Path) -> dict[str, Any] | N
     figures: dict[str, Any] = {column.heading: {"values": [], "error": None} for column in experiment.columns}
     seconds, steps = 0.0, 0
     for name in row.runs:
-        results = _results(root / name)
         for column in experiment.columns:
-            result = _look_up(results, column, row)
+            result = _look_up(_results(root / f"{name}{column.of}"), column, row)
             if result is None and column.optional:
                 continue
             if result is None:
@@ -51,9 +50,11 @@ def _short(value: float) -> str:
 
 
 def _results(folder: Path) -> list[dict[str, Any]]:
+    """What was measured on a run; the figures of its training have neither error nor protocol."""
     path = folder / "evaluation.json"
     content = json.loads(path.read_text()) if path.exists() else {}
-    return content.get("results", [])
+    of_training = [{"metric": name, "value": content[name], "error": None, "protocol": {}} for name in content]
+    return [result for result in of_training if "/" in result["metric"]] + content.get("results", [])
 
 
 def _look_up(results: list[dict[str, Any]], column: Column, row: Row) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import trained
+from rights import bound_by_permissions
 
 from genjax import config as configs
 from genjax.api.run import load_run
@@ -18,6 +19,7 @@ from genjax.reports import comparison, report
 from genjax.reports.groups import read_groups
 from genjax.reports.overview import overview
 from genjax.runs import loop
+from genjax.runs.programs import make_run_programs
 from genjax.sweeps import default, values
 from genjax.sweeps import loop as sweep_loop
 from genjax.types import InputError
@@ -48,22 +50,26 @@ def damage(path: Path, kind: str) -> None:
     if kind in CONTENTS:
         path.write_bytes(CONTENTS[kind](path.read_bytes()))
         return
+    if kind == "forbidden":
+        path.chmod(0)
+        return
     path.unlink()
     if kind == "a folder":
         path.mkdir()
 
 
-KINDS = [*CONTENTS, "deleted", "a folder"]
+KINDS = [*CONTENTS, "deleted", "a folder", "forbidden"]
 EVALUATE_EVERY = 2
 EVALUATED = ("config.json", "data.json", "evaluation.json")  # what an evaluation reads beside checkpoints and samplers
 OPTIONS = Options(metrics=("likelihood", "fidelity"), importance_samples=2, samples=20, sampler="mixture:2")
-COSTLY = {"junk", "deleted", "a folder"}  # for commands that take seconds
+COSTLY = {"junk", "deleted", "a folder", "forbidden"}  # for commands that take seconds
 
 
 def answer(command) -> str:
     """The line of a refused command, or nothing; `mistake: ...` where it is neither refused in one line nor done."""
     try:
-        command()
+        with bound_by_permissions():
+            command()
     except InputError as error:
         return str(error) if str(error).count("\n") == 0 else f"mistake: {error}"
     except OSError as error:  # the guard of every command makes a line of it
@@ -107,8 +113,17 @@ def small_files(folder):
 
 
 @pytest.fixture(autouse=True)
-def _nothing_drawn(monkeypatch):
-    """Pictures are written after everything was read, and take most of the time."""
+def _nothing_drawn_or_traced_twice(monkeypatch):
+    """Pictures are written after everything was read, and take most of the time, beside the tracing of programs."""
+    programs = {}
+
+    def make_once(config, dataset, adapt):
+        key = config.to_json()
+        if key not in programs:
+            programs[key] = make_run_programs(config, dataset, adapt=adapt)
+        return programs[key]
+
+    monkeypatch.setattr(loop, "make_run_programs", make_once)
     monkeypatch.setattr(loop.pictures, "draw", lambda *arguments: None)
     monkeypatch.setattr(loop.pictures, "snapshots", lambda *arguments: {})
     monkeypatch.setattr(sweep_loop.pictures, "draw", lambda *arguments: None)

@@ -5,7 +5,7 @@ from genjax.nn import networks
 ABOUT = {
     **networks.ABOUT,
     "hidden": "widths of an MLP's hidden layers, beginning at the data",
-    "latent": "dimensions of the code; of a codebook's entries, where the bottleneck is 'vq'",
+    "latent": "dimensions of the code; at each position, where the bottleneck is 'vq' or 'lfq'",
     "phi": "activation of the code",
     "psi": "activation of the output",
     "likelihood": "L(x, x^)",
@@ -34,6 +34,7 @@ ABOUT = {
     "bottleneck=none": "a vector of real numbers",
     "bottleneck=vq": "the nearest entry of a codebook at each position (van den Oord et al. 2017)",
     "bottleneck=fsq": "each dimension rounded to one of its levels at each position (Mentzer et al. 2024)",
+    "bottleneck=lfq": "the sign of each dimension at each position: 2^latent codes (Yu et al. 2024)",
     "codes": "entries of the codebook",
     "codebook": "how entries follow their codes",
     "codebook=average": "moving averages, started by k-means; entries that are hardly used start again",
@@ -53,6 +54,7 @@ ABOUT = {
     "sliced_weight": "of SW_2^2",
     "commitment_weight": "of ||z - sg(e)||^2, summed over an example's positions",
     "codebook_weight": "of ||sg(z) - e||^2, summed over an example's positions",
+    "entropy_weight": "of H(q(c|z)) - H(E q(c|z)) over signs c, in nats, summed over an example's positions",
     "codebook_start": "steps of k-means at the beginning: entries, first codes of the first batch, become means of a "
     "batch's codes",
     "codebook_decay": "of the moving averages at each later step",

@@ -115,6 +115,24 @@ def _round(settings: Settings, params: Params, z: Vectors) -> tuple[Vectors, Num
     return values, quantisation.levels_to_numbers(values, settings["levels"])
 
 
+def _take_signs(settings: Settings, params: Params, z: Vectors) -> tuple[Vectors, Numbers]:
+    del params  # the corners of a cube are fixed
+    values = quantisation.round_to_signs(z)
+    return values, quantisation.levels_to_numbers(values, _two_levels(settings))
+
+
+def _learn_signs(settings: Settings, hparams: Hparams, params: Params, z: Vectors, rng: Key) -> Learned:
+    """||z - sg(sign z)||^2, and H(q(c|z)) - H(E q(c|z)): signs that are certain, and used evenly (Yu et al. 2024)."""
+    del hparams, rng
+    values, numbers = _take_signs(settings, params, z)
+    own, of_batch = quantisation.sign_entropies(z)
+    return Learned(values, numbers, {"commitment": _square(z, values), "entropy": own - of_batch})
+
+
+def _two_levels(settings: Settings) -> tuple[int, ...]:
+    return (2,) * settings["latent"]
+
+
 BOTTLENECKS: dict[str, Bottleneck | None] = {
     "none": None,
     "vq": Bottleneck(
@@ -136,5 +154,15 @@ BOTTLENECKS: dict[str, Bottleneck | None] = {
         learn=lambda settings, hparams, params, z, rng: Learned(*_round(settings, params, z)),
         settings=("levels",),
         hparams=lambda settings: set(),
+    ),
+    "lfq": Bottleneck(
+        dimensions=lambda settings: settings["latent"],
+        size=lambda settings: 2 ** settings["latent"],
+        init=lambda settings, rng: {},
+        quantise=_take_signs,
+        look_up=lambda settings, params, numbers: quantisation.numbers_to_levels(numbers, _two_levels(settings)),
+        learn=_learn_signs,
+        settings=("latent",),
+        hparams=lambda settings: {"commitment_weight", "entropy_weight"},
     ),
 }

@@ -21,6 +21,7 @@ from genjax.types import DataSpec, DiscreteCodes, Family, Hparams, InputError, M
 
 OBJECTIVE, DISCRIMINATOR, GENERATOR = "autoencoder", "discriminator", "generator"
 FEW = 0.05  # of a codebook's codes; below it most of the codebook serves nothing
+MOST_SIGNS = 18  # of 'lfq': the perplexity counts each of the 2^18 codes
 
 
 def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
@@ -94,11 +95,11 @@ def _discrete(auto: Autoencoder) -> DiscreteCodes | None:
 def _watches(auto: Autoencoder) -> tuple[Watch, ...]:
     if auto.bottleneck is None:
         return ()
-    least = FEW * auto.bottleneck.size(auto.settings)
+    threshold = FEW * auto.bottleneck.size(auto.settings)
     return (
         Watch(
             "few live codes",
-            lambda metrics: metrics["train/perplexity"] < least,
+            lambda metrics: metrics["train/perplexity"] < threshold,
             "a batch uses fewer than a twentieth of the discrete codes: use fewer (model.codes, model.levels), raise "
             "hparams.restart_share, or train longer",
         ),
@@ -125,6 +126,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"model.levels = {settings['levels']}: each dimension of 'fsq' needs two levels or more"
     if bottleneck == "vq" and settings["codes"] < 2:
         yield f"model.codes = {settings['codes']}: a codebook needs two codes or more"
+    if bottleneck == "lfq" and settings["latent"] > MOST_SIGNS:
+        yield f"model.latent = {settings['latent']}: 'lfq' has 2^latent codes; {MOST_SIGNS} signs are the most"
     if settings["likelihood"] == "bernoulli" and settings["psi"] != "sigmoid":
         yield f"model.likelihood 'bernoulli' needs model.psi 'sigmoid', not {settings['psi']!r}"
 
@@ -211,6 +214,7 @@ FAMILY = Family(
         "sliced_weight": 10.0,
         "commitment_weight": 0.25,
         "codebook_weight": 1.0,
+        "entropy_weight": 0.1,
         "codebook_start": 10.0,
         "codebook_decay": 0.99,
         "restart_share": 0.01,
