@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -104,6 +105,9 @@ def test_weights_and_biases_offline(tmp_path, said, monkeypatch):
     run.close()
     assert said == []
     (record,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    deadline = time.monotonic() + 60  # a process of the library writes the record, and on a busy machine later
+    while b"train/loss" not in record.read_bytes() and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert b"train/loss" in record.read_bytes()
 
 
