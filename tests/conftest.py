@@ -31,12 +31,27 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
 
 import jax
 import pytest
+from jax._src import compiler
 from jaxtyping import install_import_hook
 from ml_collections import ConfigDict
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_disable_most_optimizations", True)
+
+# XLA of JAX 0.10 has an older generator of a CPU's code beside that of today, which takes a third of the time to compile
+# a small program. What is not optimised is made by it; modules marked `optimised`, commands in processes of their own,
+# and every test under a later JAX have the code that users have.
+_get_compile_options = compiler.get_compile_options
+
+
+def _get_options_of_quick_compilation(*arguments, env_options_overrides=None, **more):
+    older = {"xla_cpu_use_fusion_emitters": False} if jax.config.read("jax_disable_most_optimizations") else {}
+    return _get_compile_options(*arguments, env_options_overrides={**older, **(env_options_overrides or {})}, **more)
+
+
+if jax.__version__.startswith("0.10."):
+    compiler.get_compile_options = _get_options_of_quick_compilation
 
 # At every call of these packages the arguments and the result are compared with the signature, the shapes among them.
 # The hook must come before genjax is imported. Users do not have it.
