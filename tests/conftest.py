@@ -39,9 +39,9 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_disable_most_optimizations", True)
 
-# XLA of JAX 0.10 has an older generator of a CPU's code beside that of today, which takes a third of the time to compile
-# a small program. What is not optimised is made by it; modules marked `optimised`, commands in processes of their own,
-# and every test under a later JAX have the code that users have.
+# XLA of JAX 0.10 has an older generator of a CPU's code too, which compiles a small program in a third of the time. It
+# compiles what is not optimised. Modules marked `optimised`, commands in processes of their own, and all tests with a
+# later JAX run the code that users have.
 _get_compile_options = compiler.get_compile_options
 
 
