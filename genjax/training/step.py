@@ -9,6 +9,7 @@ import optax
 
 from genjax.losses import likelihoods
 from genjax.rng import stream
+from genjax.training.finite import all_finite
 from genjax.training.optimisers import make_optimiser
 from genjax.types import Array, Aux, Batch, DataSpec, Hparams, Key, Model, Objective, Params, Settings, TrainState
 
@@ -86,7 +87,7 @@ def train_step(
         for update in range(objective.updates):
             own_batches = _batches_of_update(objective, batches, update)
             gradients, aux = _gradients(objective, params, own_batches, stream(rng, f"{name} {update}"))
-            finite &= _all_finite(gradients) & _all_finite(aux.state)
+            finite &= all_finite((gradients, aux.state))
             changes, moments = optimiser.update(gradients, moments, _parts(params, objective.trains))
             trained = optax.apply_updates(_parts(params, objective.trains), changes)
             trained = trained if objective.project is None else objective.project(trained)
@@ -152,11 +153,6 @@ def _gradients_at(objective: Objective, params: Params, batch: Batch, key: Key) 
 
 def _parts(params: Params, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: params[name] for name in names}
-
-
-def _all_finite(tree: Params) -> Array:
-    leaves = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]
-    return jnp.stack(leaves).all() if leaves else jnp.bool_(True)
 
 
 def _moved_average(model: Model, average: Params, params: Params, images: int) -> Params:

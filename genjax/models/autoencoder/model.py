@@ -4,6 +4,7 @@ One batch goes through `loss`: x -> corruption -> x~ -> encoder, phi -> z -> bot
 """
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -17,6 +18,7 @@ from genjax.losses.regularisers import kernel_norm
 from genjax.models.autoencoder.bottlenecks import BOTTLENECKS, Bottleneck
 from genjax.models.autoencoder.corruptions import CORRUPTIONS
 from genjax.models.autoencoder.penalties import CODE_PENALTIES, CodePenalty, Seen, penalise
+from genjax.nn.blocks import map_rows
 from genjax.nn.layers import ACTIVATIONS
 from genjax.nn.networks import forward, initial
 from genjax.nn.quantisation import perplexity
@@ -112,7 +114,7 @@ def decode(auto: Autoencoder, params: Params, z: Float[Array, "n latent"]) -> Fl
 
 def sample(auto: Autoencoder, params: Params, rng: Key, n: int) -> Float[Array, "n *shape"]:
     """Decodes draws from N(0, I), to which a code penalty drives the codes."""
-    return decode(auto, params, jax.random.normal(rng, (n, auto.latent)))
+    return map_rows(partial(decode, auto, params), jax.random.normal(rng, (n, auto.latent)))
 
 
 def error(auto: Autoencoder, params: Params, z: Codes, x: Examples) -> PerExample:

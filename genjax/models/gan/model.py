@@ -3,6 +3,7 @@
 One batch goes through `discriminator_loss`: h, y -> G -> x^; x, x^ -> augmentation -> packs -> D -> loss + penalties.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -15,6 +16,7 @@ from genjax.models.gan.conditions import CONDITIONS, Condition, class_loss, logi
 from genjax.models.gan.penalties import PENALTIES, Judged, penalise
 from genjax.models.gan.priors import PRIORS, Draw
 from genjax.nn.augmentation import augment, next_probability
+from genjax.nn.blocks import map_rows
 from genjax.nn.networks import forward, initial
 from genjax.nn.spectral import draw_zero_kernels, initial_vectors, spectral_normalise
 from genjax.rng import stream
@@ -95,7 +97,7 @@ def prior(gan: Gan, params: Params, rng: Key, n: int) -> Float[Array, "{n} laten
 
 def sample(gan: Gan, params: Params, rng: Key, n: int) -> Float[Array, "{n} *shape"]:
     """Computes G(z) at draws of z, with classes that are equally likely."""
-    return decode(gan, params, prior(gan, params, rng, n))
+    return map_rows(partial(decode, gan, params), prior(gan, params, rng, n))
 
 
 def sample_class(gan: Gan, params: Params, rng: Key, label: Int[Array, " n"]) -> Float[Array, "n *shape"]:

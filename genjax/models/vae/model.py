@@ -15,6 +15,7 @@ from genjax.models.vae.outputs import Output
 from genjax.models.vae.posteriors import Posterior, moments
 from genjax.models.vae.priors import Given, Prior
 from genjax.models.vae.regularisers import Inferred, Regulariser
+from genjax.nn.blocks import map_rows
 from genjax.nn.networks import forward, initial
 from genjax.rng import stream
 from genjax.types import Aux, Batch, DataSpec, Hparams, Key, Params, Settings
@@ -251,9 +252,9 @@ def sample_class(vae: Vae, params: Params, rng: Key, label: Label, n: int) -> Fl
     """Draws z from the prior of each label, and what `sample` draws from it."""
     z_key, x_key = jax.random.split(rng)
     z = draw_prior(vae, params, z_key, n, label)
-    out = decode_output(vae, params, z, label)
     if vae.spec.bounded:
-        return jnp.clip(vae.output.mean(out), 0.0, 1.0)
+        return map_rows(lambda rows: jnp.clip(decode(vae, params, *rows), 0.0, 1.0), (z, label))
+    out = decode_output(vae, params, z, label)
     return vae.output.draw(out, params.get(vae.output.part, {}), x_key)
 
 
