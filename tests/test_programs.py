@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 from cases import small_config
+from present import present
 
 from genjax import data
 from genjax.config import active
@@ -52,6 +53,19 @@ def test_programs_run_on_the_devices_that_they_are_given(digits):
     _, doubled = rows_program(lambda rows, factor: factor * rows, tuple(second))
     for leaf in jax.tree.leaves((state, states, doubled(np.arange(4.0), np.float32(2)))):
         assert leaf.devices() == set(second)
+
+
+def test_a_picture_is_one_program_at_every_step(digits, caplog):
+    programs, key = make_run_programs(small_config("vae", {"train.devices": 1}), digits), jax.random.key(0)
+    first = programs.init()
+    states = (first, first._replace(step=first.step + 5))
+    models, compiled = [programs.model(state) for state in states], []
+    with jax.log_compiles():
+        for state, model in zip(states, models, strict=True):
+            caplog.clear()
+            present(model.sample)(state.params, key, 3)
+            compiled.append(caplog.text.count("Finished XLA compilation"))
+    assert compiled == [1, 0]
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,13 @@ the figures would depend on the machine.
   chunks, checkpoints and pictures come on top.
 - Products of float32 are TF32 on a GPU and bfloat16 on a TPU by JAX's default, and the peak is theirs.
   `--config.train.matmul_precision=highest` asks for all of float32: on a TPU the cycles of the rehearsal say what that
-  costs; on a GPU the peak is then that of its ordinary cores, which the ranges here do not assume.
+  costs; on a GPU the peak is then that of its ordinary cores, which the ranges here do not assume. What rounding does
+  to log p(x) was emulated on a CPU: of 1,000 test images of MNIST under `vae_mnist` after 5,400 steps, with 1,000
+  samples an image, the mean moves by 0.0001 ± 0.0001 nats with factors of TF32 and by -0.0016 ± 0.0006 with factors of
+  bfloat16, and that of an image by 0.015 and 0.11 at most.
+- A program that is compiled without its GPU is not found by a run on it. JAX keeps programs under a key that holds the
+  compiler's version, which is that of CUDA where there is a GPU, and the GPU's name where it is described; such a
+  program also lacks what the compiler chooses by timing. On a TPU the key may be the same, but there was none to try.
 
 Descriptions of the devices, with their sources, are in `genjax/rehearsal/devices.py`.
 """

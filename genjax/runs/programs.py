@@ -19,6 +19,9 @@ from genjax.training.scan import Train, make_train
 from genjax.training.step import batches_per_step
 from genjax.types import Array, Batch, DataSpec, InputError, Key, Model, TrainState
 
+# What pictures call of a model, and which of the arguments `(step, params, ...)` are plain numbers.
+PICTURED = {"sample": (3,), "prior": (3,), "sample_class": (), "encode": (), "decode": (), "reconstruct": ()}
+
 
 class RunPrograms(NamedTuple):
     """A run's compiled functions and what they were made from.
@@ -27,7 +30,7 @@ class RunPrograms(NamedTuple):
       init: `() -> state`.
       advance: `(state, length) -> (state, {name: [length]})`; the state is donated.
       evaluate: `(state, split) -> {name: scalar}` over all examples of a split, by its name.
-      model: `(state) -> Model`, bound to the run's hyperparameters.
+      model: `(state) -> Model`, bound to the run's hyperparameters; its functions that pictures call are compiled.
       replicate: puts a tree of arrays on the run's devices.
       stored: `(split) -> Batch`, a split's examples on the host as they are stored, by its name.
       examples: how many a step sees.
@@ -98,6 +101,7 @@ def make_run_programs(
     feed = feeding.resident if fits_device(config, dataset) else feeding.streamed
     init, evaluate = jax.jit(functions.init), jax.jit(functions.evaluate)
     jax.eval_shape(init, hparams, rng)  # a model that does not fit its data is refused here
+    model = compiled_model(partial(functions.model, hparams))
 
     def on_devices(batch: Batch) -> Batch:
         return replicate(jax.tree.map(jnp.asarray, batch))
@@ -106,7 +110,7 @@ def make_run_programs(
         init=lambda: replicate(init(hparams, rng)),
         advance=feed(functions, stored("train"), hparams, rng, replicate, placement.devices[0].platform),
         evaluate=lambda state, split: evaluate(state, on_devices(stored(split)), hparams, rng),
-        model=lambda state: functions.model(hparams, state.step),
+        model=lambda state: model(state.step),
         replicate=replicate,
         stored=stored,
         examples=examples,
@@ -114,6 +118,28 @@ def make_run_programs(
         rng=rng,
         devices=placement.devices,
     )
+
+
+def compiled_model(model: Callable[[Array], Model]) -> Callable[[Array], Model]:
+    """Compiles the functions of a model that pictures call, once for all steps.
+
+    Called as they are, every operation of a network would be a program of its own at each start.
+
+    Args:
+      model: `(step) -> Model`.
+    """
+
+    def call(name: str, step: Array, *arguments: Any) -> Array:
+        return getattr(model(step), name)(*arguments)
+
+    programs = {name: jax.jit(partial(call, name), static_argnums=numbers) for name, numbers in PICTURED.items()}
+
+    def at_step(step: Array) -> Model:
+        plain = model(step)
+        there = {name: program for name, program in programs.items() if getattr(plain, name) is not None}
+        return plain._replace(**{name: partial(program, step) for name, program in there.items()})
+
+    return at_step
 
 
 def fits_device(config: ConfigDict, dataset: Dataset) -> bool:
