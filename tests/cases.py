@@ -38,6 +38,8 @@ FACTORS_OF_VAES = (
     ({"bound": "renyi"}, SAMPLES),
     ({"prior": "mixture"}, COMPONENTS),
     ({"prior": "vamp"}, COMPONENTS),
+    ({"prior": "vamp", "pseudo_inputs": "examples"}, COMPONENTS),
+    ({"prior": "vamp", "pseudo_inputs": "from_examples"}, COMPONENTS),
     ({"prior": "flow"}, {"model.couplings": 2, "model.coupling_hidden": 5}),
     ({"prior": "class"}, LABEL),
     ({"likelihood": "continuous_bernoulli"}, {}),

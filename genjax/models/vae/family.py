@@ -14,6 +14,7 @@ from genjax.models.vae.model import Vae
 from genjax.models.vae.outputs import OUTPUTS, image_discriminator, log_var_floor, make_output, resolve
 from genjax.models.vae.posteriors import POSTERIORS
 from genjax.models.vae.priors import PRIORS, make_prior
+from genjax.models.vae.pseudo_inputs import PSEUDO_INPUTS
 from genjax.models.vae.regularisers import REGULARISERS, TC_ESTIMATORS
 from genjax.nn import networks
 from genjax.nn.networks import start_at
@@ -162,6 +163,9 @@ def _misfits(settings: Settings, spec: DataSpec) -> Iterator[str]:
     """Names what does not fit the data or the sizes."""
     if settings["condition"] == "label" and not spec.classes:
         yield "model.condition 'label' needs data with one label for each example"
+    components = settings["components"]
+    if settings["prior"] == "vamp" and settings["pseudo_inputs"] != "learned" and 0 < spec.examples < components:
+        yield f"model.components = {components}: so many examples as pseudo-inputs, and there are {spec.examples}"
     if settings["regulariser"] == "tc" and not spec.examples:
         yield "model.regulariser 'tc' needs to know how many examples the training split has (DataSpec.examples)"
     group, latent = settings["free_bits_group"], settings["latent"]
@@ -222,6 +226,7 @@ def _unused_settings(settings: Settings) -> set[str]:
         "groups": BOUNDS[settings["bound"]].grouped,
         "prior": not gumbel,
         "components": settings["prior"] in ("mixture", "vamp") and not gumbel,
+        "pseudo_inputs": settings["prior"] == "vamp" and not gumbel,
         "couplings": settings["prior"] == "flow" and not gumbel,
         "coupling_hidden": settings["prior"] == "flow" and not gumbel,
         "categories": gumbel,
@@ -248,6 +253,7 @@ FAMILY = Family(
         "groups": 1,
         "prior": "normal",
         "components": 10,
+        "pseudo_inputs": "learned",
         "couplings": 4,
         "coupling_hidden": 64,
         "posterior": "gaussian",
@@ -269,6 +275,7 @@ FAMILY = Family(
         **networks.CHOICES,
         "bound": BOUNDS,
         "prior": PRIORS,
+        "pseudo_inputs": PSEUDO_INPUTS,
         "posterior": POSTERIORS,
         "likelihood": ("auto", *OUTPUTS),
         "regulariser": REGULARISERS,

@@ -168,6 +168,8 @@ def loss(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Float[Array,
 
     Of the ELBO it is distortion + beta rate, and a regulariser may take the place of beta times the rate.
     """
+    state = {} if vae.prior.state is None else vae.prior.state(params, batch, vae.hparams["step"])
+    params = {**params, **state}
     value, parts = bound(vae, params, batch, rng)
     recon, kl = -jnp.mean(parts.log_likelihood), -jnp.mean(parts.log_ratio)
     distortion_and_rate = recon if vae.regulariser.of_rate else recon + vae.beta * kl
@@ -176,7 +178,7 @@ def loss(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Float[Array,
     if vae.regulariser.value is not None:
         penalty, metrics = vae.regulariser.value(_inferred(vae, params, batch, parts, rng), vae.settings, vae.hparams)
         total += penalty
-    return total, Aux({"loss": total, "recon": recon, "kl": kl, "elbo": -(recon + kl), **metrics})
+    return total, Aux({"loss": total, "recon": recon, "kl": kl, "elbo": -(recon + kl), **metrics}, state)
 
 
 def evaluate(vae: Vae, params: Params, batch: Batch, rng: Key) -> dict[str, PerExample]:

@@ -17,10 +17,11 @@ from jaxtyping import Array, Float, Int
 from genjax.losses.divergences import mixture_log_prob, normal_kl, normal_log_prob, standard_normal_kl
 from genjax.models.vae import flows
 from genjax.models.vae.posteriors import Codes, Draws, Output, draw_gaussian, log_shares, moments
+from genjax.models.vae.pseudo_inputs import PSEUDO_INPUTS
 from genjax.nn import networks
 from genjax.nn.layers import PRECISIONS
-from genjax.nn.networks import forward, initial, logit
-from genjax.types import DataSpec, Key, Params, Settings
+from genjax.nn.networks import forward, initial
+from genjax.types import Batch, DataSpec, Key, Params, Settings
 
 Label = Int[Array, "..."] | None
 
@@ -47,12 +48,13 @@ class Prior(NamedTuple):
     """A kind of p(z), or of p(z|y) in a conditional model.
 
     Attributes:
-      parts: the names of its parts of params, of which `upper_encoder` belongs to the posterior.
+      parts: the names of its trained parts of params, of which `upper_encoder` belongs to the posterior.
       init: `(rng) -> {part: parameters}`.
       sample: `(params, rng, n, label) -> [n, d]`, draws of all latent variables; the first `latent` are the code z.
       log_prob: `(params, z, label) -> [...]`, the log-density of all latent variables `z: [..., d]`, in nats.
       estimate: `(given, z) -> [k, b]`, of codes `z: [k, b, latent]`: their log-density, or its unbiased estimate.
       kl: `(params, out, label) -> [b, groups]`, KL(q(z|x) || p(z)) in closed form from the encoder's output.
+      state: `(params, batch, step) -> {part: tree}`, parts of params that training overwrites, where there are any.
     """
 
     parts: tuple[str, ...]
@@ -61,6 +63,7 @@ class Prior(NamedTuple):
     log_prob: Callable[[Params, Array, Label], Array]
     estimate: Callable[[Given, Draws], Float[Array, "draws batch"]]
     kl: Callable[[Params, Output, Label], Float[Array, "batch groups"]] | None = None
+    state: Callable[[Params, Batch, Array], Params] | None = None
 
 
 def make_prior(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
@@ -132,21 +135,12 @@ def mixture(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
 
 
 def vamp(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
-    """Makes the mixture of the posteriors of `components` learned pseudo-inputs (Tomczak & Welling 2018, equation 9).
-
-    A pseudo-input of images is a sigmoid of its parameters. It starts at the training mean plus noise.
-    """
+    """Makes the mixture of the posteriors of `components` pseudo-inputs (Tomczak & Welling 2018, equation 9)."""
     components = settings["components"]
-
-    def init(rng: Key) -> Params:
-        start = logit(spec.mean) if spec.bounded else spec.mean
-        scale = 1.0 if spec.bounded else math.sqrt(spec.variance)
-        return {"prior": {"inputs": start[None] + scale * jax.random.normal(rng, (components, *spec.shape))}}
+    inputs = PSEUDO_INPUTS[settings["pseudo_inputs"]](components, spec)
 
     def posteriors(params: Params) -> tuple[Codes, Codes]:
-        inputs = params["prior"]["inputs"]
-        inputs = jax.nn.sigmoid(inputs) if spec.bounded else inputs
-        return moments(forward(encoder, params["encoder"], inputs))
+        return moments(forward(encoder, params["encoder"], inputs.values(params)))
 
     def sample(params: Params, rng: Key, n: int, label: Label) -> Codes:
         which, noise = jax.random.split(rng)
@@ -157,7 +151,7 @@ def vamp(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
     def log_prob(params: Params, z: Array, label: Label) -> Array:
         return mixture_log_prob(z, jnp.full(components, -math.log(components)), *posteriors(params))
 
-    return _with_density(("prior",), init, sample, log_prob)
+    return _with_density(inputs.parts, inputs.init, sample, log_prob)._replace(state=inputs.state)
 
 
 def flow(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
