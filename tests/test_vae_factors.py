@@ -33,6 +33,8 @@ def make(spec=IMAGES, **changes):
         ({"layers": 2, "regulariser": "tc"}, "needs the rate of each dimension"),
         ({"posterior": "gumbel", "bound": "iwae"}, "relaxed codes of 'gumbel' have none"),
         ({"posterior": "gumbel", "regulariser": "dip"}, "needs the posterior 'gaussian'"),
+        ({"posterior": "ladder"}, "set model.layers to 2"),
+        ({"posterior": "ladder", "layers": 2, "regulariser": "mmd"}, "needs the posterior 'gaussian'"),
         ({"prior": "class"}, "needs model.condition 'label'"),
         ({"prior": "flow", "latent": 1}, "two latent dimensions"),
         ({"prior": "vamp", "condition": "label"}, "pseudo-inputs without a class"),

@@ -38,7 +38,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     settings = resolve(settings, spec)
     check(settings, spec)
     vae = build(settings, spec, hparams)
-    has_densities = settings["posterior"] == "gaussian" and settings["likelihood"] != "features"
+    has_densities = settings["posterior"] != "gumbel" and settings["likelihood"] != "features"
     unconditional = not vae.conditional
     return Model(
         init=partial(model.init, vae),
@@ -135,8 +135,10 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             yield "model.posterior 'gumbel' has one layer: set model.layers to 1"
         if bound != "elbo":
             yield f"model.bound {bound!r} needs a density, and relaxed codes of 'gumbel' have none: use 'elbo'"
-        if factor.moments:
-            yield f"model.regulariser {regulariser!r} needs the posterior 'gaussian'"
+    if settings["posterior"] == "ladder" and layers == 1:
+        yield "model.posterior 'ladder' draws an upper layer too: set model.layers to 2"
+    if settings["posterior"] != "gaussian" and factor.moments:
+        yield f"model.regulariser {regulariser!r} needs the posterior 'gaussian'"
     if bound == "dreg" and layers > 1:
         yield "model.bound 'dreg' is unbiased for one layer only: use 'iwae' or 'stl'"
     if prior == "vamp" and layers > 1:
