@@ -238,7 +238,10 @@ def exact_ladder(params):
         "decoder": (weights.T, bias),
         "encoder": (np.concatenate([gain, np.zeros((D, LATENT))], axis=1), np.append(-bias @ gain, np.log(error))),
         "upper_decoder": (np.concatenate([np.diag(scale), zeros], axis=1), np.append(offset, np.log(variance))),
-        "upper_encoder": (np.concatenate([np.diag(slope), zeros], axis=1), np.append(-offset * slope, -np.log(precision))),
+        "upper_encoder": (
+            np.concatenate([np.diag(slope), zeros], axis=1),
+            np.append(-offset * slope, -np.log(precision)),
+        ),
     }
     exact = {name: {"Dense_0": {"kernel": kernel, "bias": bias}} for name, (kernel, bias) in layers.items()}
     log_p = exact_log_p(exact, mean=offset, covariance=np.diag(scale**2 + variance))
@@ -246,7 +249,7 @@ def exact_ladder(params):
 
 
 def test_a_ladder_can_be_the_posterior_of_both_layers():
-    """Every weight is then p(x) itself: the draws, the densities and the combination of both Gaussians are consistent."""
+    """Every weight is then p(x) itself, so the draws, the densities and the product of both Gaussians are consistent."""
     model, params = vae(layers=2, posterior="ladder")
     params, log_p = exact_ladder(params)
     log_w = present(model.log_weights)(params, batch_of(), jax.random.key(0), 1000)

@@ -38,7 +38,10 @@ def make(spec=IMAGES, **changes):
         ({"prior": "class"}, "needs model.condition 'label'"),
         ({"prior": "flow", "latent": 1}, "two latent dimensions"),
         ({"prior": "vamp", "condition": "label"}, "pseudo-inputs without a class"),
-        ({"prior": "vamp", "pseudo_inputs": "examples", "components": 25}, "so many examples as pseudo-inputs, and there are 24"),
+        (
+            {"prior": "vamp", "pseudo_inputs": "examples", "components": 25},
+            "so many examples as pseudo-inputs, and there are 24",
+        ),
         ({"prior": "mixture", "regulariser": "free_bits"}, "needs the rate of each dimension"),
         ({"prior": "class", "condition": "label", "regulariser": "tc"}, "needs the prior 'normal'"),
         ({"bound": "iwae", "regulariser": "capacity"}, "'iwae' has no such part"),

@@ -33,7 +33,7 @@ ABOUT = {
     "pseudo_inputs=from_examples": "parameters, which start at these examples",
     "posterior": "q(z|x)",
     "posterior=gaussian": "N(mu(x), diag sigma^2(x))",
-    "posterior=ladder": "q(z2|x) q(z|x, z2) of two layers, the second the product of N(mu(x), diag sigma^2(x)) with p(z|z2) "
+    "posterior=ladder": "q(z2|x) q(z|x, z2) of two layers, the second factor the product of a Gaussian of x with p(z|z2) "
     "(Sønderby et al. 2016)",
     "posterior=gumbel": "`latent` categorical variables, relaxed in training; a uniform prior (Jang et al. 2017)",
     "categories": "values of each categorical variable",
@@ -70,8 +70,8 @@ ABOUT = {
     "mmd_kernel=imq": "inverse multiquadrics of seven scales (Tolstikhin et al. 2018)",
     "mmd_kernel=rbf": "exp(-||x - y||^2 / 2d)",
     "free_bits_group": "dimensions that share one floor of `free_bits`",
-    "layers": "stochastic layers: with 2, p(z) = E p(z|z2) with an upper layer z2, and q(z|x) q(z2|z) where the posterior is "
-    "`gaussian` (Burda et al. 2016)",
+    "layers": "stochastic layers: with 2, p(z) = E p(z|z2) with an upper layer z2, and with the posterior `gaussian` "
+    "q(z|x) q(z2|z) (Burda et al. 2016)",
     "upper_hidden": "widths between both layers, beginning at z",
     "upper_latent": "dimensions of z2",
     "condition": "what the networks see beside x and z",
