@@ -249,7 +249,7 @@ def exact_ladder(params):
 
 
 def test_a_ladder_can_be_the_posterior_of_both_layers():
-    """Every weight is then p(x) itself, so the draws, the densities and the product of both Gaussians are consistent."""
+    """Every weight is then p(x) itself, so draws, densities and the product of both Gaussians are consistent."""
     model, params = vae(layers=2, posterior="ladder")
     params, log_p = exact_ladder(params)
     log_w = present(model.log_weights)(params, batch_of(), jax.random.key(0), 1000)

@@ -33,7 +33,7 @@ ABOUT = {
     "pseudo_inputs=from_examples": "parameters, which start at these examples",
     "posterior": "q(z|x)",
     "posterior=gaussian": "N(mu(x), diag sigma^2(x))",
-    "posterior=ladder": "q(z2|x) q(z|x, z2) of two layers, the second factor the product of a Gaussian of x with p(z|z2) "
+    "posterior=ladder": "q(z2|x) q(z|x, z2) of two layers, with q(z|x, z2) ~ N(z; mu(x), diag sigma^2(x)) p(z|z2) "
     "(Sønderby et al. 2016)",
     "posterior=gumbel": "`latent` categorical variables, relaxed in training; a uniform prior (Jang et al. 2017)",
     "categories": "values of each categorical variable",
