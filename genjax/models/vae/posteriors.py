@@ -95,10 +95,10 @@ def ladder(settings: Settings, hparams: Hparams) -> Posterior:
     del hparams
     latent, layers = settings["latent"], layer_networks(settings)
 
-    def upper(params: Params, out: Output) -> Float[Array, "batch features"]:
+    def upper(params: Params, out: Output) -> Float[Array, "batch upper_features"]:
         return forward(layers.encoder, params["upper_encoder"], moments(out)[0])
 
-    def lower(params: Params, out: Output, z2: Draws) -> Moments:
+    def lower(params: Params, out: Output, z2: Float[Array, "draws batch upper"]) -> Moments:
         from_below = moments(jnp.broadcast_to(out, (len(z2), *out.shape)))  # [k, b, latent]
         return gaussian_product(*from_below, *moments_at(layers.decoder, params["upper_decoder"], z2))
 
