@@ -40,7 +40,7 @@ def make(spec=IMAGES, **changes):
         ({"prior": "vamp", "condition": "label"}, "pseudo-inputs without a class"),
         (
             {"prior": "vamp", "pseudo_inputs": "examples", "components": 25},
-            "so many examples as pseudo-inputs, and there are 24",
+            "pseudo-inputs that are examples: there are 24",
         ),
         ({"prior": "mixture", "regulariser": "free_bits"}, "needs the rate of each dimension"),
         ({"prior": "class", "condition": "label", "regulariser": "tc"}, "needs the prior 'normal'"),

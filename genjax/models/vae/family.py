@@ -167,7 +167,7 @@ def _misfits(settings: Settings, spec: DataSpec) -> Iterator[str]:
         yield "model.condition 'label' needs data with one label for each example"
     components = settings["components"]
     if settings["prior"] == "vamp" and settings["pseudo_inputs"] != "learned" and 0 < spec.examples < components:
-        yield f"model.components = {components}: so many examples as pseudo-inputs, and there are {spec.examples}"
+        yield f"model.components = {components} pseudo-inputs that are examples: there are {spec.examples}"
     if settings["regulariser"] == "tc" and not spec.examples:
         yield "model.regulariser 'tc' needs to know how many examples the training split has (DataSpec.examples)"
     group, latent = settings["free_bits_group"], settings["latent"]
