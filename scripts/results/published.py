@@ -16,9 +16,10 @@ PACKAGE = "pythae"
 HEAD = """
 ## Published code on the same input
 
-`uv run --group benchmark scripts/reproduce.py certificates` runs {package}. Its weights of minibatch-stratified
-sampling fill a column and not the diagonal. Its IWAE has the right gradient, but the value that it reports is the mean of log w
-under the normalised weights, which is above the bound. Its capacity is compared with the KL of each example, and not with their mean.
+{package} on the same numbers, where the group `benchmark` is installed. Its weights of minibatch-stratified sampling
+fill a column and not the diagonal. Its IWAE has the right gradient, but the value that it reports is the mean of log w
+under the normalised weights, which is above the bound. Its capacity is compared with the KL of each example, and not
+with their mean.
 
 | quantity | exact value | ours | {package} |
 |---|---|---|---|
@@ -37,7 +38,7 @@ class Comparison(NamedTuple):
 def section() -> str:
     """The section of docs/certificates.md."""
     installed = importlib.util.find_spec(PACKAGE) is not None
-    package = f"{PACKAGE} {importlib.metadata.version(PACKAGE)}" if installed else f"{PACKAGE}, which is not installed"
+    package = f"{PACKAGE} {importlib.metadata.version(PACKAGE)}" if installed else PACKAGE
     return HEAD.format(package=package) + "".join(map(_line, comparisons(installed)))
 
 
