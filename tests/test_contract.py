@@ -267,6 +267,7 @@ BESIDE = {
     "vae": {
         "model.groups": (2, {"model.bound": "miwae", "model.samples": 2}),
         "model.components": (3, {"model.prior": "mixture"}),
+        "model.pseudo_inputs": ("examples", {"model.prior": "vamp"}),
         "model.couplings": (3, {"model.prior": "flow"}),
         "model.coupling_hidden": (3, {"model.prior": "flow"}),
         "model.categories": (3, {"model.posterior": "gumbel"}),

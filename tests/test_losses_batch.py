@@ -29,15 +29,15 @@ def posteriors(n, latent):
 
 
 def exact_pairwise(z, mean, log_var):
-    z, mean, log_var = (np.asarray(values, np.float64) for values in (z, mean, log_var))
-    return scipy.stats.norm.logpdf(z[:, None], mean[None], np.exp(log_var / 2)[None])
+    z, mean, log_var = (np.asarray(values, np.float64).T for values in (z, mean, log_var))
+    return scipy.stats.norm.logpdf(z[:, :, None], mean[:, None], np.exp(log_var / 2)[:, None])
 
 
 def aggregate(pairwise):
     """log q(z) and log prod_d q(z_d) of a float64 table of every draw (rows) under every example (columns)."""
-    n = pairwise.shape[1]
-    log_q = scipy.special.logsumexp(pairwise.sum(axis=-1), axis=1) - math.log(n)
-    return log_q, (scipy.special.logsumexp(pairwise, axis=1) - math.log(n)).sum(axis=-1)
+    n = pairwise.shape[2]
+    log_q = scipy.special.logsumexp(pairwise.sum(axis=0), axis=1) - math.log(n)
+    return log_q, (scipy.special.logsumexp(pairwise, axis=2) - math.log(n)).sum(axis=0)
 
 
 @BOTH
@@ -45,7 +45,7 @@ def test_stratified_is_the_aggregate_posterior_where_the_batch_is_all_examples(w
     n, latent = 7, 3
     gaussians = posteriors(n, latent)
     pairwise = wrap(tc.log_pairwise)(*gaussians)
-    chex.assert_shape(pairwise, (n, n, latent))
+    chex.assert_shape(pairwise, (latent, n, n))
     expected = exact_pairwise(*gaussians)
     np.testing.assert_allclose(pairwise, expected, rtol=1e-5, atol=1e-5)
     estimates = wrap(lambda pairwise: tc.minibatch_stratified(pairwise, float(n)))(pairwise)
@@ -83,13 +83,13 @@ def estimates_of_q(pairwise, own, b):
     Returns:
       `(ours, the paper's, that of fixed columns)`; the paper's for each choice of the special example.
     """
-    n = len(pairwise)
+    n = pairwise.shape[1]
     ours, paper, columns = [], [], []
     estimate = jax.jit(lambda table: jnp.exp(tc.minibatch_stratified(table, float(n))[0][0]))
     for others in itertools.combinations(sorted({*range(n)} - {own}), b - 1):
         batch = np.array([own, *others])
-        ours.append(float(estimate(jnp.asarray(pairwise[np.ix_(batch, batch)], jnp.float32))))
-        density = np.exp(pairwise[own, batch].sum(axis=-1))
+        ours.append(float(estimate(jnp.asarray(pairwise[:, batch][:, :, batch], jnp.float32))))
+        density = np.exp(pairwise[:, own, batch].sum(axis=0))
         paper.append([paper_weights(b, n, special) @ density for special in range(1, b)])
         for place in range(b):  # where in the batch the own example is
             columns.append(column_weights(b, n)[place] @ np.roll(density, place))
@@ -116,7 +116,7 @@ def test_weights_in_fixed_columns_miss_the_aggregate_posterior():
     n = 6
     gaussians = posteriors(n, 2)
     exact = aggregate(exact_pairwise(*gaussians))[0]
-    logits = np.log(column_weights(n, n)) + exact_pairwise(*gaussians).sum(axis=-1)
+    logits = np.log(column_weights(n, n)) + exact_pairwise(*gaussians).sum(axis=0)
     assert np.abs(scipy.special.logsumexp(logits, axis=1) - exact).max() > 0.1
     value = tc.minibatch_stratified(tc.log_pairwise(*gaussians), float(n))[0]
     np.testing.assert_allclose(value, exact, rtol=1e-5, atol=1e-5)

@@ -220,6 +220,65 @@ def test_two_layers_have_the_exact_likelihood():
         assert_same_mean(path[part], scores[part])
 
 
+def exact_ladder(params):
+    """A ladder that is the posterior of x = W z + b + noise, z = A z2 + a + noise, with orthogonal W and a diagonal A.
+
+    Returns:
+      `(params, log p(x) of each example)`.
+    """
+    weights, bias = dense(params["decoder"])
+    weights = np.linalg.qr(weights)[0] * np.array([1.0, 0.5])  # [D, LATENT]
+    scale, offset, variance = np.array([1.2, -0.7]), np.array([0.2, -0.4]), np.array([0.6, 1.3])
+    squares = (weights**2).sum(axis=0)
+    gain, error = weights / squares, VARIANCE / squares  # the likelihood of z is N((x - b) W / |W|^2, s^2 / |W|^2)
+    precision = 1 + scale**2 / (variance + error)
+    slope = scale / (variance + error) / precision
+    zeros = np.zeros((LATENT, UPPER))
+    layers = {
+        "decoder": (weights.T, bias),
+        "encoder": (np.concatenate([gain, np.zeros((D, LATENT))], axis=1), np.append(-bias @ gain, np.log(error))),
+        "upper_decoder": (np.concatenate([np.diag(scale), zeros], axis=1), np.append(offset, np.log(variance))),
+        "upper_encoder": (
+            np.concatenate([np.diag(slope), zeros], axis=1),
+            np.append(-offset * slope, -np.log(precision)),
+        ),
+    }
+    exact = {name: {"Dense_0": {"kernel": kernel, "bias": bias}} for name, (kernel, bias) in layers.items()}
+    log_p = exact_log_p(exact, mean=offset, covariance=np.diag(scale**2 + variance))
+    return jax.tree.map(jnp.float32, exact), log_p
+
+
+def test_a_ladder_can_be_the_posterior_of_both_layers():
+    """Every weight is then p(x) itself, so draws, densities and the product of both Gaussians are consistent."""
+    model, params = vae(layers=2, posterior="ladder")
+    params, log_p = exact_ladder(params)
+    log_w = present(model.log_weights)(params, batch_of(), jax.random.key(0), 1000)
+    np.testing.assert_allclose(log_w, np.broadcast_to(log_p, log_w.shape), rtol=2e-4)
+    drawn = present(model.infer)(params, Batch(jnp.repeat(jnp.asarray(X[:1]), 50_000, axis=0)), jax.random.key(1))
+    mode = present(model.encode)(params, batch_of())[0]
+    np.testing.assert_allclose(np.mean(drawn, axis=0), mode, atol=0.02)
+
+
+def test_a_ladder_with_one_draw_is_the_elbo():
+    """To the bit of a sum, for no rate of it has a closed form; and its parts are those of the weights."""
+    bounds = {name: vae(layers=2, posterior="ladder", bound=name) for name in ("elbo", "iwae")}
+    elbo, iwae = (losses(model, params, 50) for model, params in bounds.values())
+    np.testing.assert_allclose(elbo, iwae, rtol=1e-5)
+    model, params = bounds["elbo"]
+    rng = jax.random.key(4)
+    measured, log_w = model.evaluate(params, batch_of(), rng), present(model.log_weights)(params, batch_of(), rng, 1)
+    np.testing.assert_allclose(measured["elbo"], log_w[0], rtol=1e-5)
+    np.testing.assert_allclose(measured["kl"], present(model.rates)(params, batch_of(), rng)[:, 0], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_path_gradient_of_a_ladder_is_unbiased():
+    params = vae(layers=2, posterior="ladder")[1]
+    scores, path = (gradients(vae(layers=2, posterior="ladder", bound=b)[0], params, 20_000) for b in ("elbo", "stl"))
+    for part in scores:
+        assert_same_mean(path[part], scores[part])
+
+
 @pytest.mark.parametrize("prior", [slow("mixture"), "vamp", slow("class")])
 def test_priors_are_densities_of_their_draws(prior):
     condition = {"condition": "label"} if prior == "class" else {}

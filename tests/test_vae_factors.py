@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import CLASSES, SHAPE, case, slow, spec_of, stored
+from cases import CLASSES, SHAPE, N, build, case, images, slow, small_config, spec_of, stored
 from present import present
 
 from genjax import config as configs
@@ -33,9 +33,15 @@ def make(spec=IMAGES, **changes):
         ({"layers": 2, "regulariser": "tc"}, "needs the rate of each dimension"),
         ({"posterior": "gumbel", "bound": "iwae"}, "relaxed codes of 'gumbel' have none"),
         ({"posterior": "gumbel", "regulariser": "dip"}, "needs the posterior 'gaussian'"),
+        ({"posterior": "ladder"}, "set model.layers to 2"),
+        ({"posterior": "ladder", "layers": 2, "regulariser": "mmd"}, "needs the posterior 'gaussian'"),
         ({"prior": "class"}, "needs model.condition 'label'"),
         ({"prior": "flow", "latent": 1}, "two latent dimensions"),
         ({"prior": "vamp", "condition": "label"}, "pseudo-inputs without a class"),
+        (
+            {"prior": "vamp", "pseudo_inputs": "examples", "components": 25},
+            "pseudo-inputs that are examples: there are 24",
+        ),
         ({"prior": "mixture", "regulariser": "free_bits"}, "needs the rate of each dimension"),
         ({"prior": "class", "condition": "label", "regulariser": "tc"}, "needs the prior 'normal'"),
         ({"bound": "iwae", "regulariser": "capacity"}, "'iwae' has no such part"),
@@ -173,3 +179,16 @@ def test_the_game_of_a_vae_gan_does_not_move_its_encoder():
     jax.tree.map(np.testing.assert_array_equal, without["encoder"], beside["encoder"])
     kernel = [g["decoder"]["Dense_0"]["kernel"] for g in (without, beside)]
     assert np.abs(kernel[0] - kernel[1]).max() > 1e-4
+
+
+@pytest.mark.parametrize("kind", ["examples", "from_examples"])
+def test_pseudo_inputs_are_examples_of_the_first_batches(kind):
+    """As many as one and a half batches, so that the second of four steps brings the last of them."""
+    changes = {"model.prior": "vamp", "model.pseudo_inputs": kind, "model.components": 12}
+    c = build(small_config("vae", changes))
+    state, _ = c.chunk(c.init(c.hparams, jax.random.key(0)), c.hparams, jax.random.key(0), 4)
+    seen = np.asarray(c.functions.indices(c.hparams, jax.random.key(0), jnp.int32(0), 2, N)).reshape(-1)[:12]
+    assert len(set(seen.tolist())) == 12
+    np.testing.assert_array_equal(state.params["pseudo_inputs"]["examples"], images()[seen] * np.float32(1 / 255))
+    if kind == "from_examples":
+        assert np.all(np.abs(state.params["prior"]["offsets"]).max(axis=(1, 2, 3)) > 0)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Pairwise = Float[Array, "batch batch latent"]
+Pairwise = Float[Array, "latent batch batch"]
 PerExample = Float[Array, " batch"]
 
 
@@ -29,7 +29,7 @@ class Decomposition(NamedTuple):
 def log_pairwise(
     z: Float[Array, "batch latent"], mean: Float[Array, "batch latent"], log_var: Float[Array, "batch latent"]
 ) -> Pairwise:
-    """Computes log q(z_id | x_j) for every draw i, example j and dimension d, in nats.
+    """Computes log q(z_id | x_j) for every dimension d, draw i and example j, in nats.
 
     Args:
       z: one draw for each example.
@@ -40,8 +40,9 @@ def log_pairwise(
       >>> print(log_pairwise(jnp.zeros((1, 1)), jnp.zeros((1, 1)), jnp.zeros((1, 1))).round(3))
       [[[-0.919]]]
     """
-    difference = z[:, None, :] - mean[None]
-    return -0.5 * (math.log(2 * math.pi) + log_var[None] + jnp.square(difference) * jnp.exp(-log_var)[None])
+    z, mean, log_var, precision = (_turn(values) for values in (z, mean, log_var, jnp.exp(-log_var)))  # [latent, batch]
+    squares = jnp.square(z[:, :, None] - mean[:, None]) * precision[:, None]
+    return -0.5 * (math.log(2 * math.pi) + log_var[:, None] + squares)
 
 
 def minibatch_weighted(pairwise: Pairwise, examples: float) -> tuple[PerExample, PerExample]:
@@ -59,13 +60,13 @@ def minibatch_weighted(pairwise: Pairwise, examples: float) -> tuple[PerExample,
       examples: N, of the training split.
 
     Example:
-      >>> log_q, log_product = minibatch_weighted(jnp.zeros((2, 2, 3)), 10.0)
+      >>> log_q, log_product = minibatch_weighted(jnp.zeros((3, 2, 2)), 10.0)
       >>> round(float(log_q[0]), 3), round(float(log_product[0]), 3)  # log 2/20, and three times that
       (-2.303, -6.908)
     """
-    total = math.log(len(pairwise) * examples)
-    log_q = jax.nn.logsumexp(jnp.sum(pairwise, axis=-1), axis=1) - total
-    return log_q, jnp.sum(_log_sum_exp(pairwise) - total, axis=-1)
+    total = math.log(pairwise.shape[1] * examples)
+    log_q = jax.nn.logsumexp(jnp.sum(pairwise, axis=0), axis=1) - total
+    return log_q, jnp.sum(_log_sum_exp(pairwise) - total, axis=0)
 
 
 def minibatch_stratified(pairwise: Pairwise, examples: float) -> tuple[PerExample, PerExample]:
@@ -80,15 +81,15 @@ def minibatch_stratified(pairwise: Pairwise, examples: float) -> tuple[PerExampl
       examples: N, of the training split.
 
     Example:
-      >>> log_q, log_product = minibatch_stratified(jnp.zeros((2, 2, 3)), 10.0)
+      >>> log_q, log_product = minibatch_stratified(jnp.zeros((3, 2, 2)), 10.0)
       >>> print(abs(log_q.round(3)), abs(log_product.round(3)))  # the weights sum to one
       [0. 0.] [0. 0.]
     """
-    b = len(pairwise)
+    b = pairwise.shape[1]
     others = math.log((examples - 1) / (examples * max(b - 1, 1))) if examples > 1 else -math.inf
     log_weights = jnp.where(jnp.eye(b, dtype=bool), -math.log(examples), others)  # [b, b]
-    log_q = jax.nn.logsumexp(log_weights + jnp.sum(pairwise, axis=-1), axis=1)
-    return log_q, jnp.sum(_log_sum_exp(log_weights[..., None] + pairwise), axis=-1)
+    log_q = jax.nn.logsumexp(log_weights + jnp.sum(pairwise, axis=0), axis=1)
+    return log_q, jnp.sum(_log_sum_exp(log_weights[None] + pairwise), axis=0)
 
 
 def decompose(
@@ -110,12 +111,19 @@ def decompose(
     return Decomposition(log_posterior - log_q, log_q - log_product, log_product - log_prior)
 
 
-def _log_sum_exp(pairwise: Pairwise) -> Float[Array, "batch latent"]:
-    """Computes log sum_j exp of each draw i and dimension d, without the pass over all that finds the greatest.
+def _log_sum_exp(pairwise: Pairwise) -> Float[Array, "latent batch"]:
+    """Computes log sum_j exp of each dimension d and draw i, without the pass over all that finds the greatest.
 
     The draw's own example stands for the greatest: in one dimension no other density is e^88 times as great.
     """
-    own = jax.lax.stop_gradient(jnp.diagonal(pairwise))  # [latent, b]
-    densities = jnp.exp(jnp.moveaxis(pairwise, 2, 0) - own[..., None])  # [latent, b, b]
-    total = jnp.matmul(densities, jnp.ones(len(pairwise)), precision="highest")
-    return (own + jnp.log(total)).T
+    own = jax.lax.stop_gradient(jnp.diagonal(pairwise, axis1=1, axis2=2))  # [latent, b]
+    densities = jnp.exp(pairwise - own[..., None])
+    return own + jnp.log(jnp.matmul(densities, jnp.ones(pairwise.shape[1]), precision="highest"))
+
+
+def _turn(values: Float[Array, "batch latent"]) -> Float[Array, "latent batch"]:
+    """Transposes by a product with the identity, so that the result lies in memory as it is read.
+
+    A transpose of its own is fused into the loop over all pairs, which then reads with strides and is not vectorised.
+    """
+    return jnp.matmul(jnp.eye(values.shape[1]), values.T, precision="highest")

@@ -19,6 +19,7 @@ from genjax.metrics.wasserstein import sliced_wasserstein
 from genjax.models import FAMILIES
 from genjax.nn.spectral import initial_vectors, spectral_normalise
 from genjax.types import Batch, DataSpec
+from results import published
 
 D, LATENT, VARIANCE, DRAWS = 4, 2, 0.3, 200_000
 SPEC = DataSpec(shape=(D,), bounded=False, scale=1.0, mean=np.zeros(D, np.float32), examples=100)
@@ -60,7 +61,7 @@ def page() -> str:
         *_codes(),
         *_others(),
     ]
-    return HEAD + "".join(map(_line, rows))
+    return HEAD + "".join(map(_line, rows)) + published.section()
 
 
 def _line(row: Certificate) -> str:

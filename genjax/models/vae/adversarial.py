@@ -42,7 +42,7 @@ def generator_loss(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Fl
     value, aux = loss(vae, params, batch, rng)
     generator = jnp.mean(nonsaturating_generator(judge(vae, params, _generated(vae, params, batch, rng))))
     total = value + vae.hparams["adversarial_weight"] * generator
-    return total, Aux(aux.metrics | {"loss": total, "generator_loss": generator})
+    return total, aux._replace(metrics=aux.metrics | {"loss": total, "generator_loss": generator})
 
 
 def _generated(vae: Vae, params: Params, batch: Batch, rng: Key) -> Float[Array, "twice *shape"]:

@@ -14,6 +14,7 @@ from genjax.models.vae.model import Vae
 from genjax.models.vae.outputs import OUTPUTS, image_discriminator, log_var_floor, make_output, resolve
 from genjax.models.vae.posteriors import POSTERIORS
 from genjax.models.vae.priors import PRIORS, make_prior
+from genjax.models.vae.pseudo_inputs import PSEUDO_INPUTS
 from genjax.models.vae.regularisers import REGULARISERS, TC_ESTIMATORS
 from genjax.nn import networks
 from genjax.nn.networks import start_at
@@ -37,7 +38,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     settings = resolve(settings, spec)
     check(settings, spec)
     vae = build(settings, spec, hparams)
-    has_densities = settings["posterior"] == "gaussian" and settings["likelihood"] != "features"
+    has_densities = settings["posterior"] != "gumbel" and settings["likelihood"] != "features"
     unconditional = not vae.conditional
     return Model(
         init=partial(model.init, vae),
@@ -134,8 +135,10 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             yield "model.posterior 'gumbel' has one layer: set model.layers to 1"
         if bound != "elbo":
             yield f"model.bound {bound!r} needs a density, and relaxed codes of 'gumbel' have none: use 'elbo'"
-        if factor.moments:
-            yield f"model.regulariser {regulariser!r} needs the posterior 'gaussian'"
+    if settings["posterior"] == "ladder" and layers == 1:
+        yield "model.posterior 'ladder' draws an upper layer too: set model.layers to 2"
+    if settings["posterior"] != "gaussian" and factor.moments:
+        yield f"model.regulariser {regulariser!r} needs the posterior 'gaussian'"
     if bound == "dreg" and layers > 1:
         yield "model.bound 'dreg' is unbiased for one layer only: use 'iwae' or 'stl'"
     if prior == "vamp" and layers > 1:
@@ -162,6 +165,9 @@ def _misfits(settings: Settings, spec: DataSpec) -> Iterator[str]:
     """Names what does not fit the data or the sizes."""
     if settings["condition"] == "label" and not spec.classes:
         yield "model.condition 'label' needs data with one label for each example"
+    components = settings["components"]
+    if settings["prior"] == "vamp" and settings["pseudo_inputs"] != "learned" and 0 < spec.examples < components:
+        yield f"model.components = {components} pseudo-inputs that are examples: there are {spec.examples}"
     if settings["regulariser"] == "tc" and not spec.examples:
         yield "model.regulariser 'tc' needs to know how many examples the training split has (DataSpec.examples)"
     group, latent = settings["free_bits_group"], settings["latent"]
@@ -222,6 +228,7 @@ def _unused_settings(settings: Settings) -> set[str]:
         "groups": BOUNDS[settings["bound"]].grouped,
         "prior": not gumbel,
         "components": settings["prior"] in ("mixture", "vamp") and not gumbel,
+        "pseudo_inputs": settings["prior"] == "vamp" and not gumbel,
         "couplings": settings["prior"] == "flow" and not gumbel,
         "coupling_hidden": settings["prior"] == "flow" and not gumbel,
         "categories": gumbel,
@@ -248,6 +255,7 @@ FAMILY = Family(
         "groups": 1,
         "prior": "normal",
         "components": 10,
+        "pseudo_inputs": "learned",
         "couplings": 4,
         "coupling_hidden": 64,
         "posterior": "gaussian",
@@ -269,6 +277,7 @@ FAMILY = Family(
         **networks.CHOICES,
         "bound": BOUNDS,
         "prior": PRIORS,
+        "pseudo_inputs": PSEUDO_INPUTS,
         "posterior": POSTERIORS,
         "likelihood": ("auto", *OUTPUTS),
         "regulariser": REGULARISERS,

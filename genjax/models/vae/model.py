@@ -110,7 +110,7 @@ def log_likelihood(vae: Vae, params: Params, batch: Batch, z: Draws, gradient: b
     """Computes log p(x|z) at every draw, in nats; without a gradient there may be a faster form."""
     k, b = z.shape[:2]
     label = None if batch.label is None else jnp.broadcast_to(batch.label, (k, b)).reshape(-1)
-    out = decode_output(vae, params, z.reshape(k * b, -1), label)
+    out = decode_output(vae, params, z.reshape(k * b, -1)[:, : vae.posterior.latent], label)
     x = jnp.broadcast_to(batch.x, (k, *batch.x.shape)).reshape(-1, *batch.x.shape[1:])  # [k b, *shape]
     log_prob = vae.output.log_prob if gradient else vae.output.log_prob_forward or vae.output.log_prob
     return log_prob(out, params.get(vae.output.part, {}), x).reshape(k, b)
@@ -134,9 +134,9 @@ def terms(vae: Vae, model: Params, posterior: Params, batch: Batch, inferred: Sa
     if vae.bound.linear and vae.prior.kl is not None:
         rate = jnp.sum(vae.prior.kl(model, out, batch.label), axis=-1)
         return Terms(out, z, log_p_x, jnp.broadcast_to(-rate, log_p_x.shape))
-    constant = jax.lax.stop_gradient(out) if vae.bound.path else out
+    of_posterior = jax.lax.stop_gradient((posterior, out)) if vae.bound.path else (posterior, out)
     context = Given(model, posterior, batch.label, stream(rng, "upper"), vae.bound.path)
-    log_ratio = vae.prior.estimate(context, z) - vae.posterior.log_prob(constant, z)
+    log_ratio = vae.prior.estimate(context, z) - vae.posterior.log_prob(*of_posterior, z)
     return Terms(out, z, log_p_x, log_ratio)
 
 
@@ -147,7 +147,7 @@ def bound(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[PerExample,
     """
     groups, samples = vae.draws
     out = infer_output(vae, params, batch)
-    inferred = Sampled(out, vae.posterior.draw(out, rng, groups * samples))
+    inferred = Sampled(out, vae.posterior.draw(params, out, rng, groups * samples))
 
     def weights(model: Params, posterior: Params, inferred: Sampled) -> tuple[LogWeights, Terms]:
         parts = terms(vae, model, posterior, batch, inferred, rng)
@@ -169,6 +169,8 @@ def loss(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Float[Array,
 
     Of the ELBO it is distortion + beta rate, and a regulariser may take the place of beta times the rate.
     """
+    state = {} if vae.prior.state is None else vae.prior.state(params, batch, vae.hparams["step"])
+    params = {**params, **state}
     value, parts = bound(vae, params, batch, rng)
     recon, kl = -jnp.mean(parts.log_likelihood), -jnp.mean(parts.log_ratio)
     distortion_and_rate = recon if vae.regulariser.of_rate else recon + vae.beta * kl
@@ -177,14 +179,14 @@ def loss(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Float[Array,
     if vae.regulariser.value is not None:
         penalty, metrics = vae.regulariser.value(_inferred(vae, params, batch, parts, rng), vae.settings, vae.hparams)
         total += penalty
-    return total, Aux({"loss": total, "recon": recon, "kl": kl, "elbo": -(recon + kl), **metrics})
+    return total, Aux({"loss": total, "recon": recon, "kl": kl, "elbo": -(recon + kl), **metrics}, state)
 
 
 def evaluate(vae: Vae, params: Params, batch: Batch, rng: Key) -> dict[str, PerExample]:
     """Computes the negative bound and its parts per example, in nats; what belongs to a whole batch is left out."""
     groups, samples = vae.draws
     out = infer_output(vae, params, batch)
-    inferred = Sampled(out, vae.posterior.draw_exact(out, rng, groups * samples))
+    inferred = Sampled(out, vae.posterior.draw_exact(params, out, rng, groups * samples))
     parts = terms(vae, params, params, batch, inferred, rng)
     recon, kl = -jnp.mean(parts.log_likelihood, axis=0), -jnp.mean(parts.log_ratio, axis=0)
     log_w = parts.log_likelihood + vae.beta * parts.log_ratio
@@ -203,9 +205,9 @@ def log_weights(vae: Vae, params: Params, batch: Batch, rng: Key, k: int) -> Flo
     With them log p(x) >= E log 1/k sum w, for every k (Burda et al. 2016, equation 8).
     """
     out = infer_output(vae, params, batch)
-    z = vae.posterior.draw_exact(out, rng, k)
+    z = vae.posterior.draw_exact(params, out, rng, k)
     log_p_z = vae.prior.estimate(Given(params, params, batch.label, stream(rng, "upper")), z)
-    return log_likelihood(vae, params, batch, z, gradient=False) + log_p_z - vae.posterior.log_prob(out, z)
+    return log_likelihood(vae, params, batch, z, gradient=False) + log_p_z - vae.posterior.log_prob(params, out, z)
 
 
 def rates(vae: Vae, params: Params, batch: Batch, rng: Key) -> Float[Array, "batch groups"]:
@@ -213,19 +215,20 @@ def rates(vae: Vae, params: Params, batch: Batch, rng: Key) -> Float[Array, "bat
     out = infer_output(vae, params, batch)
     if vae.prior.kl is not None:
         return vae.prior.kl(params, out, batch.label)
-    z = vae.posterior.draw_exact(out, rng, 1)
+    z = vae.posterior.draw_exact(params, out, rng, 1)
     context = Given(params, params, batch.label, stream(rng, "upper"))
-    return (vae.posterior.log_prob(out, z) - vae.prior.estimate(context, z))[0, :, None]
+    return (vae.posterior.log_prob(params, out, z) - vae.prior.estimate(context, z))[0, :, None]
 
 
 def encode(vae: Vae, params: Params, batch: Batch) -> Codes:
     """Computes the code without chance: of a Gaussian q(z|x) the mean."""
-    return vae.posterior.mode(infer_output(vae, params, batch))
+    return vae.posterior.mode(params, infer_output(vae, params, batch))
 
 
 def infer(vae: Vae, params: Params, batch: Batch, rng: Key) -> Codes:
     """Draws z from q(z|x)."""
-    return vae.posterior.draw_exact(infer_output(vae, params, batch), rng, 1)[0]
+    z = vae.posterior.draw_exact(params, infer_output(vae, params, batch), rng, 1)[0]
+    return z[:, : vae.posterior.latent]
 
 
 def prior(vae: Vae, params: Params, rng: Key, n: int) -> Float[Array, "{n} latent"]:
@@ -271,18 +274,17 @@ def log_densities(
     vae: Vae, params: Params, batch: Batch, z: Float[Array, "batch all"]
 ) -> tuple[PerExample, PerExample]:
     """Computes log p(z) and log p(x|z) of all latent variables, in nats."""
-    codes = z[None, :, : vae.posterior.latent]
-    return vae.prior.log_prob(params, z, batch.label), log_likelihood(vae, params, batch, codes)[0]
+    return vae.prior.log_prob(params, z, batch.label), log_likelihood(vae, params, batch, z[None])[0]
 
 
 def _inferred(vae: Vae, params: Params, batch: Batch, parts: Terms, rng: Key) -> Inferred:
     b = batch.x.shape[0]
-    mean, log_var = moments(parts.out) if vae.settings["posterior"] == "gaussian" else (parts.out, parts.out)
+    mean, log_var = moments(parts.out) if vae.settings["posterior"] != "gumbel" else (parts.out, parts.out)
     kl = vae.prior.kl
     of_groups = -jnp.mean(parts.log_ratio, axis=0)[:, None] if kl is None else kl(params, parts.out, batch.label)
     return Inferred(
         rates=of_groups,
-        z=parts.z[0],
+        z=parts.z[0, :, : vae.posterior.latent],
         mean=mean,
         log_var=log_var,
         prior=lambda: draw_prior(vae, params, stream(rng, "mmd"), b, batch.label),

@@ -16,11 +16,20 @@ from jaxtyping import Array, Float, Int
 
 from genjax.losses.divergences import mixture_log_prob, normal_kl, normal_log_prob, standard_normal_kl
 from genjax.models.vae import flows
-from genjax.models.vae.posteriors import Codes, Draws, Output, draw_gaussian, log_shares, moments
-from genjax.nn import networks
+from genjax.models.vae.posteriors import (
+    Codes,
+    Draws,
+    Output,
+    draw_gaussian,
+    layer_networks,
+    log_shares,
+    moments,
+    moments_at,
+)
+from genjax.models.vae.pseudo_inputs import PSEUDO_INPUTS
 from genjax.nn.layers import PRECISIONS
-from genjax.nn.networks import forward, initial, logit
-from genjax.types import DataSpec, Key, Params, Settings
+from genjax.nn.networks import forward, initial
+from genjax.types import Batch, DataSpec, Key, Params, Settings
 
 Label = Int[Array, "..."] | None
 
@@ -47,12 +56,13 @@ class Prior(NamedTuple):
     """A kind of p(z), or of p(z|y) in a conditional model.
 
     Attributes:
-      parts: the names of its parts of params, of which `upper_encoder` belongs to the posterior.
+      parts: the names of its trained parts of params, of which `upper_encoder` belongs to the posterior.
       init: `(rng) -> {part: parameters}`.
       sample: `(params, rng, n, label) -> [n, d]`, draws of all latent variables; the first `latent` are the code z.
       log_prob: `(params, z, label) -> [...]`, the log-density of all latent variables `z: [..., d]`, in nats.
-      estimate: `(given, z) -> [k, b]`, of codes `z: [k, b, latent]`: their log-density, or its unbiased estimate.
+      estimate: `(given, z) -> [k, b]`, of the posterior's draws `z`: their log-density, or an estimate of it.
       kl: `(params, out, label) -> [b, groups]`, KL(q(z|x) || p(z)) in closed form from the encoder's output.
+      state: `(params, batch, step) -> {part: tree}`, parts of params that training overwrites, where there are any.
     """
 
     parts: tuple[str, ...]
@@ -61,6 +71,7 @@ class Prior(NamedTuple):
     log_prob: Callable[[Params, Array, Label], Array]
     estimate: Callable[[Given, Draws], Float[Array, "draws batch"]]
     kl: Callable[[Params, Output, Label], Float[Array, "batch groups"]] | None = None
+    state: Callable[[Params, Batch, Array], Params] | None = None
 
 
 def make_prior(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
@@ -132,21 +143,12 @@ def mixture(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
 
 
 def vamp(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
-    """Makes the mixture of the posteriors of `components` learned pseudo-inputs (Tomczak & Welling 2018, equation 9).
-
-    A pseudo-input of images is a sigmoid of its parameters. It starts at the training mean plus noise.
-    """
+    """Makes the mixture of the posteriors of `components` pseudo-inputs (Tomczak & Welling 2018, equation 9)."""
     components = settings["components"]
-
-    def init(rng: Key) -> Params:
-        start = logit(spec.mean) if spec.bounded else spec.mean
-        scale = 1.0 if spec.bounded else math.sqrt(spec.variance)
-        return {"prior": {"inputs": start[None] + scale * jax.random.normal(rng, (components, *spec.shape))}}
+    inputs = PSEUDO_INPUTS[settings["pseudo_inputs"]](components, spec)
 
     def posteriors(params: Params) -> tuple[Codes, Codes]:
-        inputs = params["prior"]["inputs"]
-        inputs = jax.nn.sigmoid(inputs) if spec.bounded else inputs
-        return moments(forward(encoder, params["encoder"], inputs))
+        return moments(forward(encoder, params["encoder"], inputs.values(params)))
 
     def sample(params: Params, rng: Key, n: int, label: Label) -> Codes:
         which, noise = jax.random.split(rng)
@@ -157,7 +159,7 @@ def vamp(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
     def log_prob(params: Params, z: Array, label: Label) -> Array:
         return mixture_log_prob(z, jnp.full(components, -math.log(components)), *posteriors(params))
 
-    return _with_density(("prior",), init, sample, log_prob)
+    return _with_density(inputs.parts, inputs.init, sample, log_prob)._replace(state=inputs.state)
 
 
 def flow(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
@@ -195,46 +197,43 @@ def uniform(variables: int, categories: int) -> Prior:
 def upper_layer(settings: Settings, top: Prior) -> Prior:
     """Makes p(z) = E_{z2 ~ p(z2)} p(z|z2) with Gaussians p(z|z2) and q(z2|z) (Burda et al. 2016, section 5).
 
+    Where the posterior draws z2 too, the density of z and z2 together is known, and no estimate is needed.
+
     Args:
-      settings: `upper_hidden`, the widths of the networks between both layers, beginning at z, `upper_latent`, the
-        dimensions of z2, and those of the activation and the precision.
+      settings: those of `layer_networks`, and the posterior.
       top: p(z2).
     """
-    latent, upper, hidden = settings["latent"], settings["upper_latent"], settings["upper_hidden"]
-    of_vectors = {**settings, "network": "mlp"}
-    encoder = networks.encoder(of_vectors, hidden, (latent,), 2 * upper)
-    decoder = networks.decoder(of_vectors, hidden[::-1], (2 * latent,))
-
-    def lower_log_prob(params: Params, z: Array, z2: Array) -> Array:
-        rows = forward(decoder, params["upper_decoder"], z2.reshape(-1, upper))
-        return normal_log_prob(z, *moments(rows.reshape(*z2.shape[:-1], 2 * latent)))
+    latent, upper, layers = settings["latent"], settings["upper_latent"], layer_networks(settings)
 
     def init(rng: Key) -> Params:
         keys = jax.random.split(rng, 3)
         return {
             **top.init(keys[0]),
-            "upper_encoder": initial(encoder, keys[1], jnp.zeros((1, latent))),
-            "upper_decoder": initial(decoder, keys[2], jnp.zeros((1, upper))),
+            "upper_encoder": initial(layers.encoder, keys[1], jnp.zeros((1, latent))),
+            "upper_decoder": initial(layers.decoder, keys[2], jnp.zeros((1, upper))),
         }
 
     def sample(params: Params, rng: Key, n: int, label: Label) -> Codes:
         upper_key, key = jax.random.split(rng)
         z2 = top.sample(params, upper_key, n, label)
-        z = draw_gaussian(forward(decoder, params["upper_decoder"], z2), key, 1)[0]
+        z = draw_gaussian(forward(layers.decoder, params["upper_decoder"], z2), key, 1)[0]
         return jnp.concatenate([z, z2], axis=-1)
 
     def log_prob(params: Params, z: Array, label: Label) -> Array:
-        return lower_log_prob(params, z[..., :latent], z[..., latent:]) + top.log_prob(params, z[..., latent:], label)
+        code, z2 = z[..., :latent], z[..., latent:]
+        log_p_code = normal_log_prob(code, *moments_at(layers.decoder, params["upper_decoder"], z2))
+        return log_p_code + top.log_prob(params, z2, label)
 
     def estimate(given: Given, z: Draws) -> Float[Array, "draws batch"]:
-        out = forward(encoder, given.posterior["upper_encoder"], z.reshape(-1, latent))  # [k b, 2 upper]
+        out = forward(layers.encoder, given.posterior["upper_encoder"], z.reshape(-1, latent))  # [k b, 2 upper]
         z2 = draw_gaussian(out, given.rng, 1)[0]
         constant = jax.lax.stop_gradient(out) if given.path else out
         log_q = normal_log_prob(z2, *moments(constant)).reshape(z.shape[:-1])
-        z2 = z2.reshape(*z.shape[:-1], upper)
-        return lower_log_prob(given.model, z, z2) + top.log_prob(given.model, z2, given.label) - log_q
+        both = jnp.concatenate([z, z2.reshape(*z.shape[:-1], upper)], axis=-1)
+        return log_prob(given.model, both, given.label) - log_q
 
-    return Prior((*top.parts, "upper_encoder", "upper_decoder"), init, sample, log_prob, estimate)
+    prior = _with_density((*top.parts, "upper_encoder", "upper_decoder"), init, sample, log_prob)
+    return prior if settings["posterior"] == "ladder" else prior._replace(estimate=estimate)
 
 
 def _with_density(
