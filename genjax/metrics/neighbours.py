@@ -83,6 +83,29 @@ def neighbourhoods(
     return Neighbourhoods(inside, covered, jnp.min(squared, axis=0, keepdims=True))
 
 
+def precision_and_recall(x: Columns, y: Rows, k: int) -> dict[str, Float[Array, ""]]:
+    """Computes the shares of samples near data and of data near samples (Kynkaanniemi et al. 2019, equation 1).
+
+    A ball reaches from each point to its k-th nearest neighbour in its own set. `precision` is the share of samples in
+    a ball of the data, and `recall` that of data in a ball of the samples. Samples that are all equal have a recall of
+    zero.
+
+    Args:
+      x: data.
+      y: samples.
+      k: less than the number of points in either set.
+
+    Example:
+      >>> data, samples = jnp.array([[0.0], [1.0], [10.0], [11.0]]), jnp.array([[0.5], [0.7], [0.9], [1.2]])
+      >>> {name: float(share) for name, share in precision_and_recall(data, samples, k=1).items()}
+      {'precision': 1.0, 'recall': 0.25}
+    """
+    centre = jnp.mean(x, axis=0, keepdims=True)
+    x, y = x - centre, y - centre
+    near = neighbourhoods(y, radii(y, y, k), x, radii(x, x, k))
+    return {"precision": jnp.mean(near.inside > 0), "recall": jnp.mean(near.covered)}
+
+
 def nearest(rows: Rows, columns: Columns) -> tuple[Integer[Array, " rows"], Float[Array, " rows"]]:
     """Computes the index of each row's nearest column, and the distance to it.
 

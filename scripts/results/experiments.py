@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from results import codes, mixtures, regularisers
+from results import codes, mixtures, regularisers, stacked
 from results.kinds import Column, Experiment, Row, Run
 
 LONG = {  # of the VAE of Burda et al.: batches of 100 and a cosine, since a CPU sees an epoch so in half the time
@@ -273,6 +273,7 @@ EXPERIMENTS = {
         ("minimax", ("zero_centred",)),
     ),
     "gan_packing_grid25": mixtures.packing(),
+    "stacked_mnist": stacked.modes(),
     "samplers": _samplers(),
     "mnist": _families("mnist", "MNIST"),
     "fashion": _families("fashion_mnist", "Fashion-MNIST"),
