@@ -1,4 +1,4 @@
-"""A DCGAN of Fashion-MNIST given the class, with a projection discriminator.
+"""A convolutional GAN of Fashion-MNIST given the class, with a projection discriminator.
 
 `uv run scripts/train.py --config configs/gan_conditional_fashion.py`. `classes.png` has a row for each class.
 """
@@ -11,14 +11,14 @@ from genjax.config import default
 def get_config() -> ConfigDict:
     config = default("gan")
     config.data.source = "tfds:fashion_mnist"
-    config.model.network = "dcgan"
+    config.model.network = "sndcgan"
     config.model.condition = "projection"
-    config.model.loss = "relativistic"
-    config.model.penalties = ("r1", "r2")
-    config.hparams.r1_weight = config.hparams.r2_weight = 0.05
-    config.model.latent = 64
+    config.model.penalties = ("r1",)
+    config.model.penalty_every = 4
+    config.model.latent = 32
+    config.hparams.r1_weight = 0.3
     config.hparams.discriminator_learning_rate = 5e-4
     config.hparams.generator_learning_rate = 5e-4
     config.train.batch_size = 64
-    config.train.steps = 5000
+    config.train.steps = 3000
     return config

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 
 from genjax.metrics.mixtures import mode_coverage
-from genjax.metrics.neighbours import precision_and_recall
+from genjax.metrics.neighbours import precision_recall_coverage
 from genjax.metrics.wasserstein import sliced_wasserstein
 from genjax.rng import stream
 from genjax.types import Array, DataSpec, Key
@@ -36,15 +36,15 @@ def modes(sample: Draw, examples: Draw, spec: DataSpec, rng: Key) -> dict[str, A
 
 
 def nearness(sample: Draw, examples: Draw, spec: DataSpec, rng: Key) -> dict[str, Array]:
-    """Precision and recall of 1,000 samples by pixels, or by points: samples of few modes have a small recall."""
+    """Precision, recall and coverage of 1,000 samples, by pixels or by points: a collapse has a small coverage."""
     real = examples(stream(rng, "near examples"), NEAR_COUNT)
     samples = sample(stream(rng, "near samples"), real.shape[0])
     x, y = (values.reshape(real.shape[0], -1) for values in (real, samples))
-    return precision_and_recall(x, y, min(NEIGHBOURS, real.shape[0] - 1))
+    return precision_recall_coverage(x, y, min(NEIGHBOURS, real.shape[0] - 1))
 
 
 SAMPLE_METRICS: dict[str, SampleMetric] = {
     "sliced_wasserstein": distance,
     "modes": modes,
-    "precision_and_recall": nearness,
+    "precision_recall_coverage": nearness,
 }

@@ -58,7 +58,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
         watches=WATCHES,
         averaged=(GENERATOR,),
         average_decay=partial(AVERAGES[settings["average"]], hparams),
-        sample_metrics=(MONITOR, "precision_and_recall"),
+        sample_metrics=(MONITOR, "precision_recall_coverage"),
     )
 
 
