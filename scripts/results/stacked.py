@@ -4,6 +4,17 @@ from collections.abc import Mapping
 
 from results.kinds import Column, Experiment, Row, Run
 
+STACKED = {
+    "data.source": "stacked:tfds:mnist",
+    "model.latent": "100",
+    "model.penalties": "()",
+    "hparams.discriminator_learning_rate": "2e-4",
+    "hparams.generator_learning_rate": "2e-4",
+    "train.steps": "10000",
+    "train.log_every": "500",
+    "train.evaluate_every": "5000",
+    "train.checkpoint_every": "5000",
+}
 GRADIENTS = {"hparams.r1_weight": "0.25", "hparams.r2_weight": "0.25"}  # a gamma of 1 by images in [-1, 1]
 RELATIVISTIC = {"model.loss": "relativistic"}
 QUARTER = {"model.discriminator_channels": "8"}  # of the generator's 32
@@ -41,4 +52,4 @@ def modes() -> Experiment:
 
 
 def _run(name: str, settings: Mapping[str, str]) -> dict[str, Run]:
-    return {f"gan_stacked_{name}": Run("gan_stacked_mnist", settings, ("--metrics modes",))}
+    return {f"gan_stacked_{name}": Run("gan_conv_mnist", {**STACKED, **settings}, ("--metrics modes",))}
