@@ -219,7 +219,7 @@ def exact_consistency(name, params, x, augmented, z, noise):
         "latent_consistency": [(2 * samples - 1, 2 * moved - 1)],
     }
     if name == "latent_diversity":
-        return -np.mean((samples - moved) ** 2)
+        return -np.mean(np.sum((samples - moved) ** 2, axis=1))
     return np.mean(sum((critic(a) - critic(b)) ** 2 for a, b in pairs[name]))
 
 

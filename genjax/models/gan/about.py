@@ -26,7 +26,7 @@ ABOUT = {
     "penalties=lecam": "E (D(x) - a_F)^2 + (D(x^) - a_R)^2, a moving averages of D (Tseng et al. 2021)",
     "penalties=consistency": "E (D(x) - D(T(x)))^2, and of samples, for random augmentations T (bCR, Zhao et al. 2021)",
     "penalties=latent_consistency": "E (D(G(z)) - D(G(z + e)))^2 for small noise e (zCR, Zhao et al. 2021)",
-    "penalties=latent_diversity": "of the generator, - E (G(z) - G(z + e))^2 per dimension (zCR, Zhao et al. 2021)",
+    "penalties=latent_diversity": "of the generator, -E ||G(z) - G(z + e)||^2 (zCR, Zhao et al. 2021)",
     "penalty_every": "k: penalties are computed at every k-th step, times k (Karras et al. 2020b)",
     "pixel_range": "of the images that gradients and differences are taken by: the unit of their penalties' weights",
     "pixel_range=unit": "[0, 1]",

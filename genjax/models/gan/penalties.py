@@ -101,9 +101,9 @@ def latent_consistency(judged: Judged, hparams: Hparams) -> PerExample:
 
 
 def latent_diversity(judged: Judged, hparams: Hparams) -> PerExample:
-    """Computes minus the mean of (G(z) - G(z + e))^2 over an example's dimensions (zCR, Zhao et al. 2021)."""
+    """Computes -||G(z) - G(z + e)||^2 for noise e of deviation `code_noise` (zCR, Zhao et al. 2021)."""
     difference = judged.fake - judged.moved(stream(judged.rng, "codes"), hparams["code_noise"])
-    return -jnp.mean(jnp.square(difference), axis=tuple(range(1, difference.ndim)))
+    return -jnp.sum(jnp.square(difference), axis=tuple(range(1, difference.ndim)))
 
 
 PENALTIES = {
