@@ -1,6 +1,7 @@
-"""The experiment on stacked MNIST, whose thousand modes are counted by a classifier."""
+"""GANs of images: on stacked MNIST, whose thousand modes are counted, and beside the other families."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from results.kinds import Column, Experiment, Row, Run
 
@@ -19,6 +20,28 @@ GRADIENTS = {"hparams.r1_weight": "0.25", "hparams.r2_weight": "0.25"}  # a gamm
 RELATIVISTIC = {"model.loss": "relativistic"}
 QUARTER = {"model.discriminator_channels": "8"}  # of the generator's 32
 PACKED = {"model.packing": "2"}
+
+# What the GANs beside the other families change of `gan_conv_mnist`.
+DCGAN = {"train.steps": "10000", "train.evaluate_every": "5000", "train.checkpoint_every": "5000"}
+SNDCGAN = {
+    "model.network": "sndcgan",
+    "model.penalty_every": "4",
+    "hparams.r1_weight": "0.3",
+    "train.steps": "4000",
+    "train.log_every": "500",
+    "train.evaluate_every": "2000",
+    "train.checkpoint_every": "2000",
+}
+
+
+def rows(source: str, folder: str, protocol: Mapping[str, Any]) -> tuple[Row, ...]:
+    """Returns the rows of two discriminators on a source."""
+    gans = {"GAN (DCGAN, R1)": (folder, DCGAN), "GAN (SNDCGAN, R1)": (f"{folder}_sndcgan", SNDCGAN)}
+    evaluations = ("--metrics fidelity --sampler prior",)
+    return tuple(
+        Row(label, {name: Run("gan_conv_mnist", {"data.source": source, **changes}, evaluations)}, protocol=protocol)
+        for label, (name, changes) in gans.items()
+    )
 
 
 def modes() -> Experiment:
