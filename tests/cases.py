@@ -77,6 +77,7 @@ FACTORS_OF_GANS = (
     ({"penalties": ("zero_centred", "lecam")}, {"hparams.lecam_start": 1.0}),
     ({"penalties": ("dragan",)}, {}),
     ({"penalties": ("consistency",)}, {}),
+    ({"penalties": ("latent_consistency", "latent_diversity")}, {}),
     ({"augmentation": "diffaugment"}, CONVOLUTIONAL),
     (
         {"augmentation": "ada"},

@@ -24,7 +24,7 @@ from genjax.system import processes
 from genjax.types import InputError
 
 LOSSES = {"discriminator_loss", "generator_loss", "real_logit", "fake_logit"}
-EVALUATED = {*LOSSES, "discriminator_accuracy", "sliced_wasserstein"}
+EVALUATED = {*LOSSES, "discriminator_accuracy", "sliced_wasserstein", "precision", "recall", "coverage"}
 
 
 @pytest.fixture(scope="module")

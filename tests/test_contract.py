@@ -176,6 +176,7 @@ ACTING = [
     "gan_zero_centred_lecam",
     "gan_dragan",
     "gan_consistency",
+    "gan_latent_consistency_latent_diversity",
     "gan_ada",
     "gan_auxiliary",
     "gan_information",
@@ -285,6 +286,7 @@ BESIDE = {
         "model.pixel_range": ("symmetric", {"model.penalties": ("r1",)}),
         "model.codes": (4, {"model.condition": "information"}),
         "model.generator_condition": ("norm", {**DCGAN, "model.condition": "projection"}),
+        "model.discriminator_channels": (5, DCGAN),
         "model.prior": ("uniform", {}),
     },
     "autoencoder": {

@@ -16,6 +16,9 @@ from genjax.data import describe, load, stored_batch
 from genjax.models import FAMILIES
 from genjax.models.gan import model as gan_model
 from genjax.models.gan.family import FAMILY, build, constant_decay, half_life_decay
+from genjax.models.gan.penalties import PENALTIES
+from genjax.nn.augmentation import augment
+from genjax.rng import stream
 from genjax.training import step as steps
 from genjax.training.scan import advance, make_train
 from genjax.types import Batch, DataSpec, InputError
@@ -182,15 +185,74 @@ def test_lazy_penalties_act_at_every_kth_step_alone():
     np.testing.assert_allclose(values[0], 2 * penalty_of(always), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "ratio"), [("r1", 4.0), ("r2", 4.0), ("zero_centred", 4.0)])
-def test_a_squared_gradient_is_four_times_as_great_by_images_in_0_to_1(name, ratio):
+@pytest.mark.parametrize(
+    ("name", "ratio"), [("r1", 4.0), ("r2", 4.0), ("zero_centred", 4.0), ("latent_diversity", 0.25)]
+)
+def test_the_unit_of_the_images_scales_what_is_squared(name, ratio):
     batch = Batch(jax.random.uniform(KEY, (8, *SHAPE)))
     values = []
     for pixel_range in ("unit", "symmetric"):
         model = make(penalties=(name,), pixel_range=pixel_range)
         params = model.init(KEY, batch)
-        values.append(model.objectives["discriminator"].loss(params, batch, KEY)[1].metrics[name])
+        values.append(model.objectives[PENALTIES[name].player].loss(params, batch, KEY)[1].metrics[name])
     np.testing.assert_allclose(values[0] / values[1], ratio, rtol=1e-5)
+
+
+def mlp(layers, x):
+    """An MLP with one hidden layer, in float64."""
+    hidden = x @ layers["Dense_0"]["kernel"] + layers["Dense_0"]["bias"]
+    return np.where(hidden > 0, hidden, 0.2 * hidden) @ layers["Dense_1"]["kernel"] + layers["Dense_1"]["bias"]
+
+
+def exact_consistency(name, params, x, augmented, z, noise):
+    """The mean of a penalty by its formula, for images in [0, 1]; `augmented` are images and samples in [-1, 1]."""
+
+    def critic(images):
+        return mlp(params["discriminator"], images)[:, 0]
+
+    def generator(codes):
+        return 1 / (1 + np.exp(-mlp(params["generator"], codes)))
+
+    samples, moved = generator(z), generator(z + noise)
+    pairs = {
+        "consistency": [(2 * x - 1, augmented[0]), (2 * samples - 1, augmented[1])],
+        "latent_consistency": [(2 * samples - 1, 2 * moved - 1)],
+    }
+    if name == "latent_diversity":
+        return -np.mean(np.sum((samples - moved) ** 2, axis=1))
+    return np.mean(sum((critic(a) - critic(b)) ** 2 for a, b in pairs[name]))
+
+
+@pytest.mark.parametrize("name", ["consistency", "latent_consistency", "latent_diversity"])
+def test_consistency_penalties_and_their_gradients_by_hand(name):
+    """Against float64: the value by its formula, its gradient by all weights of the player by central differences."""
+    model = FAMILY.make(settings_of(penalties=(name,)), IMAGES, {**FAMILY.hparams, "code_noise": 0.5})
+    batch, player, rng = Batch(jax.random.uniform(KEY, (8, *SHAPE))), PENALTIES[name].player, jax.random.key(1)
+    params = model.init(KEY, batch)
+
+    def penalty(part):
+        return model.objectives[player].loss({**params, player: part}, batch, rng)[1].metrics[name]
+
+    z, of_penalties = jax.random.normal(rng, (8, 3)), stream(rng, "penalties")
+    noise = 0.5 * jax.random.normal(stream(of_penalties, "codes"), z.shape)
+    sources = {"real": batch.x, "fake": gan_model.decode(build(settings_of(), IMAGES, FAMILY.hparams), params, z)}
+    augmented = [augment(stream(of_penalties, f"consistency {key}"), 2 * x - 1) for key, x in sources.items()]
+    exact = jax.tree.map(lambda leaf: np.array(leaf, np.float64), params)
+    x, *augmented = (np.asarray(images, np.float64).reshape(8, -1) for images in (batch.x, *augmented))
+    formula = partial(exact_consistency, name, exact, x, augmented, *(np.asarray(c, np.float64) for c in (z, noise)))
+    value, gradient = jax.value_and_grad(penalty)(params[player])
+    assert abs(formula()) > 1e-4
+    np.testing.assert_allclose(value, formula(), rtol=1e-4)
+    for leaf, slopes in zip(jax.tree.leaves(exact[player]), jax.tree.leaves(gradient), strict=True):
+        expected = np.zeros(leaf.shape)
+        for index in np.ndindex(leaf.shape):
+            values = []
+            for step in (1e-6, -2e-6):
+                leaf[index] += step
+                values.append(formula())
+            leaf[index] += 1e-6
+            expected[index] = (values[0] - values[1]) / 2e-6
+        np.testing.assert_allclose(slopes, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max() + 1e-8)
 
 
 def test_lecams_averages_follow_the_logits():

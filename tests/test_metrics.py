@@ -6,8 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from genjax.evaluation.fidelity import prdc
 from genjax.metrics.means import dataset_means
 from genjax.metrics.mixtures import mode_coverage
+from genjax.metrics.neighbours import precision_recall_coverage
 from genjax.metrics.wasserstein import sliced_wasserstein
 from genjax.types import Batch
 
@@ -54,6 +56,31 @@ def test_sliced_wasserstein_ignores_order_and_sees_spread():
     x = jax.random.normal(KEY, (500, 2, 3))
     assert sliced_wasserstein(KEY, x, x[::-1]) == 0
     np.testing.assert_allclose(sliced_wasserstein(KEY, x, 2 * x), np.sqrt(np.mean(np.square(x))), rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        ([0.5, 0.7, 0.9, 1.2], (1.0, 0.25, 0.5)),  # of one mode; 1 alone is within 0.2 of a sample
+        ([0.0, 1.0, 10.0, 11.0], (1.0, 1.0, 1.0)),
+        ([0.5, 0.5, 0.5, 0.5], (1.0, 0.0, 0.5)),
+        ([-30.0, 40.0, 50.0, 60.0], (0.0, 1.0, 0.0)),  # far from all data, and far apart
+    ],
+)
+def test_precision_recall_coverage_by_hand(samples, expected):
+    data = jnp.array([[0.0], [1.0], [10.0], [11.0]])
+    shares = precision_recall_coverage(data, jnp.array(samples)[:, None], k=1)
+    assert tuple(map(float, shares.values())) == expected
+
+
+@pytest.mark.parametrize("dimensions", [2, 20])
+def test_precision_recall_coverage_of_a_batch_are_those_of_the_evaluator(dimensions):
+    x = jax.random.normal(KEY, (300, dimensions))
+    y = 0.7 + jax.random.normal(jax.random.key(1), (200, dimensions))
+    shares, of_evaluator = precision_recall_coverage(x, y, k=5), prdc(np.asarray(x), np.asarray(y), k=5)
+    for name, share in shares.items():
+        assert 0.05 < share < 1
+        np.testing.assert_allclose(share, of_evaluator[name], atol=1e-6)
 
 
 CENTRES = jnp.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])

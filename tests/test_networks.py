@@ -10,6 +10,7 @@ from jax.flatten_util import ravel_pytree
 
 from genjax.nn import networks
 from genjax.nn.convnet import sizes
+from genjax.nn.layers import append_batch_deviation
 from genjax.types import InputError
 
 KEY = jax.random.key(0)
@@ -158,3 +159,32 @@ def test_a_bias_that_a_norm_takes_away_is_left_out(network, norm, channels, firs
     grads = jax.grad(lambda params: jnp.sum(jnp.sin(jnp.asarray(encoder.apply({"params": params}, x)))))(params)
     if first:
         assert float(jnp.abs(grads["Conv_0"]["bias"]).max()) > 1e-6
+
+
+def exact_deviations(x, group):
+    """Of each example's group, by definition: examples i, i + b / group, i + 2 b / group, ... are a group."""
+    count = len(x) // group
+    members = np.stack([x[number::count] for number in range(count)])  # [b / group, group, ...]
+    deviations = np.sqrt(((members - members.mean(axis=1, keepdims=True)) ** 2).mean(axis=1) + 1e-8)
+    return np.tile(deviations.reshape(count, -1).mean(axis=1), group)
+
+
+@pytest.mark.parametrize(("batch", "group"), [(8, 4), (6, 2), (3, 1)])
+@pytest.mark.parametrize("inner", [(2, 3, 5), (7,)])
+def test_the_deviation_of_a_batch_and_its_gradient(batch, group, inner):
+    """Against float64: one number for each group, the same at every position; its gradient by central differences."""
+    rng = np.random.default_rng(batch)
+    x, weights = rng.normal(size=(batch, *inner)), rng.normal(size=batch)
+    result = append_batch_deviation(jnp.asarray(x, jnp.float32))
+    np.testing.assert_array_equal(result[..., :-1], np.float32(x))
+    channel = exact_deviations(x, group).reshape(-1, *[1] * (len(inner) - 1))
+    np.testing.assert_allclose(result[..., -1], np.broadcast_to(channel, (batch, *inner[:-1])), rtol=1e-5, atol=1e-7)
+    first = (slice(None), *[0] * (len(inner) - 1), -1)
+    slopes = jax.grad(lambda x: jnp.sum(jnp.float32(weights) * append_batch_deviation(x)[first]))(jnp.float32(x))
+    expected = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[index] = 1e-6
+        change = exact_deviations(x + step, group) - exact_deviations(x - step, group)
+        expected[index] = weights @ change / 2e-6
+    np.testing.assert_allclose(slopes, expected, rtol=1e-3, atol=1e-5)

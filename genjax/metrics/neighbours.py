@@ -83,6 +83,35 @@ def neighbourhoods(
     return Neighbourhoods(inside, covered, jnp.min(squared, axis=0, keepdims=True))
 
 
+def precision_recall_coverage(x: Columns, y: Rows, k: int) -> dict[str, Float[Array, ""]]:
+    """Computes how far samples stay near the data, and how much of the data is near samples.
+
+    A ball reaches from each point to its k-th nearest neighbour in its own set. `precision` is the share of samples in
+    a ball of the data, and `recall` that of data in a ball of the samples (Kynkaanniemi et al. 2019, equation 1).
+    `coverage` is the share of the data's balls that hold a sample (Naeem et al. 2020, equation 4). Samples of few modes
+    have a small recall and a small coverage. Scattered samples have large balls, so a large recall, but no coverage.
+
+    Args:
+      x: data.
+      y: samples.
+      k: less than the number of points in either set.
+
+    Example:
+      >>> data, samples = jnp.array([[0.0], [1.0], [10.0], [11.0]]), jnp.array([[0.5], [0.7], [0.9], [1.2]])
+      >>> {name: float(share) for name, share in precision_recall_coverage(data, samples, k=1).items()}
+      {'precision': 1.0, 'recall': 0.25, 'coverage': 0.5}
+    """
+    centre = jnp.mean(x, axis=0, keepdims=True)
+    x, y = x - centre, y - centre
+    reach = radii(x, x, k)
+    near = neighbourhoods(y, radii(y, y, k), x, reach)
+    return {
+        "precision": jnp.mean(near.inside > 0),
+        "recall": jnp.mean(near.covered),
+        "coverage": jnp.mean(near.nearest_squared[0] < reach),
+    }
+
+
 def nearest(rows: Rows, columns: Columns) -> tuple[Integer[Array, " rows"], Float[Array, " rows"]]:
     """Computes the index of each row's nearest column, and the distance to it.
 

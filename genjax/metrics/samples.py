@@ -5,11 +5,13 @@ from collections.abc import Callable
 import jax.numpy as jnp
 
 from genjax.metrics.mixtures import mode_coverage
+from genjax.metrics.neighbours import precision_recall_coverage
 from genjax.metrics.wasserstein import sliced_wasserstein
 from genjax.rng import stream
 from genjax.types import Array, DataSpec, Key
 
 COUNT = 2500
+NEAR_COUNT, NEIGHBOURS = 1000, 5  # of `nearness`, whose work and memory grow with the square of the count
 
 # `(rng, n) -> [n, *shape]` samples, and `(rng, n) -> [m, *shape]` of the data's own examples, m at most n.
 Draw = Callable[[Key, int], Array]
@@ -33,4 +35,16 @@ def modes(sample: Draw, examples: Draw, spec: DataSpec, rng: Key) -> dict[str, A
     return mode_coverage(samples, jnp.asarray(spec.modes.centres), spec.modes.sigma)
 
 
-SAMPLE_METRICS: dict[str, SampleMetric] = {"sliced_wasserstein": distance, "modes": modes}
+def nearness(sample: Draw, examples: Draw, spec: DataSpec, rng: Key) -> dict[str, Array]:
+    """Precision, recall and coverage of 1,000 samples, by pixels or by points: a collapse has a small coverage."""
+    real = examples(stream(rng, "near examples"), NEAR_COUNT)
+    samples = sample(stream(rng, "near samples"), real.shape[0])
+    x, y = (values.reshape(real.shape[0], -1) for values in (real, samples))
+    return precision_recall_coverage(x, y, min(NEIGHBOURS, real.shape[0] - 1))
+
+
+SAMPLE_METRICS: dict[str, SampleMetric] = {
+    "sliced_wasserstein": distance,
+    "modes": modes,
+    "precision_recall_coverage": nearness,
+}

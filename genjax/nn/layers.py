@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import flax.linen as nn
 import jax
@@ -109,8 +110,11 @@ def append_batch_deviation(x: Float[Array, "batch *inner channels"]) -> Float[Ar
        [2. 1.]]
     """
     group = math.gcd(x.shape[0], 4)
-    groups = x.reshape(group, -1, *x.shape[1:]).astype(jnp.float32)
-    variance = jnp.var(groups, axis=0)  # [b / group, ...]
+    members = x.reshape(group, -1, *x.shape[1:]).astype(jnp.float32)  # [group, b / group, ...]
+    # Products with small matrices: a CPU would compute sums over so few members anew wherever they are used.
+    multiply = partial(jnp.einsum, precision="highest")
+    centred = multiply("ij,j...->i...", jnp.eye(group) - 1 / group, members)
+    variance = multiply("i,i...->...", jnp.full(group, 1 / group), jnp.square(centred))  # [b / group, ...]
     deviation = jnp.mean(jnp.sqrt(variance + 1e-8), axis=tuple(range(1, x.ndim)))  # the root's slope at 0 is infinite
     channel = jnp.tile(deviation, group).reshape(-1, *[1] * (x.ndim - 1))
     return jnp.concatenate([x, jnp.broadcast_to(channel, (*x.shape[:-1], 1)).astype(x.dtype)], axis=-1)

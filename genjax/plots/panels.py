@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 
-# A cost beside its greatest term, two players, two logits, two penalties. The kl is often so much smaller than the loss
-# that beside it nothing of it would be seen.
+# A cost beside its greatest term, two players, two logits, two penalties, three shares. The kl is often so much smaller
+# than the loss that beside it nothing of it would be seen.
 RELATED = (
     ("loss", "recon", "denoised"),
     ("generator_loss", "discriminator_loss"),
     ("real_logit", "fake_logit"),
     ("r1", "r2"),
+    ("precision", "recall", "coverage"),
 )
 
 

@@ -49,6 +49,7 @@ OF_GANS: Mapping[str, Mapping[str, Any]] = {
     "dragan": {"model.penalties": ("dragan",)},
     "lecam": {"model.penalties": ("lecam",)},
     "consistency": {"model.penalties": ("consistency",)},
+    "latent consistency and diversity": {"model.penalties": ("latent_consistency", "latent_diversity")},
     "spectral norm": {"model.spectral_norm": True},
     "weight clipping": {"model.weight_clipping": True},
     "diffaugment": {"model.augmentation": "diffaugment"},

@@ -58,7 +58,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
         watches=WATCHES,
         averaged=(GENERATOR,),
         average_decay=partial(AVERAGES[settings["average"]], hparams),
-        sample_metrics=(MONITOR,),
+        sample_metrics=(MONITOR, "precision_recall_coverage"),
     )
 
 
@@ -70,7 +70,7 @@ def build(settings: Settings, spec: DataSpec, hparams: Hparams) -> Gan:
     return Gan(
         generator=networks.decoder(settings, settings["generator_hidden"], spec.shape, modulators=modulators),
         discriminator=networks.encoder(
-            settings,
+            {**settings, "channels": settings["discriminator_channels"] or settings["channels"]},
             settings["discriminator_hidden"],
             (*spec.shape[:-1], channels),
             1 + (classes if condition.scored else 0),
@@ -179,6 +179,7 @@ def _unused_settings(settings: Settings) -> set[str]:
     conditions = {
         "penalty_every": bool(penalties),
         "pixel_range": any(penalty.of_gradient for penalty in penalties),
+        "discriminator_channels": settings["network"] != "mlp",
         "codes": settings["condition"] == "information",
         "generator_condition": settings["condition"] != "none" and settings["network"] != "mlp",
     }
@@ -192,6 +193,7 @@ FAMILY = Family(
         "activation": "leaky_relu",
         "generator_hidden": (256, 256),
         "discriminator_hidden": (256, 256),
+        "discriminator_channels": 0,
         "latent": 64,
         "loss": "nonsaturating",
         "penalties": (),
@@ -234,6 +236,9 @@ FAMILY = Family(
         "lecam_decay": 0.99,
         "lecam_start": 1000.0,
         "consistency_weight": 10.0,
+        "latent_consistency_weight": 5.0,
+        "latent_diversity_weight": 0.5,
+        "code_noise": 0.03,
         "weight_clip": 0.01,
         "ada_target": 0.6,
         "ada_images": 500e3,
@@ -248,6 +253,7 @@ FAMILY = Family(
     active_hparams=_active_hparams,
     make=make,
     unused_settings=_unused_settings,
+    least={"discriminator_channels": 0},
     labelled=lambda settings: CONDITIONS[settings["condition"]].labelled,
     about=ABOUT,
     monitor=lambda settings: MONITOR,

@@ -109,15 +109,16 @@ def discriminator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tupl
     """Computes the discriminator's loss, plus its penalties and, with an auxiliary classifier, the classes' loss."""
     condition, label = gan.condition, _label(gan, batch, rng)
     weights, state = _discriminator_weights(gan, params, iterate=True)
-    fake = _train_sample(gan, params, batch, rng, label)
+    codes = _train_codes(gan, batch, rng, label)
+    fake = decode(gan, params, codes)
     # Two passes: convolutions of half as many images fit a CPU's caches (docs/performance.md).
     real_out = _judge_augmented(gan, params, weights, batch.x, label, stream(rng, "real"))
     fake_out = _judge_augmented(gan, params, weights, fake, label, stream(rng, "fake"))
     real_logit, fake_logit = logits(condition, real_out, label), logits(condition, fake_out, label)
     loss = jnp.mean(LOSSES[gan.settings["loss"]].discriminator(real_logit, fake_logit))
     metrics = {"discriminator_loss": loss, "real_logit": jnp.mean(real_logit), "fake_logit": jnp.mean(fake_logit)}
-    judged = _judged(gan, params, weights, batch.x, fake, label, (real_logit, fake_logit), rng)
-    penalty, means = penalise(gan.settings["penalties"], judged, gan.hparams, gan.settings["penalty_every"])
+    judged = _judged(gan, params, weights, (batch.x, fake), codes, label, (real_logit, fake_logit), rng)
+    penalty, means = _penalise(gan, "discriminator", judged)
     classes = _class_loss(gan, {"real": real_out, "fake": fake_out}, label)
     return loss + penalty + classes, Aux(metrics | means, {**state, **_next_state(gan, params, real_logit, fake_logit)})
 
@@ -126,17 +127,19 @@ def generator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tuple[Fl
     """Computes the generator's loss, on as many samples as the batch has examples."""
     loss, condition, label = LOSSES[gan.settings["loss"]], gan.condition, _label(gan, batch, rng)
     weights, _ = _discriminator_weights(gan, params)
-    out = _judge_augmented(
-        gan, params, weights, _train_sample(gan, params, batch, rng, label), label, stream(rng, "fake")
-    )
+    codes = _train_codes(gan, batch, rng, label)
+    samples = decode(gan, params, codes)
+    out = _judge_augmented(gan, params, weights, samples, label, stream(rng, "fake"))
     fake = real = logits(condition, out, label)
     if loss.paired:
         real_out = _judge_augmented(gan, params, weights, batch.x, label, stream(rng, "real"))
         real = logits(condition, real_out, label)
     value = jnp.mean(loss.generator(real, fake))
+    judged = _judged(gan, params, weights, (batch.x, samples), codes, label, (real, fake), rng)
+    penalty, means = _penalise(gan, "generator", judged)
     classes = _class_loss(gan, {"fake": out}, label)
     metrics = {} if condition.weight is None else {"class_loss": jnp.mean(class_loss(out, label))}
-    return value + classes, Aux({"generator_loss": value, **metrics})
+    return value + penalty + classes, Aux({"generator_loss": value, **means, **metrics})
 
 
 def evaluate(gan: Gan, params: Params, batch: Batch, rng: Key) -> dict[str, PerExample]:
@@ -146,7 +149,7 @@ def evaluate(gan: Gan, params: Params, batch: Batch, rng: Key) -> dict[str, PerE
     """
     loss, condition, label = LOSSES[gan.settings["loss"]], gan.condition, _label(gan, batch, rng)
     weights, _ = _discriminator_weights(gan, params)
-    fake_x = _train_sample(gan, params, batch, rng, label)
+    fake_x = decode(gan, params, _train_codes(gan, batch, rng, label))
     real, fake = (
         logits(condition, _judge(gan, weights, _neighbours(gan, _centred(gan, x)), label), label)
         for x in (batch.x, fake_x)
@@ -201,8 +204,8 @@ def _judged(
     gan: Gan,
     params: Params,
     weights: Params,
-    real: Examples,
-    fake: Examples,
+    real_and_fake: tuple[Examples, Examples],
+    codes: Codes,
     label: Label,
     both_logits: tuple[PerPack, PerPack],
     rng: Key,
@@ -218,9 +221,20 @@ def _judged(
         moved = augment(key, centre(x))
         return (moved + 1) / 2 if stored else moved
 
-    real, fake = (_pack(gan, x if stored else _centred(gan, x)) for x in (real, fake))
+    def pack(x: Examples) -> Packs:
+        return _pack(gan, x if stored else _centred(gan, x))
+
+    def moved(key: Key, deviation: Float[Array, ""] | float) -> Packs:
+        noise = deviation * jax.random.normal(key, (len(codes), gan.settings["latent"]))
+        return pack(decode(gan, params, codes + jnp.pad(noise, ((0, 0), (0, gan.classes)))))
+
+    real, fake = map(pack, real_and_fake)
     averages = params.get("logits", {})
-    return Judged(critic, real, fake, *both_logits, averages, augmented, stream(rng, "penalties"))
+    return Judged(critic, real, fake, *both_logits, averages, augmented, moved, stream(rng, "penalties"))
+
+
+def _penalise(gan: Gan, player: str, judged: Judged) -> tuple[Float[Array, ""], dict[str, Array]]:
+    return penalise(gan.settings["penalties"], player, judged, gan.hparams, gan.settings["penalty_every"])
 
 
 def _judge_augmented(gan: Gan, params: Params, weights: Params, x: Examples, label: Label, rng: Key) -> Outputs:
@@ -268,9 +282,8 @@ def _neighbours(gan: Gan, x: Examples) -> Packs:
     return jnp.concatenate([jnp.roll(x, -i, axis=0) for i in range(gan.settings["packing"])], axis=-1)
 
 
-def _train_sample(gan: Gan, params: Params, batch: Batch, rng: Key, label: Label) -> Examples:
-    codes = _codes(gan, rng, batch.x.shape[0], label, PRIORS[gan.settings["prior"]].train)
-    return decode(gan, params, codes)
+def _train_codes(gan: Gan, batch: Batch, rng: Key, label: Label) -> Codes:
+    return _codes(gan, rng, batch.x.shape[0], label, PRIORS[gan.settings["prior"]].train)
 
 
 def _codes(gan: Gan, rng: Key, n: int, label: Label, draw: Draw) -> Codes:

@@ -1,7 +1,7 @@
-"""The terms that a GAN's discriminator may have beside its loss. Each is multiplied by `<name>_weight`."""
+"""The terms that a GAN's players may have beside their losses. Each is multiplied by `<name>_weight`."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,7 @@ class Judged(NamedTuple):
       real_logit, fake_logit: D at both, with augmentation.
       averages: moving averages `real` and `fake` of the logits, where a penalty asks for them.
       augmented: `(rng, examples) -> examples` with a random augmentation.
+      moved: `(rng, deviation) -> examples`, the samples `fake` at codes to which Gaussian noise is added.
       rng: a key of the update.
     """
 
@@ -34,18 +35,20 @@ class Judged(NamedTuple):
     fake_logit: PerExample
     averages: Params
     augmented: Callable[[Key, Examples], Examples]
+    moved: Callable[[Key, Float[Array, ""] | float], Examples]
     rng: Key
 
 
 class Penalty(NamedTuple):
-    """A term of the discriminator's loss.
+    """A term of a player's loss.
 
     Attributes:
       value: `(judged, hparams) -> [b]`.
-      of_gradient: whether its value depends on the unit of the data.
+      of_gradient: whether its value depends on the unit of the data, as a gradient does.
       of_images: whether it needs images.
       averaged: whether it needs moving averages of the logits.
       hparams: that it reads beside its weight.
+      player: whose loss it is added to.
     """
 
     value: Callable[[Judged, Hparams], PerExample]
@@ -53,6 +56,7 @@ class Penalty(NamedTuple):
     of_images: bool = False
     averaged: bool = False
     hparams: tuple[str, ...] = ()
+    player: Literal["discriminator", "generator"] = "discriminator"
 
 
 def wgan_gp(judged: Judged, hparams: Hparams) -> PerExample:
@@ -90,6 +94,18 @@ def consistency(judged: Judged, hparams: Hparams) -> PerExample:
     return total
 
 
+def latent_consistency(judged: Judged, hparams: Hparams) -> PerExample:
+    """Computes (D(G(z)) - D(G(z + e)))^2 for noise e of deviation `code_noise` (zCR, Zhao et al. 2021)."""
+    moved = judged.moved(stream(judged.rng, "codes"), hparams["code_noise"])
+    return jnp.square(judged.critic(judged.fake) - judged.critic(moved))
+
+
+def latent_diversity(judged: Judged, hparams: Hparams) -> PerExample:
+    """Computes -||G(z) - G(z + e)||^2 for noise e of deviation `code_noise` (zCR, Zhao et al. 2021)."""
+    difference = judged.fake - judged.moved(stream(judged.rng, "codes"), hparams["code_noise"])
+    return -jnp.sum(jnp.square(difference), axis=tuple(range(1, difference.ndim)))
+
+
 PENALTIES = {
     "r1": Penalty(lambda judged, hparams: r1_penalty(judged.critic, judged.real)),
     "r2": Penalty(lambda judged, hparams: r1_penalty(judged.critic, judged.fake)),
@@ -98,13 +114,15 @@ PENALTIES = {
     "dragan": Penalty(dragan),
     "lecam": Penalty(lecam, of_gradient=False, averaged=True, hparams=("lecam_decay", "lecam_start")),
     "consistency": Penalty(consistency, of_gradient=False, of_images=True),
+    "latent_consistency": Penalty(latent_consistency, of_gradient=False, hparams=("code_noise",)),
+    "latent_diversity": Penalty(latent_diversity, hparams=("code_noise",), player="generator"),
 }
 
 
 def penalise(
-    names: Sequence[str], judged: Judged, hparams: Hparams, every: int = 1
+    names: Sequence[str], player: str, judged: Judged, hparams: Hparams, every: int = 1
 ) -> tuple[Float[Array, ""], dict[str, Array]]:
-    """Computes the weighted sum of penalties, and the mean of each, `{name: scalar}`.
+    """Computes the weighted sum of a player's penalties, and the mean of each, `{name: scalar}`.
 
     With `every` = k > 1 they are computed at every k-th step alone, and multiplied by k (Karras et al. 2020b, appendix
     B). Loss and penalties share one update, so the number of updates stays as it is and Adam's rates need no
@@ -117,6 +135,7 @@ def penalise(
     def skip() -> dict[str, Array]:
         return {name: jnp.float32(0) for name in names}
 
+    names = [name for name in names if PENALTIES[name].player == player]
     if not names:
         return jnp.float32(0), {}
     means = compute() if every == 1 else jax.lax.cond(jnp.int32(hparams["step"]) % every == 0, compute, skip)

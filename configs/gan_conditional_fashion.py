@@ -1,0 +1,27 @@
+"""A convolutional GAN of Fashion-MNIST given the class, with a projection discriminator.
+
+`uv run scripts/train.py --config configs/gan_conditional_fashion.py`. `classes.png` has a row for each class. Reached
+(seed 0, JAX 0.10.2, CPU): the frozen classifier gives 84.6% of 1,000 samples the class that they were drawn for (shirts
+60%, trousers and boots 100%), test sliced Wasserstein 0.030; 3.5 epochs of 54,000 images in 36 minutes on two cores
+that many other processes shared.
+"""
+
+from ml_collections import ConfigDict
+
+from genjax.config import default
+
+
+def get_config() -> ConfigDict:
+    config = default("gan")
+    config.data.source = "tfds:fashion_mnist"
+    config.model.network = "sndcgan"
+    config.model.condition = "projection"
+    config.model.penalties = ("r1",)
+    config.model.penalty_every = 4
+    config.model.latent = 32
+    config.hparams.r1_weight = 0.3
+    config.hparams.discriminator_learning_rate = 5e-4
+    config.hparams.generator_learning_rate = 5e-4
+    config.train.batch_size = 64
+    config.train.steps = 3000
+    return config
