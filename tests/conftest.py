@@ -46,8 +46,10 @@ _get_compile_options = compiler.get_compile_options
 
 
 def _get_options_of_quick_compilation(*arguments, env_options_overrides=None, **more):
-    older = {"xla_cpu_use_fusion_emitters": False} if jax.config.read("jax_disable_most_optimizations") else {}
-    return _get_compile_options(*arguments, env_options_overrides={**older, **(env_options_overrides or {})}, **more)
+    options: dict = dict(env_options_overrides or {})
+    if jax.config.read("jax_disable_most_optimizations"):
+        options["xla_cpu_use_fusion_emitters"] = False
+    return _get_compile_options(*arguments, env_options_overrides=options, **more)
 
 
 if jax.__version__.startswith("0.10."):

@@ -75,8 +75,8 @@ def _total_correlation(installed: bool) -> Comparison:
 
 
 def _pythae_total_correlation(z: Any, mean: Any, log_var: Any) -> float:
-    import torch
-    from pythae.models import BetaTCVAE, BetaTCVAEConfig
+    import torch  # pyright: ignore[reportMissingImports]
+    from pythae.models import BetaTCVAE, BetaTCVAEConfig  # pyright: ignore[reportMissingImports]
 
     config = BetaTCVAEConfig(input_dim=(2,), latent_dim=2, alpha=0.0, beta=1.0, gamma=0.0, use_mss=True)
     nothing = torch.zeros(len(z), 2)
@@ -86,8 +86,8 @@ def _pythae_total_correlation(z: Any, mean: Any, log_var: Any) -> float:
 
 def _pythae_iwae(weights: np.ndarray) -> float:
     """Its squared error is -log w where q(z|x) and p(z) are the same."""
-    import torch
-    from pythae.models import IWAE, IWAEConfig
+    import torch  # pyright: ignore[reportMissingImports]
+    from pythae.models import IWAE, IWAEConfig  # pyright: ignore[reportMissingImports]
 
     nothing = torch.zeros(1, len(weights), 1)
     decoded = torch.tensor(np.sqrt(-2 * np.log(weights)), dtype=torch.float32).reshape(1, -1, 1)
@@ -96,8 +96,8 @@ def _pythae_iwae(weights: np.ndarray) -> float:
 
 
 def _pythae_capacity(kl: np.ndarray, capacity: float) -> float:
-    import torch
-    from pythae.models import DisentangledBetaVAE, DisentangledBetaVAEConfig
+    import torch  # pyright: ignore[reportMissingImports]
+    from pythae.models import DisentangledBetaVAE, DisentangledBetaVAEConfig  # pyright: ignore[reportMissingImports]
 
     config = DisentangledBetaVAEConfig(input_dim=(1,), latent_dim=1, beta=1.0, C=capacity, warmup_epoch=1)
     mean, nothing = torch.tensor(np.sqrt(2 * kl), dtype=torch.float32)[:, None], torch.zeros(len(kl), 1)
