@@ -16,9 +16,9 @@ PACKAGE = "pythae"
 HEAD = """
 ## Published code on the same input
 
-The group `benchmark` installs pythae. Its weights of minibatch-stratified sampling fill a column and not the diagonal. Its
-IWAE has the right gradient, but the value that it reports is the mean of log w under the normalised weights, which is
-above the bound. Its capacity is compared with the KL of each example, and not with their mean.
+The group `benchmark` installs pythae. Its weights of minibatch-stratified sampling fill a column and not the diagonal.
+Its IWAE has the right gradient, but the value that it reports is the mean of log w under the normalised weights, which
+is above the bound. Its capacity is compared with the KL of each example, and not with their mean.
 
 | quantity | exact value | ours | {package} |
 |---|---|---|---|
