@@ -168,7 +168,7 @@ ACTING = [
     "autoencoder_gaussian",
     *(f"autoencoder_corruption_{name}" for name in ("gaussian", "masking")),
     *(f"autoencoder_code_penalty_{name}" for name in ("l1", "sparse", "contractive", "gradient", "mmd", "sliced")),
-    *(f"autoencoder_bottleneck_{name}" for name in ("vq", "vq_codebook_gradient")),
+    *(f"autoencoder_bottleneck_{name}" for name in ("vq", "vq_codebook_gradient", "lfq")),
     "gan_minimax",
     "gan_wasserstein",
     "gan_relativistic_r1_r2",

@@ -190,3 +190,13 @@ def test_without_a_name_the_command_lists_what_is_done(tmp_path, capsys):
 
     assert main(["--runs", str(tmp_path)], "") == 0
     assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == list(EXPERIMENTS)
+
+
+def test_where_published_code_is_compared_ours_is_exact():
+    from results.published import comparisons
+
+    for row in comparisons(installed=False):
+        assert row.ours == pytest.approx(row.exact, abs=1e-5), row.quantity
+        assert (
+            f"| {row.quantity} | {row.exact:.5f} | {row.ours:.5f} |" in (ROOT / "docs" / "certificates.md").read_text()
+        )
