@@ -39,6 +39,79 @@ def test_ratios_are_taken_round_by_round():
     assert summary([3.0, 3.0, 1.0]) == {"median": 3.0, "least": 1.0, "greatest": 3.0}
 
 
+@pytest.mark.parametrize(
+    ("ratios", "interval", "verdict"),
+    [
+        # P(all six on one side of the median) = 2 / 64 < 5%; of nine, P(one or none) = 2 (1 + 9) / 512 < 5%.
+        ([1.03, 1.04, 1.05, 1.06, 1.07, 1.30], (1.03, 1.30), "slower"),
+        ([1.01, 1.04, 1.05, 1.06, 1.07, 1.30], (1.01, 1.30), "as before"),
+        ([0.70, 0.90, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 1.40], (0.90, 0.96), "faster"),
+        ([1.0] * 9, (1.0, 1.0), "as before"),
+    ],
+)
+def test_a_case_changed_if_the_whole_interval_of_its_median_is_beyond_the_tolerance(ratios, interval, verdict):
+    from benchmarks.commits import measure_change
+
+    change = measure_change(ratios[::-1])
+    assert (change.least, change.greatest) == interval
+    assert change.verdict == verdict
+
+
+def test_an_interval_misses_the_median_in_one_case_of_twenty_at_most():
+    from benchmarks.commits import measure_change
+
+    ratios = np.random.default_rng(0).lognormal(size=(4000, 9))  # whose median is 1
+    changes = [measure_change(row) for row in ratios]
+    held = np.mean([change.least <= 1 <= change.greatest for change in changes])
+    assert 0.95 < held < 0.97  # 1 - 20 / 512 = 0.961, with a standard error of 0.003
+
+
+def test_a_check_ends_with_1_if_a_case_became_slower(monkeypatch, capsys):
+    from benchmarks import command, duels
+
+    taken = []
+
+    def take_turns(commands, rounds, say):
+        taken.append(commands)
+        seconds = {"before": 1.0, "after": 1.1 if commands["after"].case == "mlp_vae_32" else 1.0}
+        return {label: duels.Times([seconds[label]] * rounds) for label in commands}
+
+    monkeypatch.setattr(duels, "take_turns", take_turns)
+    arguments = ["--rounds", "6", "--only", "burda_vae", "prdc"]
+    assert command.main(["--check", "HEAD", *arguments], "") == 0
+    assert command.main(["--check", "HEAD", *arguments, "mlp_vae_32"], "") == 1
+    assert "| mlp_vae_32 | 1.100 [1.100 to 1.100] | slower |" in capsys.readouterr().out
+    first = taken[0]
+    assert [one.contestant for one in first.values()] == ["genjax", "genjax"]
+    assert first["after"].scripts == SCRIPTS
+    assert first["before"].scripts != SCRIPTS
+    assert not first["before"].scripts.exists()  # the commit's files are gone again
+
+
+def test_contestants_go_backwards_in_every_second_round(monkeypatch):
+    from benchmarks import duels
+
+    turns = []
+
+    class Worker:
+        def __init__(self, command):
+            self.label, self.process = command.contestant, self
+            self.stdin = self
+
+        def write(self, text):
+            turns.extend([self.label] * (text == "go"))
+
+        def flush(self): ...
+        def close(self): ...
+        def wait(self): ...
+
+    monkeypatch.setattr(duels, "_start", Worker)
+    monkeypatch.setattr(duels, "_reply", lambda worker: {"seconds": 1.0, "peak_bytes": 1})
+    times = duels.duel("any", ("a", "b"), 3, lambda line: None)
+    assert turns == ["a", "b", "b", "a", "a", "b"]
+    assert times["b"] == duels.Times([1.0] * 3, 1)
+
+
 def test_a_missing_package_is_a_row_that_says_so():
     from benchmarks.report import markdown
 
@@ -107,6 +180,79 @@ def test_a_sweep_s_figures_are_those_of_all_its_trials(monkeypatch, tmp_path, ca
     assert "| PyTorch, eager, data as one tensor | 80 [80 to 80] | 25,600 | 2 [2 to 2] |" in text
 
 
+def test_a_history_has_a_line_for_each_run_and_the_page_the_fastest_rival_of_each_case(monkeypatch, tmp_path):
+    from benchmarks import command, duels
+
+    paces = [{"torch_eager": 3.0, "torch_tuned": 2.0, "limit": 0.5}, {"torch_eager": 1.5, "torch_tuned": 2.0}]
+
+    def duel(name, contestants, rounds, say):
+        return {c: duels.Times([paces[0].get(c, 1.0)] * rounds, 2**30) for c in contestants}
+
+    monkeypatch.setattr(duels, "duel", duel)
+    history, page = tmp_path / "history.jsonl", tmp_path / "page.md"
+    arguments = ["--rounds", "5", "--history", str(history), "--markdown", str(page), "--only"]
+    assert command.main([*arguments, "dcgan_r1", "one_layer"], "") == 0
+    paces.pop(0)
+    assert command.main([*arguments, "dcgan_r1"], "") == 0
+    first, second = [json.loads(line) for line in history.read_text().splitlines()]
+    assert first["ratios"]["dcgan_r1"] == {"genjax": 1.0, "limit": 0.5, "torch_eager": 3.0, "torch_tuned": 2.0}
+    assert (first["jax"], first["rounds"], list(second["ratios"])) == (jax.__version__, 5, ["dcgan_r1"])
+    assert "| `dcgan_r1` | 2.00 | 1.50 |\n| `one_layer` | 1.00 |  |" in page.read_text()
+
+
+def test_a_growth_is_a_table_and_a_picture_of_all_its_sizes(monkeypatch, tmp_path, capsys):
+    from benchmarks import command, duels
+    from benchmarks.growth import GROWTHS
+
+    def duel(name, contestants, rounds, say):
+        size = int(name.partition(":")[2])
+        return {c: duels.Times([1e-6 * size * (2 if c == "limit" else 3)] * rounds) for c in contestants}
+
+    monkeypatch.setattr(duels, "duel", duel)
+    arguments = ["--rounds", "5", "--json", str(tmp_path / "x.json"), "--pictures", str(tmp_path), "--only", *GROWTHS]
+    assert command.main(arguments, "") == 0
+    text = capsys.readouterr().out
+    assert "| examples of 8x8 pixels | resident, ms | streamed, ms | the limit, ms |" in text
+    assert "| 10,000 | 30 [30 to 30] | 30 [30 to 30] | 20 [20 to 20] |" in text
+    measured = json.loads((tmp_path / "x.json").read_text())["growth"]
+    assert {name: [int(size) for size in rows] for name, rows in measured.items()} == {
+        name: list(growth.sizes) for name, growth in GROWTHS.items()
+    }
+    assert sorted(path.stem for path in tmp_path.glob("*.png")) == sorted(GROWTHS)
+
+
+@pytest.mark.parametrize("growth", ["growth_batch", "growth_width", "growth_pixels", "growth_examples"])
+def test_what_grows_is_what_the_growth_says(growth):
+    from benchmarks import growth as growths
+    from benchmarks.cases import dataset
+
+    small, large = (growths.case_of(f"{growth}:{size}").config() for size in growths.GROWTHS[growth].sizes[:2])
+    changed = {name: (value, configs.flatten(large)[name]) for name, value in configs.flatten(small).items()}
+    changed = {name: values for name, values in changed.items() if values[0] != values[1]}
+    assert (
+        changed
+        == {
+            "growth_batch": {"train.batch_size": (8, 16)},
+            "growth_width": {"model.hidden": ((64,), (128,))},
+            "growth_pixels": {"data.source": ("noise:5000x8", "noise:5000x16")},
+            "growth_examples": {"data.source": ("noise:1000x8", "noise:10000x8")},
+        }[growth]
+    )
+    if growth == "growth_examples":
+        assert dataset(small).train.x.shape == (1000, 8, 8, 1)
+
+
+def test_a_sweep_s_limit_is_that_of_all_its_trials(monkeypatch):
+    from benchmarks import growth, limit
+
+    ran = []
+    monkeypatch.setattr(limit, "_timed", lambda product: lambda: ran.append(product))
+    monkeypatch.setattr(limit, "_moved", lambda case: lambda: ran.append("moved"))
+    one, four = (growth.case_of(f"growth_trials:{trials}") for trials in (1, 4))
+    limit.limit(four)(2)
+    assert ran == 2 * 4 * [*limit.products(one), "moved"]
+
+
 def test_the_starts_have_the_settings_of_the_sweep_s_trials(tmp_path):
     from benchmarks import whole_runs
     from genjax.commands.arguments import assignments
@@ -149,7 +295,13 @@ def test_a_sweep_and_its_starts_take_turns(monkeypatch, capsys):
         ("benchmarks", ["--rounds", "x"], "5 rounds at least"),
         ("benchmarks", ["--only", "nothing"], "invalid choice"),
         ("benchmarks", ["--json", "nowhere/x.json"], "there is no folder nowhere"),
+        ("benchmarks", ["--pictures", "nowhere"], "there is no such folder"),
         ("benchmarks", ["nothing"], "unrecognized arguments"),
+        ("benchmarks", ["--check", "no-such-commit"], "invalid reference: no-such-commit"),
+        ("benchmarks", ["--check", "a", "b", "c"], "or two"),
+        ("benchmarks", ["--check", "HEAD", "--rounds", "5"], "6 rounds at least"),
+        ("benchmarks", ["--check", "HEAD", "--json", "x.json"], "no --json"),
+        ("benchmarks", ["--check", "HEAD", "--only", "runs"], "runs is neither"),
         ("results", ["likelyhood"], "the nearest is 'likelihood'"),
         ("results", ["--runs"], "expected one argument"),
     ],

@@ -13,8 +13,7 @@ from genjax.data import Dataset
 from genjax.sweeps.plan import Trial
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-EXAMPLES = 20_000
-NOISE = "noise"  # the source of what `noise` makes
+NOISE = "noise:"  # and examples x pixels of a side: the source of what `noise` makes
 SWEPT = 16  # trials of a sweep
 
 
@@ -52,23 +51,24 @@ def _trial(case: Case, number: int, factor: float) -> Trial:
     return Trial(number, number, {}, config)
 
 
-def _of_noise(family: str) -> ConfigDict:
+def of_noise(family: str, examples: int = 20_000, pixels: int = 28) -> ConfigDict:
+    """A family's defaults on grey images without a content."""
     config = default(family)
-    config.data.source = NOISE
+    config.data.source = f"{NOISE}{examples}x{pixels}"
     if family == "vae":
         config.model.likelihood = "bernoulli"  # of grey noise, as the other contestants have it
     return config
 
 
 def _mlp_vae(batch: int, hidden: int = 512) -> ConfigDict:
-    config = _of_noise("vae")
+    config = of_noise("vae")
     config.model.hidden = (hidden,)
     config.train.batch_size = batch
     return config
 
 
 def _burda() -> ConfigDict:
-    config = _of_noise("vae")
+    config = of_noise("vae")
     config.model.hidden, config.model.latent, config.model.activation = (200, 200), 50, "tanh"
     config.data.dynamic_binarisation = True
     config.train.batch_size = 100
@@ -76,7 +76,7 @@ def _burda() -> ConfigDict:
 
 
 def _dcgan() -> ConfigDict:
-    config = _of_noise("gan")
+    config = of_noise("gan")
     config.model.network = "dcgan"
     config.train.batch_size = 64
     return config
@@ -88,9 +88,9 @@ def _dcgan_r1() -> ConfigDict:
     return config
 
 
-def _conv_vae() -> ConfigDict:
-    config = _of_noise("vae")
-    config.model.network = "dcgan"
+def _conv_vae(network: str = "dcgan") -> ConfigDict:
+    config = of_noise("vae")
+    config.model.network = network
     return config
 
 
@@ -101,13 +101,13 @@ def _one_layer() -> ConfigDict:
 
 
 def _mlp_autoencoder() -> ConfigDict:
-    config = _of_noise("autoencoder")
+    config = of_noise("autoencoder")
     config.model.hidden, config.model.latent = (512,), 20
     return config
 
 
 def _conv_autoencoder() -> ConfigDict:
-    config = _of_noise("autoencoder")
+    config = of_noise("autoencoder")
     config.model.network = "dcgan"
     return config
 
@@ -121,6 +121,12 @@ CASES = {
     "dcgan": Case("DCGAN-like pair at 28x28, 32 base channels, batch 64", 15, _dcgan),
     "dcgan_r1": Case("The same pair with R1, a gradient of a gradient", 15, _dcgan_r1, ("torch_eager", "torch_tuned")),
     "conv_vae": Case("Convolutional VAE at 28x28, 32 base channels, batch 128", 15, _conv_vae),
+    "residual_vae": Case(
+        "Residual VAE at 28x28, 32 base channels, batch 128",
+        3,
+        lambda: _conv_vae("resnet"),
+        ("torch_eager", "torch_tuned"),
+    ),
     "mlp_autoencoder": Case("MLP autoencoder 784-512-20, batch 128", 100, _mlp_autoencoder, ()),
     "conv_autoencoder": Case(
         "Convolutional autoencoder at 28x28, 32 base channels, batch 128", 15, _conv_autoencoder, ()
@@ -142,15 +148,17 @@ CASES = {
 }
 
 
-def noise() -> np.ndarray:
-    """Grey images without a content, `[EXAMPLES, 28, 28, 1]` uint8."""
-    return np.random.default_rng(0).integers(0, 256, (EXAMPLES, 28, 28, 1)).astype(np.uint8)
+def noise(examples: int = 20_000, pixels: int = 28) -> np.ndarray:
+    """Grey images without a content, `[examples, pixels, pixels, 1]` uint8."""
+    return np.random.default_rng(0).integers(0, 256, (examples, pixels, pixels, 1), np.uint8)
 
 
 def dataset(config: ConfigDict) -> Dataset:
-    """The digits, or as many grey images of 28x28 as make memory matter: their values do not change a time."""
+    """The digits, or noise, of which there can be enough to make memory matter: its values do not change a time."""
     digits = data.load("digits")
-    if config.data.source != NOISE:
+    if not config.data.source.startswith(NOISE):
         return digits
-    split = digits.train._replace(x=noise(), y=None)
-    return digits._replace(name=NOISE, shape=(28, 28, 1), scale=1 / 255, train=split, validation=split, test=split)
+    examples, pixels = map(int, config.data.source.removeprefix(NOISE).split("x"))
+    split = digits.train._replace(x=noise(examples, pixels), y=None)
+    shape = (pixels, pixels, 1)
+    return digits._replace(name="noise", shape=shape, scale=1 / 255, train=split, validation=split, test=split)

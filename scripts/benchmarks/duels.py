@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -21,29 +21,48 @@ class Times(NamedTuple):
     missing: str = ""
 
 
+class Command(NamedTuple):
+    """A contestant on a case, and the `scripts` folder whose code it runs."""
+
+    contestant: str
+    case: str
+    scripts: Path = SCRIPTS
+
+
 def duel(name: str, contestants: tuple[str, ...], rounds: int, say: Callable[[str], None]) -> dict[str, Times]:
     """Every contestant's times on a case, in the same run."""
+    return take_turns({contestant: Command(contestant, name) for contestant in contestants}, rounds, say)
+
+
+def take_turns(commands: Mapping[str, Command], rounds: int, say: Callable[[str], None]) -> dict[str, Times]:
+    """The times of all commands. Every second round goes through them backwards: a drift slows none more than another.
+
+    Args:
+      commands: by the names under which their times are returned.
+      rounds: turns of each.
+      say: shows a line.
+    """
     running, times = {}, {}
-    for contestant in contestants:
-        say(f"{name}: {contestant} gets ready")
-        worker = _start(contestant, name)
+    for label, command in commands.items():
+        say(f"{command.case}: {label} gets ready")
+        worker = _start(command)
         reply = _reply(worker)
         if "missing" in reply:
-            times[contestant] = Times([], missing=reply["missing"])
+            times[label] = Times([], missing=reply["missing"])
             worker.process.communicate()
         else:
-            running[contestant] = worker
-    seconds: dict[str, list[float]] = {contestant: [] for contestant in running}
-    for _ in range(rounds):
-        for contestant, worker in running.items():
-            print("go", file=worker.process.stdin, flush=True)
-            seconds[contestant].append(_reply(worker)["seconds"])
-    for contestant, worker in running.items():
+            running[label] = worker
+    seconds: dict[str, list[float]] = {label: [] for label in running}
+    for number in range(rounds):
+        for label in list(running)[:: -1 if number % 2 else 1]:
+            print("go", file=running[label].process.stdin, flush=True)
+            seconds[label].append(_reply(running[label])["seconds"])
+    for label, worker in running.items():
         assert worker.process.stdin is not None
         worker.process.stdin.close()
-        times[contestant] = Times(seconds[contestant], _reply(worker)["peak_bytes"])
+        times[label] = Times(seconds[label], _reply(worker)["peak_bytes"])
         worker.process.wait()
-    return {contestant: times[contestant] for contestant in contestants}
+    return {label: times[label] for label in commands}
 
 
 def ratio(first: Times, second: Times) -> list[float]:
@@ -61,14 +80,17 @@ class _Worker(NamedTuple):
     printed: IO[str]  # what its libraries print, shown if it fails
 
 
-def _start(contestant: str, name: str) -> _Worker:
-    path = os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent)])
+def _start(command: Command) -> _Worker:
+    path = os.pathsep.join([str(command.scripts), str(command.scripts.parent)])
     environment = {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.worker", contestant, name]
+    arguments = [sys.executable, "-W", "ignore", "-m", "benchmarks.worker", command.contestant, command.case]
     printed = tempfile.TemporaryFile("w+")  # noqa: SIM115 (open as long as the worker)
     pipe = subprocess.PIPE
     return _Worker(
-        subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=printed, text=True), printed
+        subprocess.Popen(
+            arguments, cwd=command.scripts, env=environment, stdin=pipe, stdout=pipe, stderr=printed, text=True
+        ),
+        printed,
     )
 
 

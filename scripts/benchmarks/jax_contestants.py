@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from ml_collections import ConfigDict
 
 from benchmarks.cases import Case, dataset, planned
 from genjax import config as configs
@@ -36,6 +37,17 @@ def genjax(case: Case) -> Steps:
         jax.block_until_ready(state)
 
     return steps
+
+
+def genjax_streamed(case: Case) -> Steps:
+    """The same scan with the data on the host, of which each chunk's examples are sent."""
+
+    def config() -> ConfigDict:
+        streamed = case.config()
+        streamed.data.resident_bytes = 0
+        return streamed
+
+    return genjax(case._replace(config=config))
 
 
 def genjax_sweep(case: Case) -> Steps:

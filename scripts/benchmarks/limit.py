@@ -18,8 +18,8 @@ Product = tuple[tuple[int, int], tuple[int, int], int, int]  # shapes of both fa
 
 
 def limit(case: Case) -> Callable[[int], None]:
-    """Runs what no program for the step can do without: the products, and reading and writing what Adam must."""
-    run = [_timed(product) for product in products(case)] + [_moved(case)]
+    """Runs what no program for a step of each trial can do without: the products, and the bytes that Adam must move."""
+    run = case.trials * ([_timed(product) for product in products(case)] + [_moved(case)])
 
     def steps(n: int) -> None:
         for _ in range(n):

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from benchmarks import objectives, whole_runs
+from benchmarks import growth, objectives, whole_runs
 from benchmarks.cases import CASES, Case
 from benchmarks.measures import MEASURES
 
@@ -84,6 +84,7 @@ def markdown(results: dict[str, Any]) -> str:
     parts = [_machine(results["machine"]), *(_case(name, rows) for name, rows in results["cases"].items())]
     parts += [_measure(name, rows) for name, rows in results.get("measures", {}).items()]
     parts += [_beside(title, results[name]) for name, title in BESIDE.items() if name in results]
+    parts += [growth.markdown(name, measured) for name, measured in results.get("growth", {}).items()]
     return "\n\n".join(parts) + "\n"
 
 

@@ -1,8 +1,7 @@
-"""The same nets and losses in PyTorch, and pythae's trainer; imported where PyTorch is."""
+"""The same nets and losses in PyTorch; imported where PyTorch is."""
 
 import itertools
 import math
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -14,7 +13,6 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.cases import Case, dataset, planned
-from benchmarks.measures import IMPORTANCE_SAMPLES, Measure
 from genjax import config as configs
 
 Steps = Callable[[int], None]
@@ -36,34 +34,39 @@ def mlp(widths: list[int], activation: Callable[[], nn.Module]) -> nn.Sequential
     return nn.Sequential(*layers)
 
 
-def conv_encoder(channels: int, features: int, activation: Callable[[], nn.Module]) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(1, channels, 4, 2, 1),
-        activation(),
-        nn.Conv2d(channels, 2 * channels, 4, 2, 1),
-        activation(),
-        nn.Flatten(),
-        nn.Linear(49 * 2 * channels, features),
-    )
+class Residual(nn.Module):
+    """x + f(x), where f is two 3x3 convolutions."""
+
+    def __init__(self, channels: int, activation: Callable[[], nn.Module]):
+        super().__init__()
+        first, second = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+        self.inner = nn.Sequential(first, activation(), second)
+
+    def forward(self, x):
+        return x + self.inner(x)
 
 
-def conv_decoder(channels: int, latent: int, activation: Callable[[], nn.Module]) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(latent, 49 * 2 * channels),
-        nn.Unflatten(1, (2 * channels, 7, 7)),
-        activation(),
-        nn.ConvTranspose2d(2 * channels, channels, 4, 2, 1),
-        activation(),
-        nn.ConvTranspose2d(channels, 1, 4, 2, 1),
-    )
+def conv_encoder(channels: int, features: int, activation: Callable[[], nn.Module], deep: bool) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for a, b in ((1, channels), (channels, 2 * channels)):
+        layers += [nn.Conv2d(a, b, 4, 2, 1), activation()] + ([Residual(b, activation)] if deep else [])
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(49 * 2 * channels, features))
+
+
+def conv_decoder(channels: int, latent: int, activation: Callable[[], nn.Module], deep: bool) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Linear(latent, 49 * 2 * channels), nn.Unflatten(1, (2 * channels, 7, 7))]
+    for a, b in ((2 * channels, channels), (channels, 1)):
+        layers += [activation()] + ([Residual(a, activation)] if deep else []) + [nn.ConvTranspose2d(a, b, 4, 2, 1)]
+    return nn.Sequential(*layers)
 
 
 def vae(config, shape: tuple[int, ...]) -> list[Player]:
     model, latent, pixels = config.model, config.model.latent, math.prod(shape)
     activation = {"relu": nn.ReLU, "tanh": nn.Tanh}[model.activation]
-    if model.network == "dcgan":
-        encoder = conv_encoder(model.channels, 2 * latent, activation)
-        decoder = conv_decoder(model.channels, latent, activation)
+    if model.network != "mlp":
+        deep = model.network == "resnet"
+        encoder = conv_encoder(model.channels, 2 * latent, activation, deep)
+        decoder = conv_decoder(model.channels, latent, activation, deep)
     else:
         encoder = nn.Sequential(nn.Flatten(), mlp([pixels, *model.hidden, 2 * latent], activation))
         decoder = nn.Sequential(mlp([latent, *model.hidden[::-1], pixels], activation), nn.Unflatten(1, shape))
@@ -92,8 +95,8 @@ def one_layer(config) -> list[Player]:
 
 def gan(config) -> list[Player]:
     channels, latent, hparams = config.model.channels, config.model.latent, config.hparams
-    generator = conv_decoder(channels, latent, lambda: nn.LeakyReLU(0.2))
-    discriminator = conv_encoder(channels, 1, lambda: nn.LeakyReLU(0.2))
+    generator = conv_decoder(channels, latent, lambda: nn.LeakyReLU(0.2), deep=False)
+    discriminator = conv_encoder(channels, 1, lambda: nn.LeakyReLU(0.2), deep=False)
 
     def discriminator_logits(x):
         return discriminator(2 * x - 1)
@@ -211,93 +214,3 @@ def torch_compile(case: Case) -> Steps:
     x = images(config)
     compiled = [player._replace(loss=torch.compile(player.loss)) for player in players(config, x)]
     return run(config, draw_batches(x, config.train.batch_size), compiled)
-
-
-def pythae(case: Case) -> Steps:
-    """pythae's own trainer over its own VAE, an epoch of as many batches as a round has steps."""
-    from pythae.data.datasets import BaseDataset
-    from pythae.models import VAE, VAEConfig
-    from pythae.models.base.base_utils import ModelOutput
-    from pythae.models.nn import BaseDecoder, BaseEncoder
-    from pythae.trainers import BaseTrainer, BaseTrainerConfig
-
-    config = case.config()
-    (width,), latent, batch = config.model.hidden, config.model.latent, config.train.batch_size
-
-    class Encoder(BaseEncoder):
-        def __init__(self):
-            super().__init__()
-            self.hidden, self.mean, self.log_var = (
-                nn.Linear(784, width),
-                nn.Linear(width, latent),
-                nn.Linear(width, latent),
-            )
-
-        def forward(self, x):
-            h = F.relu(self.hidden(x.flatten(1)))
-            return ModelOutput(embedding=self.mean(h), log_covariance=self.log_var(h))
-
-    class Decoder(BaseDecoder):
-        def __init__(self):
-            super().__init__()
-            self.net = nn.Sequential(nn.Linear(latent, width), nn.ReLU(), nn.Linear(width, 784), nn.Sigmoid())
-
-        def forward(self, z):
-            return ModelOutput(reconstruction=self.net(z).reshape(-1, 1, 28, 28))
-
-    settings = VAEConfig(input_dim=(1, 28, 28), latent_dim=latent, reconstruction_loss="bce")
-    x = images(config)[: case.steps * batch]
-    trainer = BaseTrainer(
-        VAE(settings, encoder=Encoder(), decoder=Decoder()),
-        train_dataset=BaseDataset(x, torch.zeros(len(x))),
-        training_config=BaseTrainerConfig(
-            output_dir=tempfile.mkdtemp(),
-            num_epochs=1,
-            per_device_train_batch_size=batch,
-            learning_rate=config.hparams.learning_rate,
-            optimizer_cls="Adam",
-            no_cuda=True,
-        ),
-    )
-    trainer.prepare_training()
-
-    def steps(n: int) -> None:
-        assert n == case.steps
-        trainer.train_step(1)
-
-    return steps
-
-
-def pythae_nll(measure: Measure) -> Steps:
-    """pythae's importance sampling over its own VAE, an image at a time, a hundred samples at a time as by default."""
-    from pythae.models import VAE, VAEConfig
-    from pythae.models.base.base_utils import ModelOutput
-    from pythae.models.nn import BaseDecoder, BaseEncoder
-
-    class Encoder(BaseEncoder):
-        def __init__(self):
-            super().__init__()
-            self.net = nn.Sequential(mlp([784, 200, 200], nn.Tanh), nn.Tanh())
-            self.mean, self.log_var = nn.Linear(200, 50), nn.Linear(200, 50)
-
-        def forward(self, x):
-            h = self.net(x.flatten(1))
-            return ModelOutput(embedding=self.mean(h), log_covariance=self.log_var(h))
-
-    class Decoder(BaseDecoder):
-        def __init__(self):
-            super().__init__()
-            self.net = nn.Sequential(mlp([50, 200, 200, 784], nn.Tanh), nn.Sigmoid())
-
-        def forward(self, z):
-            return ModelOutput(reconstruction=self.net(z).reshape(-1, 1, 28, 28))
-
-    settings = VAEConfig(input_dim=(1, 28, 28), latent_dim=50, reconstruction_loss="bce")
-    model = VAE(settings, encoder=Encoder(), decoder=Decoder())
-    x = torch.bernoulli(torch.full((measure.steps, 1, 28, 28), 0.5))
-
-    def steps(n: int) -> None:
-        with torch.no_grad():
-            model.get_nll(x[:n], n_samples=IMPORTANCE_SAMPLES)
-
-    return steps

@@ -20,18 +20,18 @@ def _contestant(name: str):
     from benchmarks import jax_contestants as ours
     from benchmarks import measures
 
-    functions = [ours.genjax, ours.genjax_sweep, ours.genjax_in_a_row, ours.flax_loop]
+    functions = [ours.genjax, ours.genjax_streamed, ours.genjax_sweep, ours.genjax_in_a_row, ours.flax_loop]
     functions += [measures.log_likelihood, measures.kernel_distance, measures.prdc]
     functions += [measures.code_samples, measures.code_samples_anew]
     functions += [measures.decoder_products, measures.feature_products]
     by_name = {function.__name__: function for function in functions}
     if name in by_name:
         return by_name[name]
-    from benchmarks import torch_contestants as theirs
-
-    functions = [theirs.torch_eager, theirs.torch_tuned, theirs.torch_loader, theirs.torch_compile]
-    functions += [theirs.pythae, theirs.pythae_nll]
-    return {function.__name__: function for function in functions}[name]
+    if name.startswith("pythae"):
+        from benchmarks import pythae_contestants as theirs
+    else:
+        from benchmarks import torch_contestants as theirs
+    return getattr(theirs, name)
 
 
 def main(contestant: str, name: str) -> None:
@@ -41,10 +41,11 @@ def main(contestant: str, name: str) -> None:
     def reply(**message: object) -> None:
         print(json.dumps(message), file=replies, flush=True)
 
+    from benchmarks import growth
     from benchmarks.cases import CASES
     from benchmarks.measures import MEASURES
 
-    case = {**CASES, **MEASURES}[name]
+    case = growth.case_of(name) if ":" in name else {**CASES, **MEASURES}[name]
     try:
         steps = _contestant(contestant)(case)
         for _ in range(2):  # compiles, and settles
