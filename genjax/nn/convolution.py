@@ -118,17 +118,33 @@ def conv_transpose(
 def patches(
     x: Float[Array, "batch height width channels"], windows: Windows
 ) -> Float[Array, "batch new_height new_width columns"]:
-    """Puts the taps of every window side by side, in k_h k_w c columns."""
-    b, _, _, c = x.shape
-    x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *((*pad, 0) for pad in windows.pads), (0, 0, 0)))
-    rows, columns = (
-        s * np.arange(windows.count(axis))[:, None] + d * np.arange(windows.taps[axis])  # [h', k_h]
-        for axis, (s, d) in enumerate(zip(windows.strides, windows.dilation, strict=True))
+    """Puts the taps of every window side by side, in k_h k_w c columns.
+
+    Taps that lie side by side in memory are copied as one run. XLA gathers each run in loops of vector instructions,
+    and puts the runs together in one pass; with one index for each tap its loops would be scalar.
+    """
+    b, h, w, c = x.shape
+    (top, bottom), (left, right) = windows.pads
+    (h_taps, w_taps), (s_h, s_w), (d_h, d_w) = windows.taps, windows.strides, windows.dilation
+    rows = lax.pad(
+        x.reshape(b, h, w * c), jnp.zeros((), x.dtype), ((0, 0, 0), (top, bottom, 0), (left * c, right * c, 0))
     )
-    pixels = rows[:, None, :, None] * x.shape[2] + columns[None, :, None, :]  # [h', w', k_h, k_w]
-    # XLA divides one gather among the cores; a concatenation of slices would run on one core.
-    values = x.reshape(b, -1, c).at[:, pixels.reshape(-1)].get(mode="promise_in_bounds")
-    return values.reshape(b, *pixels.shape[:2], -1)
+    width = left + w + right
+    first = s_h * np.arange(windows.count(0))[:, None] * width + s_w * np.arange(windows.count(1))  # [h', w']
+    run, steps = (w_taps, [0]) if d_w == 1 else (1, [d_w * v for v in range(w_taps)])
+    runs = [_gather_runs(rows, (first + d_h * u * width + step) * c, run * c) for u in range(h_taps) for step in steps]
+    return jnp.concatenate(runs, axis=1).reshape(b, *first.shape, -1)
+
+
+def _gather_runs(
+    rows: Float[Array, "batch height columns"], starts: Integer[np.ndarray, "n m"], length: int
+) -> Float[Array, "batch*n*m 1 {length}"]:
+    """Takes runs of values that are side by side, from each image's values in a row."""
+    b = rows.shape[0]
+    numbers = lax.GatherDimensionNumbers(offset_dims=(0, 2), collapsed_slice_dims=(), start_index_map=(1,))
+    indices = jnp.asarray(starts.reshape(-1, 1), jnp.int32)
+    in_bounds = lax.GatherScatterMode.PROMISE_IN_BOUNDS
+    return lax.gather(rows.reshape(b, -1), indices, numbers, (b, length), mode=in_bounds).reshape(-1, 1, length)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
@@ -139,14 +155,13 @@ def overlap_add(
     b, _, w, depth = columns.shape
     (h_taps, w_taps), c = windows.taps, depth // (windows.taps[0] * windows.taps[1])
     values = columns.reshape(b, -1, c)
-    zeros_row = values.shape[1]  # the index of a row of zeros, which is put behind the values
-    values = lax.pad(values, jnp.zeros((), values.dtype), ((0, 0, 0), (0, 1, 0), (0, 0, 0)))
     total = jnp.zeros((b, windows.size[0] * windows.size[1], c), values.dtype)
     for i, u, row_valid in _covering_taps(windows, 0):  # [h] each
         for j, v, column_valid in _covering_taps(windows, 1):  # [w] each
             source = ((i[:, None] * w + j) * h_taps + u[:, None]) * w_taps + v  # [h, w]
-            source = np.where(row_valid[:, None] & column_valid, source, zeros_row).reshape(-1)
-            total += values.at[:, source].get(mode="promise_in_bounds")
+            valid = (row_valid[:, None] & column_valid).reshape(-1)
+            taken = values.at[:, np.where(valid, source.reshape(-1), 0)].get(mode="promise_in_bounds")
+            total += jnp.where(valid[:, None], taken, 0)
     return total.reshape(b, *windows.size, c)
 
 

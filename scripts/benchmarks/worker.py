@@ -9,9 +9,11 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
+from typing import Any
 
 
-def _contestant(name: str):
+def _contestant(name: str) -> Callable[[Any], Callable[[int], object]]:
     """The function that makes it; PyTorch is imported for its own contestants alone."""
     if name == "limit":
         from benchmarks.limit import limit
