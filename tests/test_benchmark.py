@@ -209,8 +209,10 @@ def test_a_growth_is_a_table_and_a_picture_of_all_its_sizes(monkeypatch, tmp_pat
         return {c: duels.Times([1e-6 * size * (2 if c == "limit" else 3)] * rounds) for c in contestants}
 
     monkeypatch.setattr(duels, "duel", duel)
-    arguments = ["--rounds", "5", "--json", str(tmp_path / "x.json"), "--pictures", str(tmp_path), "--only", *GROWTHS]
-    assert command.main(arguments, "") == 0
+    files = {"json": "x.json", "markdown": "page.md", "pictures": "."}
+    options = [part for name, file in files.items() for part in (f"--{name}", str(tmp_path / file))]
+    assert command.main(["--rounds", "5", *options, "--only", *GROWTHS], "") == 0
+    assert "](growth_examples.png)" in (tmp_path / "page.md").read_text()
     text = capsys.readouterr().out
     assert "| examples of 8x8 pixels | resident, ms | streamed, ms | the limit, ms |" in text
     assert "| 10,000 | 30 [30 to 30] | 30 [30 to 30] | 20 [20 to 20] |" in text

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,7 +62,8 @@ def _write(parsed: argparse.Namespace, arguments: Sequence[str], results: dict[s
     if parsed.json:
         parsed.json.write_text(json.dumps(results, indent=1) + "\n")
     if parsed.markdown:
-        tables = report.markdown(results)
+        pictures = os.path.relpath(parsed.pictures, parsed.markdown.parent) if parsed.pictures else None
+        tables = report.markdown(results, pictures)
         if parsed.history and parsed.history.exists():
             tables += history.markdown(history.read(parsed.history))
         parsed.markdown.write_text(report.page(tables, f"uv run scripts/benchmark.py {' '.join(arguments)}"))

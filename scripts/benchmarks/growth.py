@@ -114,10 +114,12 @@ def measure(name: str, rounds: int, say: Callable[[str], None]) -> dict[str, Any
     return measured
 
 
-def markdown(name: str, measured: dict[str, Any]) -> str:
-    """A growth as a table."""
+def markdown(name: str, measured: dict[str, Any], pictures: str | None = None) -> str:
+    """A growth as a table, behind its picture if there is a folder of pictures."""
     growth = GROWTHS[name]
     lines = [f"## {growth.title}: {growth.axis} (`{name}`)", ""]
+    if pictures is not None:
+        lines += [f"![Time of a step over {growth.axis}, and the limit]({Path(pictures, name)}.png)", ""]
     lines += [f"| {growth.axis} | " + " | ".join(f"{NAMES[c]}, ms" for c in growth.contestants) + " |"]
     lines += ["|---|" + "---|" * len(growth.contestants)]
     for size, row in measured.items():

@@ -79,12 +79,12 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def markdown(results: dict[str, Any]) -> str:
-    """All of a run's results as tables."""
+def markdown(results: dict[str, Any], pictures: str | None = None) -> str:
+    """All of a run's results as tables; `pictures` is the folder of those that were drawn, seen from the page."""
     parts = [_machine(results["machine"]), *(_case(name, rows) for name, rows in results["cases"].items())]
     parts += [_measure(name, rows) for name, rows in results.get("measures", {}).items()]
     parts += [_beside(title, results[name]) for name, title in BESIDE.items() if name in results]
-    parts += [growth.markdown(name, measured) for name, measured in results.get("growth", {}).items()]
+    parts += [growth.markdown(name, measured, pictures) for name, measured in results.get("growth", {}).items()]
     return "\n\n".join(parts) + "\n"
 
 

@@ -11,8 +11,10 @@ from jaxtyping import Array, Float
 
 from genjax.losses.adversarial import cross_entropy_discriminator, nonsaturating_generator
 from genjax.losses.moments import permute_dimensions
-from genjax.models.vae.model import Vae, decode, draw_prior, infer, judge, loss
+from genjax.models.vae.model import infer, loss
+from genjax.models.vae.networks import Vae, judge
 from genjax.models.vae.regularisers import discriminator_loss
+from genjax.models.vae.sampling import decode, draw_prior
 from genjax.rng import stream
 from genjax.types import Aux, Batch, Key, Params
 

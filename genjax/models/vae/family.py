@@ -1,16 +1,16 @@
 """The settings of a VAE, which of them act together, and the model that they make."""
 
 import math
-from collections.abc import Iterator
 from functools import partial
 
 import flax.linen as nn
 
 from genjax.losses.bounds import BOUNDS
 from genjax.losses.discrepancies import KERNELS
-from genjax.models.vae import adversarial, model
+from genjax.models.vae import adversarial, model, sampling
 from genjax.models.vae.about import ABOUT
-from genjax.models.vae.model import Vae
+from genjax.models.vae.checks import check
+from genjax.models.vae.networks import Vae, init
 from genjax.models.vae.outputs import OUTPUTS, image_discriminator, log_var_floor, make_output, resolve
 from genjax.models.vae.posteriors import POSTERIORS
 from genjax.models.vae.priors import PRIORS, make_prior
@@ -18,7 +18,7 @@ from genjax.models.vae.pseudo_inputs import PSEUDO_INPUTS
 from genjax.models.vae.regularisers import REGULARISERS, TC_ESTIMATORS
 from genjax.nn import networks
 from genjax.nn.networks import start_at
-from genjax.types import DataSpec, Family, Hparams, InputError, Model, Objective, Settings, Watch
+from genjax.types import DataSpec, Family, Hparams, Model, Objective, Settings, Watch
 
 OBJECTIVE, DISCRIMINATOR = "elbo", "discriminator"
 COLLAPSED = 0.05  # nats of all latent variables together, below which a code says nothing of its example
@@ -41,24 +41,24 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     has_densities = settings["posterior"] != "gumbel" and settings["likelihood"] != "features"
     unconditional = not vae.conditional
     return Model(
-        init=partial(model.init, vae),
+        init=partial(init, vae),
         objectives=_objectives(vae),
         evaluate=partial(model.evaluate, vae),
         monitor="loss",
-        sample=partial(model.sample, vae),
+        sample=partial(sampling.sample, vae),
         encode=partial(model.encode, vae),
-        decode=partial(model.decode, vae) if unconditional else None,
+        decode=partial(sampling.decode, vae) if unconditional else None,
         latent=vae.posterior.latent,
-        reconstruct=lambda params, batch, rng: model.decode(vae, params, model.encode(vae, params, batch), batch.label),
-        prior=partial(model.prior, vae),
+        reconstruct=partial(model.reconstruct, vae),
+        prior=partial(sampling.prior, vae),
         infer=partial(model.infer, vae),
         log_weights=partial(model.log_weights, vae) if settings["likelihood"] != "features" else None,
         rates=partial(model.rates, vae),
         likelihood=vae.output.likelihood,
         sample_class=None
         if unconditional
-        else lambda params, rng, label: model.sample_class(vae, params, rng, label, len(label)),
-        simulate=partial(model.simulate, vae) if has_densities else None,
+        else lambda params, rng, label: sampling.sample_class(vae, params, rng, label, len(label)),
+        simulate=partial(sampling.simulate, vae) if has_densities else None,
         log_densities=partial(model.log_densities, vae) if has_densities else None,
         watches=_watches(vae),
         sample_metrics=("sliced_wasserstein",),
@@ -112,67 +112,6 @@ def _discriminator(settings: Settings, spec: DataSpec, latent: int) -> nn.Module
     if REGULARISERS[settings["regulariser"]].adversarial:
         return networks.encoder({**settings, "network": "mlp"}, settings["discriminator_hidden"], (latent,), 1)
     return None
-
-
-def check(settings: Settings, spec: DataSpec) -> None:
-    """Refuses settings that have no meaning together, and those that do not fit the data.
-
-    Raises:
-      InputError: why, in one line.
-    """
-    for problem in (*_contradictions(settings), *_misfits(settings, spec)):
-        raise InputError(problem)
-
-
-def _contradictions(settings: Settings) -> Iterator[str]:
-    """Names what has no meaning together."""
-    bound, prior, regulariser, layers = (settings[name] for name in ("bound", "prior", "regulariser", "layers"))
-    factor, conditional = REGULARISERS[regulariser], settings["condition"] == "label"
-    if layers > 2:
-        yield f"model.layers = {layers}: there are models of one and of two stochastic layers"
-    if settings["posterior"] == "gumbel":
-        if layers > 1:
-            yield "model.posterior 'gumbel' has one layer: set model.layers to 1"
-        if bound != "elbo":
-            yield f"model.bound {bound!r} needs a density, and relaxed codes of 'gumbel' have none: use 'elbo'"
-    if settings["posterior"] == "ladder" and layers == 1:
-        yield "model.posterior 'ladder' draws an upper layer too: set model.layers to 2"
-    if settings["posterior"] != "gaussian" and factor.moments:
-        yield f"model.regulariser {regulariser!r} needs the posterior 'gaussian'"
-    if bound == "dreg" and layers > 1:
-        yield "model.bound 'dreg' is unbiased for one layer only: use 'iwae' or 'stl'"
-    if prior == "vamp" and layers > 1:
-        yield "model.prior 'vamp' needs the encoder of the only layer: set model.layers to 1"
-    if prior == "vamp" and conditional:
-        yield "model.prior 'vamp' has pseudo-inputs without a class: use the prior 'class'"
-    if prior == "flow" and settings["latent" if layers == 1 else "upper_latent"] < 2:
-        yield "model.prior 'flow' divides the dimensions into two halves: it needs two latent dimensions"
-    if prior == "class" and not conditional:
-        yield "model.prior 'class' needs model.condition 'label'"
-    if factor.of_rate and bound != "elbo":
-        yield f"model.regulariser {regulariser!r} changes the rate of the bound 'elbo'; {bound!r} has no such part"
-    if factor.of_dimensions and (prior not in ("normal", "class") or layers > 1):
-        yield f"model.regulariser {regulariser!r} needs the rate of each dimension: set one layer, prior 'normal'"
-    if settings["likelihood"] == "features" and factor.adversarial:
-        yield "model.likelihood 'features' has a discriminator of its own: use another regulariser than 'factor'"
-    if settings["likelihood"] == "features" and settings["discriminator_hidden"] == () and settings["network"] == "mlp":
-        yield "model.likelihood 'features' compares hidden layers: model.discriminator_hidden must have one"
-    if regulariser == "tc" and prior == "class":
-        yield "model.regulariser 'tc' needs the prior 'normal'"
-
-
-def _misfits(settings: Settings, spec: DataSpec) -> Iterator[str]:
-    """Names what does not fit the data or the sizes."""
-    if settings["condition"] == "label" and not spec.classes:
-        yield "model.condition 'label' needs data with one label for each example"
-    components = settings["components"]
-    if settings["prior"] == "vamp" and settings["pseudo_inputs"] != "learned" and 0 < spec.examples < components:
-        yield f"model.components = {components} pseudo-inputs that are examples: there are {spec.examples}"
-    if settings["regulariser"] == "tc" and not spec.examples:
-        yield "model.regulariser 'tc' needs to know how many examples the training split has (DataSpec.examples)"
-    group, latent = settings["free_bits_group"], settings["latent"]
-    if settings["regulariser"] == "free_bits" and latent % group:
-        yield f"model.free_bits_group = {group} does not divide model.latent = {latent}"
 
 
 def _encoder_shape(settings: Settings, spec: DataSpec) -> tuple[int, ...]:

@@ -1,60 +1,26 @@
-"""The functions of a VAE: its networks, its draws and densities, its loss, and what evaluation asks for.
+"""The functions of a VAE: its densities, its loss, and what evaluation asks for.
 
 One batch goes through `loss`: encoder -> q(z|x) -> z -> decoder -> log p(x|z), log p(z) - log q(z|x) -> a bound.
 """
 
 from typing import NamedTuple
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
-from genjax.losses.bounds import Bound, LogWeights
-from genjax.models.vae.outputs import Output
-from genjax.models.vae.posteriors import Posterior, moments
-from genjax.models.vae.priors import Given, Prior
-from genjax.models.vae.regularisers import Inferred, Regulariser
-from genjax.nn.blocks import map_rows
-from genjax.nn.networks import forward, initial
+from genjax.losses.bounds import LogWeights
+from genjax.models.vae.networks import Codes, Vae, decode_output, infer_output, judge
+from genjax.models.vae.posteriors import moments
+from genjax.models.vae.priors import Given
+from genjax.models.vae.regularisers import Inferred
+from genjax.models.vae.sampling import decode, draw_prior
 from genjax.rng import stream
-from genjax.types import Aux, Batch, DataSpec, Hparams, Key, Params, Settings
+from genjax.types import Aux, Batch, Key, Params
 
-Codes = Float[Array, "n latent"]
 Draws = Float[Array, "draws batch latent"]
 PerDraw = Float[Array, "draws batch"]
 PerExample = Float[Array, " batch"]
-Label = Int[Array, " n"] | None
-
-
-class Vae(NamedTuple):
-    """The networks and what binds them.
-
-    Attributes:
-      encoder, decoder: networks between examples and codes; a conditional one sees the class too.
-      discriminator: the second player, of codes in FactorVAE and of examples in the VAE-GAN, if there is one.
-      posterior, prior, output: the three distributions.
-      bound, regulariser: what is minimised.
-      draws: the groups of draws of z for each example, and the draws of a group.
-      beta: the weight of the rate, or 1 where another term stands for it.
-      conditional: whether the networks see labels.
-      settings, spec, hparams: as they were given to `make`.
-    """
-
-    encoder: nn.Module
-    decoder: nn.Module
-    discriminator: nn.Module | None
-    posterior: Posterior
-    prior: Prior
-    output: Output
-    bound: Bound
-    regulariser: Regulariser
-    draws: tuple[int, int]
-    beta: Array | float
-    conditional: bool
-    settings: Settings
-    spec: DataSpec
-    hparams: Hparams
 
 
 class Sampled(NamedTuple):
@@ -78,32 +44,6 @@ class Terms(NamedTuple):
     z: Draws
     log_likelihood: PerDraw
     log_ratio: PerDraw
-
-
-def init(vae: Vae, rng: Key, batch: Batch) -> Params:
-    """Draws `{"encoder", "decoder"}` and the parts of the prior, of the noise and of the discriminator, if any."""
-    encoder_key, decoder_key = jax.random.split(rng)
-    codes = jnp.zeros((batch.x.shape[0], vae.posterior.latent))
-    params = {
-        "encoder": initial(vae.encoder, encoder_key, _encoder_input(vae, batch)),
-        "decoder": initial(vae.decoder, decoder_key, _decoder_input(vae, codes, batch.label)),
-        **({"noise": vae.output.shared} if vae.output.shared else {}),
-        **vae.prior.init(stream(rng, "prior")),
-    }
-    if vae.discriminator is None:
-        return params
-    judged = codes if vae.regulariser.adversarial else batch.x
-    return {**params, "discriminator": initial(vae.discriminator, stream(rng, "discriminator"), judged)}
-
-
-def infer_output(vae: Vae, params: Params, batch: Batch) -> Float[Array, "batch features"]:
-    """Computes the encoder's output, the parameters of q(z|x)."""
-    return forward(vae.encoder, params["encoder"], _encoder_input(vae, batch))
-
-
-def decode_output(vae: Vae, params: Params, z: Codes, label: Label = None) -> Float[Array, "n ..."]:
-    """Computes the decoder's output, the parameters of p(x|z)."""
-    return forward(vae.decoder, params["decoder"], _decoder_input(vae, z, label))
 
 
 def log_likelihood(vae: Vae, params: Params, batch: Batch, z: Draws, gradient: bool = True) -> PerDraw:
@@ -225,49 +165,16 @@ def encode(vae: Vae, params: Params, batch: Batch) -> Codes:
     return vae.posterior.mode(params, infer_output(vae, params, batch))
 
 
+def reconstruct(vae: Vae, params: Params, batch: Batch, rng: Key) -> Float[Array, "batch *shape"]:
+    """Computes the mean of p(x|z) at each example's code."""
+    del rng
+    return decode(vae, params, encode(vae, params, batch), batch.label)
+
+
 def infer(vae: Vae, params: Params, batch: Batch, rng: Key) -> Codes:
     """Draws z from q(z|x)."""
     z = vae.posterior.draw_exact(params, infer_output(vae, params, batch), rng, 1)[0]
     return z[:, : vae.posterior.latent]
-
-
-def prior(vae: Vae, params: Params, rng: Key, n: int) -> Float[Array, "{n} latent"]:
-    """Draws codes from the prior; of a conditional model with classes that are equally likely."""
-    return draw_prior(vae, params, rng, n, _any_label(vae, rng, n))
-
-
-def draw_prior(vae: Vae, params: Params, rng: Key, n: int, label: Label) -> Float[Array, "{n} latent"]:
-    """Draws codes from the prior of each label."""
-    return vae.prior.sample(params, rng, n, label)[:, : vae.posterior.latent]
-
-
-def decode(vae: Vae, params: Params, z: Codes, label: Label = None) -> Float[Array, "n *shape"]:
-    """Computes the mean of p(x|z)."""
-    return vae.output.mean(decode_output(vae, params, z, label))
-
-
-def sample(vae: Vae, params: Params, rng: Key, n: int) -> Float[Array, "{n} *shape"]:
-    """Draws z from the prior; for images computes the mean of p(x|z), as the field shows them; for points draws x."""
-    return sample_class(vae, params, rng, _any_label(vae, rng, n), n)
-
-
-def sample_class(vae: Vae, params: Params, rng: Key, label: Label, n: int) -> Float[Array, "{n} *shape"]:
-    """Draws z from the prior of each label, and what `sample` draws from it."""
-    z_key, x_key = jax.random.split(rng)
-    z = draw_prior(vae, params, z_key, n, label)
-    if vae.spec.bounded:
-        return map_rows(lambda rows: jnp.clip(decode(vae, params, *rows), 0.0, 1.0), (z, label))
-    out = decode_output(vae, params, z, label)
-    return vae.output.draw(out, params.get(vae.output.part, {}), x_key)
-
-
-def simulate(vae: Vae, params: Params, rng: Key, n: int) -> tuple[Batch, Float[Array, "{n} all"]]:
-    """Draws all latent variables from the prior and x from p(x|z)."""
-    label = _any_label(vae, rng, n)
-    z_key, x_key = jax.random.split(rng)
-    z = vae.prior.sample(params, z_key, n, label)
-    out = decode_output(vae, params, z[:, : vae.posterior.latent], label)
-    return Batch(vae.output.draw(out, params.get(vae.output.part, {}), x_key), label), z
 
 
 def log_densities(
@@ -291,33 +198,3 @@ def _inferred(vae: Vae, params: Params, batch: Batch, parts: Terms, rng: Key) ->
         logits=lambda codes: judge(vae, params, codes),
         examples=vae.spec.examples,
     )
-
-
-def judge(vae: Vae, params: Params, x: Float[Array, "n ..."]) -> Float[Array, " n"]:
-    """Computes the second player's logits: of codes in FactorVAE, of examples in the VAE-GAN."""
-    assert vae.discriminator is not None, "this model has one player"
-    return forward(vae.discriminator, params["discriminator"], x)[:, 0]
-
-
-def _any_label(vae: Vae, rng: Key, n: int) -> Label:
-    if not vae.conditional:
-        return None
-    return jax.random.randint(stream(rng, "label"), (n,), 0, vae.spec.classes)
-
-
-def _encoder_input(vae: Vae, batch: Batch) -> Float[Array, "batch ..."]:
-    """The examples; of a conditional model with the class: one number more for each, or one channel more for images."""
-    x = batch.x
-    if not vae.conditional:
-        return x
-    one_hot = jax.nn.one_hot(batch.label, vae.spec.classes)
-    if vae.settings["network"] == "mlp":
-        return jnp.concatenate([x.reshape(x.shape[0], -1), one_hot], axis=-1)
-    planes = jnp.broadcast_to(one_hot[:, None, None, :], (*x.shape[:-1], vae.spec.classes))
-    return jnp.concatenate([x, planes], axis=-1)
-
-
-def _decoder_input(vae: Vae, z: Codes, label: Label) -> Float[Array, "n width"]:
-    if not vae.conditional:
-        return z
-    return jnp.concatenate([z, jax.nn.one_hot(label, vae.spec.classes)], axis=-1)
