@@ -137,7 +137,10 @@ def _written() -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    """That of a user: Python keeps what it has compiled, so that a start does not compile all packages again."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
 def _python(environment: dict[str, str], *arguments: str) -> str:
