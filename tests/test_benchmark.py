@@ -214,7 +214,7 @@ def test_a_growth_is_a_table_and_a_picture_of_all_its_sizes(monkeypatch, tmp_pat
     assert command.main(["--rounds", "5", *options, "--only", *GROWTHS], "") == 0
     assert "](growth_examples.png)" in (tmp_path / "page.md").read_text()
     text = capsys.readouterr().out
-    assert "| examples of 8x8 pixels | resident, ms | streamed, ms | the limit, ms |" in text
+    assert "| examples of 8x8 pixels | genjax, ms | genjax, data on the host, ms | the limit, ms |" in text
     assert "| 10,000 | 30 [30 to 30] | 30 [30 to 30] | 20 [20 to 20] |" in text
     measured = json.loads((tmp_path / "x.json").read_text())["growth"]
     assert {name: [int(size) for size in rows] for name, rows in measured.items()} == {

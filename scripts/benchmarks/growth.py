@@ -11,9 +11,9 @@ from benchmarks.cases import CONFIGS, Case, of_noise
 from genjax.config import load
 
 NAMES = {
-    "genjax": "resident",
-    "genjax_sweep": "a sweep",
-    "genjax_streamed": "streamed",
+    "genjax": "genjax",
+    "genjax_sweep": "genjax",
+    "genjax_streamed": "genjax, data on the host",
     "limit": "the limit",
 }
 
@@ -134,6 +134,8 @@ def _format(seconds: dict[str, float]) -> str:
 
 def draw(folder: Path, name: str, measured: dict[str, Any]) -> None:
     """Saves a picture of a growth: both axes logarithmic, a line for each contestant with its spread."""
+    from matplotlib.ticker import LogLocator
+
     from genjax.plots.figure import BLUE, INK, ORANGE, drawing
 
     growth = GROWTHS[name]
@@ -152,5 +154,7 @@ def draw(folder: Path, name: str, measured: dict[str, Any]) -> None:
             axes.fill_between(sizes, parts["least"], parts["greatest"], color=colour, alpha=0.15, linewidth=0)
         axes.set(xscale="log", yscale="log", xlabel=growth.axis, ylabel="time of a step, ms", title=growth.title)
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(lambda value, position: f"{value:g}")
         axes.minorticks_off()
         axes.legend()
