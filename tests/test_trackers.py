@@ -2,7 +2,11 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +18,7 @@ from genjax.config.defaults import TRACKERS
 from genjax.runs import loop, trackers
 from genjax.types import InputError
 
+ROOT = Path(__file__).parents[1]
 PICTURE = np.full((4, 6, 1), 178, np.uint8)
 
 
@@ -170,6 +175,23 @@ def test_what_is_not_installed_is_refused_at_the_start(tmp_path, monkeypatch):
 def test_no_tracker_leaves_no_file(tmp_path):
     assert loop.train(small(trackers=()), tmp_path / "run", io.StringIO()) == loop.FINISHED
     assert not list((tmp_path / "run").glob("events*"))
+
+
+def test_tensorboard_does_not_import_pytorch(tmp_path):
+    """tensorboardX does, where there is one: two seconds of every start. Whoever asks for it later still gets it."""
+    (tmp_path / "torch.py").write_text("print('imported')")
+    code = f"""
+from pathlib import Path
+from genjax.runs.trackers import TRACKERS
+tracker = TRACKERS["tensorboard"](Path({str(tmp_path)!r}), 0, {{}})
+tracker.numbers(1, {{"loss": 1.0}})
+tracker.close()
+print("closed")
+import torch
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["closed", "imported"]
 
 
 @pytest.mark.slow

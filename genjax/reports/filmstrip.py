@@ -4,6 +4,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from genjax.system.imports import without_module
+
 FRAMES = 40  # at most, evenly spaced
 
 
@@ -13,7 +15,9 @@ def read_images(workdir: Path) -> dict[str, list[tuple[int, bytes]]]:
     A file that breaks off, or is damaged, is read up to there.
     """
     from google.protobuf.message import DecodeError
-    from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
+
+    with without_module("torch"):
+        from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
 
     images: dict[str, dict[int, bytes]] = {}
     for path in sorted(workdir.glob("events.out.tfevents.*")):

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from genjax.system.files import read_object, write_json
+from genjax.system.imports import without_module
 from genjax.system.messages import first_line
 from genjax.types import InputError
 
@@ -43,9 +44,10 @@ class Tracker(NamedTuple):
 
 def tensorboard(folder: Path, step: int, settings: Mapping[str, Any]) -> Tracker:
     """Event files in the run's folder, written as the run goes; settings and final figures are a row of HPARAMS."""
-    from tensorboardX import summary
-    from tensorboardX.event_file_writer import EventsWriter
-    from tensorboardX.proto.event_pb2 import Event, SessionLog
+    with without_module("torch"):
+        from tensorboardX import summary
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
 
     # Files are named by the second: the suffix keeps a run that is resumed within one from overwriting them.
     # tensorboardX's own SummaryWriter has a thread, and leaves a run waiting for ever where the disk is full.
