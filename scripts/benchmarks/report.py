@@ -158,4 +158,8 @@ def _beside(title: str, rows: dict[str, Any]) -> str:
 
 
 def _spread(row: dict[str, float]) -> str:
-    return f"{row['median']:.3g} [{row['least']:.3g} to {row['greatest']:.3g}]"
+    return "{} [{} to {}]".format(*(_figure(row[part]) for part in ("median", "least", "greatest")))
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
