@@ -39,8 +39,8 @@ def augment(rng: Key, x: Images, probability: Float[Array, ""] | float = 1.0) ->
       (True, (4, 8, 8, 1))
     """
     for name, transform in TRANSFORMATIONS.items():
-        chosen = jax.random.uniform(stream(rng, f"{name} chosen"), x.shape[:1]) < probability
-        x = jnp.where(chosen[:, None, None, None], transform(stream(rng, name), x), x)
+        transformed = jax.random.uniform(stream(rng, f"{name} chosen"), x.shape[:1]) < probability
+        x = jnp.where(transformed[:, None, None, None], transform(stream(rng, name), x), x)
     return x
 
 

@@ -130,10 +130,12 @@ def patches(
         x.reshape(b, h, w * c), jnp.zeros((), x.dtype), ((0, 0, 0), (top, bottom, 0), (left * c, right * c, 0))
     )
     width = left + w + right
-    first = s_h * np.arange(windows.count(0))[:, None] * width + s_w * np.arange(windows.count(1))  # [h', w']
-    run, steps = (w_taps, [0]) if d_w == 1 else (1, [d_w * v for v in range(w_taps)])
-    runs = [_gather_runs(rows, (first + d_h * u * width + step) * c, run * c) for u in range(h_taps) for step in steps]
-    return jnp.concatenate(runs, axis=1).reshape(b, *first.shape, -1)
+    starts = s_h * np.arange(windows.count(0))[:, None] * width + s_w * np.arange(windows.count(1))  # [h', w']
+    # The taps of a run, and the columns of the first taps: with a dilation no two taps lie side by side.
+    length, columns = (w_taps, [0]) if d_w == 1 else (1, [d_w * v for v in range(w_taps)])
+    taps = [d_h * u * width + column for u in range(h_taps) for column in columns]
+    runs = [_gather_runs(rows, (starts + tap) * c, length * c) for tap in taps]
+    return jnp.concatenate(runs, axis=1).reshape(b, *starts.shape, -1)
 
 
 def _gather_runs(
@@ -160,8 +162,8 @@ def overlap_add(
         for j, v, column_valid in _covering_taps(windows, 1):  # [w] each
             source = ((i[:, None] * w + j) * h_taps + u[:, None]) * w_taps + v  # [h, w]
             valid = (row_valid[:, None] & column_valid).reshape(-1)
-            taken = values.at[:, np.where(valid, source.reshape(-1), 0)].get(mode="promise_in_bounds")
-            total += jnp.where(valid[:, None], taken, 0)
+            under_tap = values.at[:, np.where(valid, source.reshape(-1), 0)].get(mode="promise_in_bounds")
+            total += jnp.where(valid[:, None], under_tap, 0)
     return total.reshape(b, *windows.size, c)
 
 

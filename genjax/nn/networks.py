@@ -173,8 +173,8 @@ def forward(module: nn.Module, params: Params, x: Float[Array, "batch ..."]) -> 
 
 def last_hidden(module: nn.Module, params: Params, x: Float[Array, "batch ..."]) -> Float[Array, "batch features"]:
     """Computes the last hidden layer of an encoder at x, after its activation."""
-    _, kept = module.apply({"params": params}, x, mutable=["intermediates"])
-    (features,) = cast(Params, kept)["intermediates"]["features"]
+    _, sown = module.apply({"params": params}, x, mutable=["intermediates"])
+    (features,) = cast(Params, sown)["intermediates"]["features"]
     return features.reshape(x.shape[0], -1).astype(jnp.float32)
 
 

@@ -77,8 +77,8 @@ def draw_zero_kernels(rng: Key, params: Params) -> Params:
     """
     kernels = _kernels(params)
     for key, name in zip(jax.random.split(rng, len(kernels)), sorted(kernels), strict=True):
-        drawn = nn.initializers.lecun_normal()(key, kernels[name].shape, kernels[name].dtype)
-        kernels[name] = jnp.where(jnp.any(kernels[name] != 0), kernels[name], drawn)
+        start = nn.initializers.lecun_normal()(key, kernels[name].shape, kernels[name].dtype)
+        kernels[name] = jnp.where(jnp.any(kernels[name] != 0), kernels[name], start)
     return unflatten_dict({**_flatten(params), **kernels})
 
 

@@ -179,8 +179,8 @@ def _is_loop(item: Instruction) -> bool:
 
 def _trips(module: Module, loop: Instruction, otherwise: int) -> int:
     """How often a loop runs, by the compiler's note or by its condition; `otherwise` where neither says."""
-    if known := _TRIPS.search(loop.attributes):
-        return int(known[1])
+    if trips := _TRIPS.search(loop.attributes):
+        return int(trips[1])
     condition = re.search(r"condition=%?([\w.\-]+)", loop.attributes)
     items = module.computations[condition[1]].instructions if condition else {}
     limits = [int(item.arguments) for item in items.values() if item.opcode == "constant" and item.arguments.isdigit()]

@@ -62,6 +62,8 @@ def compare(
                 times = duels.take_turns(commands, rounds, say)
             except RuntimeError as error:
                 raise InputError(f"{name} does not run in both states: {str(error).strip().splitlines()[-1]}") from None
+            if missing := next((time.missing for time in times.values() if time.missing), ""):
+                raise InputError(f"{name} does not run in both states: {missing} is not installed")
             changes[name] = measure_change(duels.ratio(times["before"], times["after"]))
     return changes
 

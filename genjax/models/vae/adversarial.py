@@ -49,8 +49,8 @@ def generator_loss(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Fl
 
 def _generated(vae: Vae, params: Params, batch: Batch, rng: Key) -> Float[Array, "twice *shape"]:
     """Reconstructions of a batch, and as many samples."""
-    inferred = infer(vae, params, batch, stream(rng, "reconstructed"))
-    drawn = draw_prior(vae, params, stream(rng, "sampled"), batch.x.shape[0], batch.label)
-    z = jax.lax.stop_gradient(jnp.concatenate([inferred, drawn]))
+    posterior_codes = infer(vae, params, batch, stream(rng, "reconstructed"))
+    prior_codes = draw_prior(vae, params, stream(rng, "sampled"), batch.x.shape[0], batch.label)
+    z = jax.lax.stop_gradient(jnp.concatenate([posterior_codes, prior_codes]))
     label = None if batch.label is None else jnp.tile(batch.label, 2)
     return decode(vae, params, z, label)

@@ -194,8 +194,8 @@ def features(settings: Settings, spec: DataSpec, hparams: Hparams) -> Output:
         return jax.nn.sigmoid(out) if spec.bounded else out
 
     def log_prob(out: Out, shared: Params, x: X) -> PerExample:
-        both = [last_hidden(discriminator, shared, images) for images in (mean(out), x)]
-        return likelihoods.gaussian_log_prob(both[0], jnp.zeros_like(both[0]), both[1])
+        of_mean, of_x = (last_hidden(discriminator, shared, images) for images in (mean(out), x))
+        return likelihoods.gaussian_log_prob(of_mean, jnp.zeros_like(of_mean), of_x)
 
     return Output(
         Likelihood("features", "nats of features", density=True),

@@ -229,8 +229,8 @@ def upper_layer(settings: Settings, top: Prior) -> Prior:
         z2 = draw_gaussian(out, given.rng, 1)[0]
         constant = jax.lax.stop_gradient(out) if given.path else out
         log_q = normal_log_prob(z2, *moments(constant)).reshape(z.shape[:-1])
-        both = jnp.concatenate([z, z2.reshape(*z.shape[:-1], upper)], axis=-1)
-        return log_prob(given.model, both, given.label) - log_q
+        all_layers = jnp.concatenate([z, z2.reshape(*z.shape[:-1], upper)], axis=-1)
+        return log_prob(given.model, all_layers, given.label) - log_q
 
     prior = _with_density((*top.parts, "upper_encoder", "upper_decoder"), init, sample, log_prob)
     return prior if settings["posterior"] == "ladder" else prior._replace(estimate=estimate)
