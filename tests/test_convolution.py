@@ -45,7 +45,7 @@ def arrays(case):
 
 
 def check_alike(ours, theirs, x, kernel):
-    """Forward, both gradients, mapped over inputs and over kernels, in a scan, and a gradient's gradient."""
+    """Forward, both gradients, mapped over inputs and over kernels, in a scan, and second derivatives in both modes."""
 
     def both(f):
         def loss(x, kernel):
@@ -66,6 +66,7 @@ def check_alike(ours, theirs, x, kernel):
             jax.vmap(gradients, (None, 0))(x, kernels),
             jax.grad(carried, 1)(x, kernel),
             jax.grad(slope, 1)(x, kernel),
+            jax.jvp(lambda kernel: jax.grad(loss)(x, kernel), (kernel,), (jnp.cos(kernel),))[1],
         )
 
     with jax.default_matmul_precision("float32"):  # a GPU would round products to fewer bits

@@ -29,8 +29,7 @@ WITHOUT_UV = re.compile(r"(?<!uv run )scripts/\w+\.py +-[^\n]*")
 
 def commands(path):
     """The commands of a file, without the comment behind them; a line that ends with a backslash goes on."""
-    text = re.sub(r"\\{1,2}\n\s*", " ", path.read_text())  # a docstring writes the backslash twice
-    found = [match.group(1).strip() for match in COMMAND.finditer(text)]
+    found = [match.group(1).strip() for match in COMMAND.finditer(path.read_text().replace("\\\n", " "))]
     return [text.removesuffix('"') if text.count('"') % 2 else text for text in found]  # a command in quotes
 
 

@@ -1,50 +1,22 @@
 """Convolutions in the form that a platform runs fastest, with the same parameters on all of them.
 
 On a CPU the gradients of XLA's own convolutions are slower than matrix products by a factor of ten to a hundred; only
-their forward pass is quick. So on a CPU a convolution is computed as its patches times its kernel. A transposed
-convolution is computed as its values times the kernel, added up where the results overlap. Each is the transpose of the
-other. All other platforms use XLA's own convolutions.
-
-The forms for a CPU can be differentiated in reverse mode, to any order, and not in forward mode (`jax.jvp`).
+their forward pass is quick. So on a CPU a convolution is computed as one matrix product between slices of its input and
+sums of slices (`correlate`). All other platforms use XLA's own convolutions.
 """
 
+import itertools
+import math
 from collections.abc import Sequence
-from functools import partial
-from typing import NamedTuple, cast
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
-from jaxtyping import Array, Bool, Float, Integer
+from jaxtyping import Array, Float
 
 Pair = tuple[int, int]
 Padding = str | Sequence[Pair]
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
-
-
-class Windows(NamedTuple):
-    """The positions of windows on an image, with a value per axis: tap u of window i lies at s i + d u - p.
-
-    Attributes:
-      size: of the image.
-      taps: k, of a window.
-      strides: s.
-      pads: p before, and the zeros after.
-      dilation: d.
-    """
-
-    size: Pair
-    taps: Pair
-    strides: Pair
-    pads: tuple[Pair, Pair]
-    dilation: Pair = (1, 1)
-
-    def count(self, axis: int) -> int:
-        """Counts the windows along an axis."""
-        reach = (self.taps[axis] - 1) * self.dilation[axis] + 1
-        return (self.size[axis] + sum(self.pads[axis]) - reach) // self.strides[axis] + 1
 
 
 def conv(
@@ -67,11 +39,19 @@ def conv(
     """
     reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[:2], dilation, strict=True)]
     pads = lax.padtype_to_pads(x.shape[1:3], reach, strides, padding) if isinstance(padding, str) else padding
-    windows = Windows(_pair(x.shape[1:3]), _pair(kernel.shape[:2]), _pair(strides), _pairs(pads), _pair(dilation))
+    size = _sizes(x.shape[1:3], reach, strides, pads)
 
     def as_product(x: Array, kernel: Array) -> Array:
-        columns = cast(Array, patches(x, windows))  # [b, h', w', k_h k_w c]
-        return _multiply(columns, kernel.reshape(columns.shape[-1], -1))
+        # s pixels side by side count as one of s times the channels, and s taps of the kernel as one tap.
+        (s_h, s_w), (b, *_, c) = strides, x.shape
+        weights = _group_taps(_spread_taps(kernel, dilation), strides)  # [t_h, t_w, s_h, s_w, c, o]
+        before = [p for p, _ in pads]
+        for axis, s in enumerate(strides):
+            if s > 1:
+                x = _place(x, 1 + axis, before[axis], s * (size[axis] + weights.shape[axis] - 1))
+                before[axis] = 0
+        groups = x.reshape(b, x.shape[1] // s_h, s_h, x.shape[2] // s_w, s_w * c)
+        return correlate(groups, weights.reshape(*weights.shape[:3], s_w * c, 1, -1), before, size)[:, :, 0]
 
     def native(x: Array, kernel: Array) -> Array:
         return lax.conv_general_dilated(x, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=LAYOUT)
@@ -93,20 +73,28 @@ def conv_transpose(
       strides: s, one per axis.
       padding: 'SAME' (s times as large), 'VALID', or pairs of zeros around the spread-out x.
     """
-    taps, c = kernel.shape[:2], kernel.shape[2]
+    taps = kernel.shape[:2]
     pads = (
         [spread_pads(k, s, padding) for k, s in zip(taps, strides, strict=True)]
         if isinstance(padding, str)
         else padding
     )
-    sizes = [(n - 1) * s + 2 + sum(p) - k for n, s, p, k in zip(x.shape[1:3], strides, pads, taps, strict=True)]
-    # Value i adds to the outputs s i + u - (k - 1 - p): these are the windows of the adjoint convolution.
-    cut = [(k - 1 - before, k - 1 - after) for k, (before, after) in zip(taps, pads, strict=True)]
-    windows = Windows(_pair(sizes), _pair(taps), _pair(strides), _pairs(cut))
+    size = _sizes([(n - 1) * s + 1 for n, s in zip(x.shape[1:3], strides, strict=True)], taps, (1, 1), pads)
 
     def as_product(x: Array, kernel: Array) -> Array:
-        flipped = kernel[::-1, ::-1].transpose(2, 0, 1, 3)  # [c, k_h, k_w, o]
-        return overlap_add(_multiply(x, flipped.reshape(c, -1)), windows)
+        # s outputs side by side count as one of s times the features. Of all outputs that x contributes to, output
+        # s i + r is the sum over u of x[i - u] kernel[k - 1 - (s u + r)]; the first k - 1 - p are cut off.
+        (s_h, s_w), (b, h, w, c) = strides, x.shape
+        weights = _group_taps(kernel[::-1, ::-1], strides)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
+        t_h, t_w, _, _, _, o = weights.shape  # [t_h, t_w, c, s_h, s_w, o]
+        rows, columns = h + t_h - 1, w + t_w - 1
+        groups = correlate(
+            x[:, :, None], weights.reshape(t_h, t_w, 1, c, s_h, s_w * o), (t_h - 1, t_w - 1), (rows, columns)
+        )
+        y = groups.reshape(b, rows * s_h, columns * s_w, o)
+        for axis, (k, (before, _)) in enumerate(zip(taps, pads, strict=True)):
+            y = _place(y, 1 + axis, before - (k - 1), size[axis])
+        return y
 
     def native(x: Array, kernel: Array) -> Array:
         return lax.conv_transpose(x, kernel, strides, pads, dimension_numbers=LAYOUT)
@@ -114,120 +102,104 @@ def conv_transpose(
     return lax.platform_dependent(x, kernel, cpu=as_product, default=native)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(1,))
-def patches(
-    x: Float[Array, "batch height width channels"], windows: Windows
-) -> Float[Array, "batch new_height new_width columns"]:
-    """Puts the taps of every window side by side, in k_h k_w c columns.
+def correlate(
+    x: Float[Array, "batch height p width c"],
+    kernel: Float[Array, "t_h t_w p c q o"],
+    before: Sequence[int],
+    size: Sequence[int],
+) -> Float[Array, "batch new_height q new_width o"]:
+    """Computes y[b, i, q, j, o] = sum_{u, v, p, c} x[b, i + u - m_h, p, j + v - m_w, c] kernel[u, v, p, c, q, o].
 
-    Taps that lie side by side in memory are copied as one run. XLA gathers each run in loops of vector instructions,
-    and puts the runs together in one pass; with one index for each tap its loops would be scalar.
+    An axis's taps are summed in one of two places: by the matrix product, when the values under all taps lie side by
+    side (im2col, Chellapilla et al. 2006), or after it, when it has computed a value for each tap (kn2row, Vasudevan et
+    al. 2017). The two axes choose apart, so that the fewest numbers are written. Where there are as many channels as
+    features, 3x3 taps are summed by the product on one axis and after it on the other: it moves 6 numbers for each
+    channel, where either place alone takes 10, and its two factors are equally wide.
+
+    Args:
+      x: images, or groups of p rows.
+      kernel: weights p, c to q, o at each tap.
+      before: m, zeros before each axis.
+      size: new_height, new_width.
     """
-    b, h, w, c = x.shape
-    (top, bottom), (left, right) = windows.pads
-    (h_taps, w_taps), (s_h, s_w), (d_h, d_w) = windows.taps, windows.strides, windows.dilation
-    rows = lax.pad(
-        x.reshape(b, h, w * c), jnp.zeros((), x.dtype), ((0, 0, 0), (top, bottom, 0), (left * c, right * c, 0))
-    )
-    width = left + w + right
-    starts = s_h * np.arange(windows.count(0))[:, None] * width + s_w * np.arange(windows.count(1))  # [h', w']
-    # The taps of a run, and the columns of the first taps: with a dilation no two taps lie side by side.
-    length, columns = (w_taps, [0]) if d_w == 1 else (1, [d_w * v for v in range(w_taps)])
-    taps = [d_h * u * width + column for u in range(h_taps) for column in columns]
-    runs = [_gather_runs(rows, (starts + tap) * c, length * c) for tap in taps]
-    return jnp.concatenate(runs, axis=1).reshape(b, *starts.shape, -1)
+    *taps, p, c, q, o = kernel.shape
+    by_product = _cheapest_place(taps, p * c, q * o)
+    shifts = [range(-m, t - m) for m, t in zip(before, taps, strict=True)]
+    gathered = [shift if inside else (0,) for shift, inside in zip(shifts, by_product, strict=True)]
+    added = [(0,) if inside else shift for shift, inside in zip(shifts, by_product, strict=True)]
+    grid = [m if inside else n for m, n, inside in zip(size, (x.shape[1], x.shape[3]), by_product, strict=True)]
+
+    columns = _gather(x, list(itertools.product(*gathered)), grid)  # [b, h, w, gathered taps x p x c]
+    (g_h, g_w), (a_h, a_w) = map(len, gathered), map(len, added)
+    matrix = kernel.reshape(g_h, a_h, g_w, a_w, p, c, q, o).transpose(0, 2, 4, 5, 1, 3, 6, 7)
+    values = columns.reshape(-1, columns.shape[-1]) @ matrix.reshape(columns.shape[-1], -1)
+    return _add(values.reshape(*columns.shape[:3], a_h * a_w, q, o), list(itertools.product(*added)), size)
 
 
-def _gather_runs(
-    rows: Float[Array, "batch height columns"], starts: Integer[np.ndarray, "n m"], length: int
-) -> Float[Array, "batch*n*m 1 {length}"]:
-    """Takes runs of values that are side by side, from each image's values in a row."""
-    b = rows.shape[0]
-    numbers = lax.GatherDimensionNumbers(offset_dims=(0, 2), collapsed_slice_dims=(), start_index_map=(1,))
-    indices = jnp.asarray(starts.reshape(-1, 1), jnp.int32)
-    in_bounds = lax.GatherScatterMode.PROMISE_IN_BOUNDS
-    return lax.gather(rows.reshape(b, -1), indices, numbers, (b, length), mode=in_bounds).reshape(-1, 1, length)
+def _cheapest_place(taps: Sequence[int], inputs: int, outputs: int) -> tuple[bool, bool]:
+    """Says of each axis whether the product sums its taps: what has the fewest numbers before and after the product."""
+
+    def moved(by_product: tuple[bool, bool]) -> int:
+        inside = math.prod(t for t, chosen in zip(taps, by_product, strict=True) if chosen)
+        return inside * inputs + math.prod(taps) // inside * outputs
+
+    return min(((False, True), (True, True), (False, False), (True, False)), key=moved)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(1,))
-def overlap_add(
-    columns: Float[Array, "batch new_height new_width columns"], windows: Windows
-) -> Float[Array, "batch height width channels"]:
-    """Computes the transpose of `patches`: each value is added to the pixel under its tap."""
-    b, _, w, depth = columns.shape
-    (h_taps, w_taps), c = windows.taps, depth // (windows.taps[0] * windows.taps[1])
-    values = columns.reshape(b, -1, c)
-    total = jnp.zeros((b, windows.size[0] * windows.size[1], c), values.dtype)
-    for i, u, row_valid in _covering_taps(windows, 0):  # [h] each
-        for j, v, column_valid in _covering_taps(windows, 1):  # [w] each
-            source = ((i[:, None] * w + j) * h_taps + u[:, None]) * w_taps + v  # [h, w]
-            valid = (row_valid[:, None] & column_valid).reshape(-1)
-            under_tap = values.at[:, np.where(valid, source.reshape(-1), 0)].get(mode="promise_in_bounds")
-            total += jnp.where(valid[:, None], under_tap, 0)
-    return total.reshape(b, *windows.size, c)
+def _gather(
+    x: Float[Array, "batch height p width c"], shifts: Sequence[tuple[int, ...]], size: Sequence[int]
+) -> Float[Array, "batch {size[0]} {size[1]} columns"]:
+    """Puts x[b, i + u, :, j + v] of all shifts (u, v) side by side."""
+    b, _, p, _, c = x.shape
+    if len(shifts) == 1 and p == 1:
+        return x[:, :, 0]
+    (top, left), (bottom, right) = (tuple(map(end, zip(*shifts, strict=True))) for end in (min, max))
+    x = _place(x, 1, -top, size[0] + bottom - top)
+    x = _place(x, 3, -left, size[1] + right - left)
+    slices = [
+        x[:, u - top : u - top + size[0], row, v - left : v - left + size[1]] for u, v in shifts for row in range(p)
+    ]
+    return jnp.concatenate([part.reshape(-1, 1, c) for part in slices], 1).reshape(b, *size, -1)
 
 
-patches.defvjp(lambda x, windows: (patches(x, windows), None), lambda windows, _, g: (overlap_add(g, windows),))
-overlap_add.defvjp(lambda y, windows: (overlap_add(y, windows), None), lambda windows, _, g: (patches(g, windows),))
+def _add(
+    values: Float[Array, "batch height width taps q o"], shifts: Sequence[tuple[int, ...]], size: Sequence[int]
+) -> Float[Array, "batch {size[0]} q {size[1]} o"]:
+    """Computes y[b, i, q, j] = sum of values[b, i + u, j + v, (u, v), q] over all shifts (u, v)."""
+    b, h, w, taps, q, _ = values.shape
+    slices = jnp.split(values.reshape(b, h, w, -1), taps * q, axis=-1)  # [b, h, w, o] each
+    placed = [
+        _place(_place(part, 1, -u, size[0]), 2, -v, size[1])
+        for part, ((u, v), _) in zip(slices, itertools.product(shifts, range(q)), strict=True)
+    ]
+    return jnp.stack([sum(placed[row::q]) for row in range(q)], axis=2)
 
 
-def _covering_taps(
-    windows: Windows, axis: int
-) -> list[tuple[Integer[np.ndarray, " n"], Integer[np.ndarray, " n"], Bool[np.ndarray, " n"]]]:
-    """Lists which taps cover each of the n pixels along an axis.
-
-    Each item of the list gives every pixel one window i and one tap u of it that lies on the pixel. Some pixels are
-    covered by fewer taps than others; the item's third array says where the pair is valid.
-    """
-    s, d, p = windows.strides[axis], windows.dilation[axis], windows.pads[axis][0]
-    pixels = np.arange(windows.size[axis])
-    taps = np.arange(windows.taps[axis])
-    i, remainder = np.divmod(pixels[:, None] + p - d * taps, s)  # [n, k]
-    valid = (remainder == 0) & (i >= 0) & (i < windows.count(axis))
-    largest = valid.sum(axis=1).max(initial=0)  # taps on one pixel
-    valid_first = np.argsort(~valid, axis=1, kind="stable")[:, :largest].T  # [most, n]
-    return [(i[pixels, tap], tap, valid[pixels, tap]) for tap in valid_first]
+def _place(x: Float[Array, "..."], axis: int, start: int, size: int) -> Float[Array, "..."]:
+    """Places x at a start on an axis of zeros, and cuts off what lies outside of its size."""
+    end = size - start - x.shape[axis]
+    if start == end == 0:
+        return x
+    return lax.pad(x, jnp.zeros((), x.dtype), [(start, end, 0) if i == axis else (0, 0, 0) for i in range(x.ndim)])
 
 
-def _multiply(
-    columns: Float[Array, "batch height width k"], kernel: Float[Array, "k features"]
-) -> Float[Array, "batch height width features"]:
-    b, h, w, k = columns.shape
-    return cast(Array, product(columns.reshape(-1, k), kernel)).reshape(b, h, w, -1)
+def _spread_taps(kernel: Float[Array, "k_h k_w c o"], dilation: Pair) -> Float[Array, "r_h r_w c o"]:
+    """Puts d - 1 zeros between the taps of each axis."""
+    zeros = [(0, 0, d - 1) for d in dilation]
+    return lax.pad(kernel, jnp.zeros((), kernel.dtype), [*zeros, (0, 0, 0), (0, 0, 0)])
 
 
-@jax.custom_vjp
-def product(rows: Float[Array, "n k"], kernel: Float[Array, "k features"]) -> Float[Array, "n features"]:
-    """Multiplies two matrices, of which the first has many more rows than columns."""
-    return rows @ kernel
+def _group_taps(kernel: Float[Array, "k_h k_w c o"], strides: Pair) -> Float[Array, "t_h t_w s_h s_w c o"]:
+    """Puts s taps of each axis into a group; the last group ends with zeros."""
+    (s_h, s_w), (k_h, k_w, c, o) = strides, kernel.shape
+    t_h, t_w = -(-k_h // s_h), -(-k_w // s_w)
+    whole = _place(_place(kernel, 0, 0, t_h * s_h), 1, 0, t_w * s_w)
+    return whole.reshape(t_h, s_h, t_w, s_w, c, o).swapaxes(1, 2)
 
 
-def _product_gradients(
-    factors: tuple[Float[Array, "n k"], Float[Array, "k features"]], g: Float[Array, "n features"]
-) -> tuple[Float[Array, "n k"], Float[Array, "k features"]]:
-    """Computes the gradients of `product` by both factors.
-
-    The second one is a sum over n, which runs twice as fast when the narrower matrix is the transposed one. Without
-    the barrier XLA would swap the two matrices back.
-    """
-    rows, kernel = factors
-    over_n = (((0,), (0,)), ((), ()))
-    if rows.shape[1] <= g.shape[1]:
-        return g @ kernel.T, lax.dot_general(rows, g, over_n)
-    return g @ kernel.T, lax.optimization_barrier(lax.dot_general(g, rows, over_n)).T
-
-
-product.defvjp(lambda rows, kernel: (rows @ kernel, (rows, kernel)), _product_gradients)
-
-
-def _pair(values: Sequence[int]) -> Pair:
-    first, second = values
-    return first, second
-
-
-def _pairs(pads: Sequence[Sequence[int]]) -> tuple[Pair, Pair]:
-    top_bottom, left_right = pads
-    return _pair(top_bottom), _pair(left_right)
+def _sizes(size: Sequence[int], reach: Sequence[int], strides: Pair, pads: Sequence[Sequence[int]]) -> list[int]:
+    """Counts the windows along each axis."""
+    return [(n + sum(p) - r) // s + 1 for n, r, s, p in zip(size, reach, strides, pads, strict=True)]
 
 
 def spread_pads(k: int, s: int, padding: str) -> Pair:
