@@ -131,8 +131,8 @@ def correlate(
 
     columns = _gather(x, list(itertools.product(*gathered)), grid)  # [b, h, w, gathered taps x p x c]
     (g_h, g_w), (a_h, a_w) = map(len, gathered), map(len, added)
-    matrix = kernel.reshape(g_h, a_h, g_w, a_w, p, c, q, o).transpose(0, 2, 4, 5, 1, 3, 6, 7)
-    values = columns.reshape(-1, columns.shape[-1]) @ matrix.reshape(columns.shape[-1], -1)
+    weights = kernel.reshape(g_h, a_h, g_w, a_w, p, c, q, o)
+    values = _multiply(columns.reshape(-1, columns.shape[-1]), weights)
     return _add(values.reshape(*columns.shape[:3], a_h * a_w, q, o), list(itertools.product(*added)), size)
 
 
@@ -160,6 +160,19 @@ def _gather(
         x[:, u - top : u - top + size[0], row, v - left : v - left + size[1]] for u, v in shifts for row in range(p)
     ]
     return jnp.concatenate([part.reshape(-1, 1, c) for part in slices], 1).reshape(b, *size, -1)
+
+
+def _multiply(columns: Float[Array, "n k"], weights: Float[Array, "g_h a_h g_w a_w p c q o"]) -> Float[Array, "n m"]:
+    """Sums columns, of which there is one for each (g_h, g_w, p, c), into values, one for each (a_h, a_w, q, o).
+
+    The gradient by the weights is a sum over n, a product with one factor turned; it is up to twice as fast where that
+    is the narrower one. The layout of the weights says which it is.
+    """
+    k = columns.shape[1]
+    if k**2 <= weights.size:  # the columns are the narrower factor
+        return columns @ weights.transpose(0, 2, 4, 5, 1, 3, 6, 7).reshape(k, -1)
+    matrix = weights.transpose(1, 3, 6, 7, 0, 2, 4, 5).reshape(-1, k)
+    return lax.dot_general(columns, matrix, (((1,), (1,)), ((), ())))
 
 
 def _add(
