@@ -1,8 +1,8 @@
 """Discrete codes of 32x32 sprites: `uv run scripts/train.py --config configs/ae_lfq_sprites32.py`.
 
 Sixteen codes out of 64, each of the signs of six numbers (Yu et al. 2024).
-Reached (seed 0, JAX 0.10.2, CPU): test recon 18.9 nats; a batch uses its codes like 58 equally likely ones; the smallest
-squares come out round; 55 s on two cores, compilation included.
+Reached (seed 0, JAX 0.10.2, CPU): test recon 18.9 nats; a batch uses its codes like 58 equally likely ones; the
+smallest squares come out round; 55 s on two cores, compilation included.
 """
 
 from ml_collections import ConfigDict
