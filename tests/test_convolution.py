@@ -154,6 +154,28 @@ def test_a_convolution_and_its_gradients_are_those_of_its_definition(form, case)
         np.testing.assert_allclose(gradient, by_definition, rtol=1e-5, atol=3e-5)
 
 
+@pytest.mark.parametrize("shape", [(0, 6, 6, 2), (2, 2, 5, 2)])
+def test_a_convolution_may_have_no_outputs(shape):
+    x, kernel = jnp.ones(shape), jnp.ones((3, 3, 2, 4))
+    for strides in ((1, 1), (2, 2)):
+        expected = jax.eval_shape(native(strides, "VALID", (1, 1)), x, kernel)
+        chex.assert_equal_shape([conv(x, kernel, strides, "VALID"), expected])
+    assert conv_transpose(jnp.ones((0, 4, 4, 2)), kernel, (2, 2), "SAME").shape == (0, 8, 8, 4)
+
+
+def test_half_precision_is_rounded_once():
+    """The taps of both axes are added after a product from many channels to few."""
+    x, kernel = (array.astype(jnp.bfloat16) for array in arrays((9, 9, 64, (4, 4), 2)))
+    exact = conv(x.astype(jnp.float32), kernel.astype(jnp.float32), (1, 1), "SAME")
+    np.testing.assert_array_equal(conv(x, kernel, (1, 1), "SAME"), exact.astype(jnp.bfloat16))
+
+
+def test_an_unknown_padding_is_refused():
+    x, kernel = arrays(CASES[0])
+    with pytest.raises(ValueError, match="'SAME', 'VALID' or pairs, not 'HALF'"):
+        conv_transpose(x, kernel, (2, 2), "HALF")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=ids)
 def test_layers_have_flax_parameters(case):

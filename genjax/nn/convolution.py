@@ -34,24 +34,27 @@ def conv(
       x: images.
       kernel: weights c to o at each tap.
       strides: s, one per axis.
-      padding: 'SAME', 'VALID', or a pair (before, after) for each axis.
+      padding: 'SAME', 'VALID', or a pair (p, after) of zeros for each axis.
       dilation: d, the distance between a kernel's taps on each axis.
     """
     reach = [(k - 1) * d + 1 for k, d in zip(kernel.shape[:2], dilation, strict=True)]
     pads = lax.padtype_to_pads(x.shape[1:3], reach, strides, padding) if isinstance(padding, str) else padding
-    size = _sizes(x.shape[1:3], reach, strides, pads)
+    size = _count_windows(x.shape[1:3], reach, strides, pads)
 
     def as_product(x: Array, kernel: Array) -> Array:
-        # s pixels side by side count as one of s times the channels, and s taps of the kernel as one tap.
+        # A group of s x s pixels counts as one: its rows are the axis p, its columns stand in the channels. The taps
+        # are grouped alike, and the convolution of groups has stride 1.
         (s_h, s_w), (b, *_, c) = strides, x.shape
         weights = _group_taps(_spread_taps(kernel, dilation), strides)  # [t_h, t_w, s_h, s_w, c, o]
         before = [p for p, _ in pads]
         for axis, s in enumerate(strides):
             if s > 1:
-                x = _place(x, 1 + axis, before[axis], s * (size[axis] + weights.shape[axis] - 1))
+                x = _pad_or_crop(x, 1 + axis, before[axis], s * (size[axis] + weights.shape[axis] - 1))
                 before[axis] = 0
         groups = x.reshape(b, x.shape[1] // s_h, s_h, x.shape[2] // s_w, s_w * c)
-        return correlate(groups, weights.reshape(*weights.shape[:3], s_w * c, 1, -1), before, size)[:, :, 0]
+        return correlate(groups, weights.reshape(*weights.shape[:3], s_w * c, 1, kernel.shape[3]), before, size)[
+            :, :, 0
+        ]
 
     def native(x: Array, kernel: Array) -> Array:
         return lax.conv_general_dilated(x, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=LAYOUT)
@@ -79,11 +82,12 @@ def conv_transpose(
         if isinstance(padding, str)
         else padding
     )
-    size = _sizes([(n - 1) * s + 1 for n, s in zip(x.shape[1:3], strides, strict=True)], taps, (1, 1), pads)
+    size = _count_windows([(n - 1) * s + 1 for n, s in zip(x.shape[1:3], strides, strict=True)], taps, (1, 1), pads)
 
     def as_product(x: Array, kernel: Array) -> Array:
-        # s outputs side by side count as one of s times the features. Of all outputs that x contributes to, output
-        # s i + r is the sum over u of x[i - u] kernel[k - 1 - (s u + r)]; the first k - 1 - p are cut off.
+        # A group of s x s outputs counts as one. Output s i + r is the sum over u of
+        # x[i - u] kernel[k - 1 - (s u + r)]: the taps are grouped from the last one, and the groups are turned.
+        # Output k - 1 - p is the first that is returned.
         (s_h, s_w), (b, h, w, c) = strides, x.shape
         weights = _group_taps(kernel[::-1, ::-1], strides)[::-1, ::-1].transpose(0, 1, 4, 2, 3, 5)
         t_h, t_w, _, _, _, o = weights.shape  # [t_h, t_w, c, s_h, s_w, o]
@@ -93,7 +97,7 @@ def conv_transpose(
         )
         y = groups.reshape(b, rows * s_h, columns * s_w, o)
         for axis, (k, (before, _)) in enumerate(zip(taps, pads, strict=True)):
-            y = _place(y, 1 + axis, before - (k - 1), size[axis])
+            y = _pad_or_crop(y, 1 + axis, before - (k - 1), size[axis])
         return y
 
     def native(x: Array, kernel: Array) -> Array:
@@ -110,11 +114,11 @@ def correlate(
 ) -> Float[Array, "batch new_height q new_width o"]:
     """Computes y[b, i, q, j, o] = sum_{u, v, p, c} x[b, i + u - m_h, p, j + v - m_w, c] kernel[u, v, p, c, q, o].
 
-    An axis's taps are summed in one of two places: by the matrix product, when the values under all taps lie side by
-    side (im2col, Chellapilla et al. 2006), or after it, when it has computed a value for each tap (kn2row, Vasudevan et
-    al. 2017). The two axes choose apart, so that the fewest numbers are written. Where there are as many channels as
-    features, 3x3 taps are summed by the product on one axis and after it on the other: it moves 6 numbers for each
-    channel, where either place alone takes 10, and its two factors are equally wide.
+    The taps of an axis are summed by the matrix product, for which the values under all taps are put side by side
+    (im2col, Chellapilla et al. 2006), or after it, when it has computed a value for each tap (kn2row, Vasudevan et al.
+    2017). Each axis is free to be either. With as many channels as features, 3x3 taps are summed by the product on one
+    axis and after it on the other: that is 3 numbers for each channel before the product and 3 after it, where two axes
+    of one kind take 9 and 1, or 1 and 9.
 
     Args:
       x: images, or groups of p rows.
@@ -123,7 +127,7 @@ def correlate(
       size: new_height, new_width.
     """
     *taps, p, c, q, o = kernel.shape
-    by_product = _cheapest_place(taps, p * c, q * o)
+    by_product = _summed_by_product(taps, p * c, q * o)
     shifts = [range(-m, t - m) for m, t in zip(before, taps, strict=True)]
     gathered = [shift if inside else (0,) for shift, inside in zip(shifts, by_product, strict=True)]
     added = [(0,) if inside else shift for shift, inside in zip(shifts, by_product, strict=True)]
@@ -132,12 +136,12 @@ def correlate(
     columns = _gather(x, list(itertools.product(*gathered)), grid)  # [b, h, w, gathered taps x p x c]
     (g_h, g_w), (a_h, a_w) = map(len, gathered), map(len, added)
     weights = kernel.reshape(g_h, a_h, g_w, a_w, p, c, q, o)
-    values = _multiply(columns.reshape(-1, columns.shape[-1]), weights)
-    return _add(values.reshape(*columns.shape[:3], a_h * a_w, q, o), list(itertools.product(*added)), size)
+    values = _multiply(columns.reshape(-1, columns.shape[-1]), weights).reshape(*columns.shape[:3], a_h * a_w, q, o)
+    return _add(values, list(itertools.product(*added)), size).astype(x.dtype)
 
 
-def _cheapest_place(taps: Sequence[int], inputs: int, outputs: int) -> tuple[bool, bool]:
-    """Says of each axis whether the product sums its taps: what has the fewest numbers before and after the product."""
+def _summed_by_product(taps: Sequence[int], inputs: int, outputs: int) -> tuple[bool, bool]:
+    """Says of each axis whether the product sums its taps, so that a position has the fewest numbers around it."""
 
     def moved(by_product: tuple[bool, bool]) -> int:
         inside = math.prod(t for t, chosen in zip(taps, by_product, strict=True) if chosen)
@@ -149,51 +153,55 @@ def _cheapest_place(taps: Sequence[int], inputs: int, outputs: int) -> tuple[boo
 def _gather(
     x: Float[Array, "batch height p width c"], shifts: Sequence[tuple[int, ...]], size: Sequence[int]
 ) -> Float[Array, "batch {size[0]} {size[1]} columns"]:
-    """Puts x[b, i + u, :, j + v] of all shifts (u, v) side by side."""
+    """Puts x[b, i + u, :, j + v] of all shifts (u, v) side by side, with zeros outside of x, ordered (shift, p, c)."""
     b, _, p, _, c = x.shape
     if len(shifts) == 1 and p == 1:
         return x[:, :, 0]
     (top, left), (bottom, right) = (tuple(map(end, zip(*shifts, strict=True))) for end in (min, max))
-    x = _place(x, 1, -top, size[0] + bottom - top)
-    x = _place(x, 3, -left, size[1] + right - left)
+    x = _pad_or_crop(x, 1, -top, size[0] + bottom - top)
+    x = _pad_or_crop(x, 3, -left, size[1] + right - left)
     slices = [
         x[:, u - top : u - top + size[0], row, v - left : v - left + size[1]] for u, v in shifts for row in range(p)
     ]
-    return jnp.concatenate([part.reshape(-1, 1, c) for part in slices], 1).reshape(b, *size, -1)
+    columns = jnp.concatenate([part.reshape(b * math.prod(size), 1, c) for part in slices], axis=1)
+    return columns.reshape(b, *size, len(slices) * c)
 
 
 def _multiply(columns: Float[Array, "n k"], weights: Float[Array, "g_h a_h g_w a_w p c q o"]) -> Float[Array, "n m"]:
-    """Sums columns, of which there is one for each (g_h, g_w, p, c), into values, one for each (a_h, a_w, q, o).
+    """Sums columns, one for each (g_h, g_w, p, c), into values, one for each (a_h, a_w, q, o).
 
-    The gradient by the weights is a sum over n, a product with one factor turned; it is up to twice as fast where that
-    is the narrower one. The layout of the weights says which it is.
+    The gradient by the weights multiplies the turned columns with the gradient of the values, or the other way round.
+    It is up to twice as fast with the narrower one turned. Automatic differentiation turns the columns if the weights
+    are a matrix [k, m], and the values' gradient if they are one [m, k].
     """
-    k = columns.shape[1]
-    if k**2 <= weights.size:  # the columns are the narrower factor
-        return columns @ weights.transpose(0, 2, 4, 5, 1, 3, 6, 7).reshape(k, -1)
-    matrix = weights.transpose(1, 3, 6, 7, 0, 2, 4, 5).reshape(-1, k)
-    return lax.dot_general(columns, matrix, (((1,), (1,)), ((), ())))
+    k, m = columns.shape[1], weights.size // columns.shape[1]
+    if k <= m:
+        matrix, of_weights = weights.transpose(0, 2, 4, 5, 1, 3, 6, 7).reshape(k, m), 0
+    else:
+        matrix, of_weights = weights.transpose(1, 3, 6, 7, 0, 2, 4, 5).reshape(m, k), 1
+    wide = jnp.promote_types(columns.dtype, jnp.float32)  # half precision waits until all taps are added
+    return lax.dot_general(columns, matrix, (((1,), (of_weights,)), ((), ())), preferred_element_type=wide)
 
 
 def _add(
     values: Float[Array, "batch height width taps q o"], shifts: Sequence[tuple[int, ...]], size: Sequence[int]
 ) -> Float[Array, "batch {size[0]} q {size[1]} o"]:
     """Computes y[b, i, q, j] = sum of values[b, i + u, j + v, (u, v), q] over all shifts (u, v)."""
-    b, h, w, taps, q, _ = values.shape
-    slices = jnp.split(values.reshape(b, h, w, -1), taps * q, axis=-1)  # [b, h, w, o] each
+    b, h, w, taps, q, o = values.shape
+    slices = jnp.split(values.reshape(b, h, w, taps * q * o), taps * q, axis=-1)  # [b, h, w, o] each
     placed = [
-        _place(_place(part, 1, -u, size[0]), 2, -v, size[1])
+        _pad_or_crop(_pad_or_crop(part, 1, -u, size[0]), 2, -v, size[1])
         for part, ((u, v), _) in zip(slices, itertools.product(shifts, range(q)), strict=True)
     ]
     return jnp.stack([sum(placed[row::q]) for row in range(q)], axis=2)
 
 
-def _place(x: Float[Array, "..."], axis: int, start: int, size: int) -> Float[Array, "..."]:
-    """Places x at a start on an axis of zeros, and cuts off what lies outside of its size."""
-    end = size - start - x.shape[axis]
-    if start == end == 0:
+def _pad_or_crop(x: Float[Array, "..."], axis: int, before: int, size: int) -> Float[Array, "..."]:
+    """Puts zeros before and after x on an axis, up to a size; where they are fewer than none, x is cut off."""
+    after = size - before - x.shape[axis]
+    if before == after == 0:
         return x
-    return lax.pad(x, jnp.zeros((), x.dtype), [(start, end, 0) if i == axis else (0, 0, 0) for i in range(x.ndim)])
+    return lax.pad(x, jnp.zeros((), x.dtype), [(before, after, 0) if i == axis else (0, 0, 0) for i in range(x.ndim)])
 
 
 def _spread_taps(kernel: Float[Array, "k_h k_w c o"], dilation: Pair) -> Float[Array, "r_h r_w c o"]:
@@ -206,20 +214,27 @@ def _group_taps(kernel: Float[Array, "k_h k_w c o"], strides: Pair) -> Float[Arr
     """Puts s taps of each axis into a group; the last group ends with zeros."""
     (s_h, s_w), (k_h, k_w, c, o) = strides, kernel.shape
     t_h, t_w = -(-k_h // s_h), -(-k_w // s_w)
-    whole = _place(_place(kernel, 0, 0, t_h * s_h), 1, 0, t_w * s_w)
+    whole = _pad_or_crop(_pad_or_crop(kernel, 0, 0, t_h * s_h), 1, 0, t_w * s_w)
     return whole.reshape(t_h, s_h, t_w, s_w, c, o).swapaxes(1, 2)
 
 
-def _sizes(size: Sequence[int], reach: Sequence[int], strides: Pair, pads: Sequence[Sequence[int]]) -> list[int]:
+def _count_windows(
+    size: Sequence[int], reach: Sequence[int], strides: Pair, pads: Sequence[Sequence[int]]
+) -> list[int]:
     """Counts the windows along each axis."""
-    return [(n + sum(p) - r) // s + 1 for n, r, s, p in zip(size, reach, strides, pads, strict=True)]
+    return [max(0, (n + sum(p) - r) // s + 1) for n, r, s, p in zip(size, reach, strides, pads, strict=True)]
 
 
 def spread_pads(k: int, s: int, padding: str) -> Pair:
     """Computes the zeros before and after an axis of the spread-out x, for a kernel of k taps and stride s.
 
     With 'SAME' n values become n s. With 'VALID' the result holds all values that x contributes to, and n s at least.
+
+    Raises:
+      ValueError: the padding is neither.
     """
+    if padding not in ("SAME", "VALID"):
+        raise ValueError(f"the padding of a transposed convolution is 'SAME', 'VALID' or pairs, not {padding!r}")
     if padding == "VALID":
         return k - 1, max(k, s) - 1
     total = k + s - 2

@@ -70,10 +70,8 @@ def make_train(
     family = FAMILIES[config["model"]["family"]] if family is None else family
     settings, optimisers, total = family.resolve(config["model"], spec), config["optim"], config["train"]["steps"]
     batch_size, schedules = config["train"]["batch_size"], dict(config.get("schedules") or {})
-    precision, gradient_norms = (
-        config["train"].get(name, otherwise)
-        for name, otherwise in (("matmul_precision", "default"), ("gradient_norms", False))
-    )
+    precision = config["train"].get("matmul_precision", "default")
+    gradient_norms = config["train"].get("gradient_norms", False)
 
     def model(hparams: Hparams, step: Array) -> Model:
         made = family.make(settings, spec, {**hparams, "step": step, "progress": step / total})
