@@ -22,7 +22,7 @@ samples, without a run:
 
   %(prog)s --samples folder:out --against tfds:mnist --features classifier:mnist
 
-Exit codes: 0 done; 2 input that cannot be used.
+Exit codes: 0 done; 2 input that cannot be used; 5 trouble of the machine, such as a full disk.
 """
 
 

@@ -11,7 +11,8 @@ DESCRIPTION = """Trains a whole sweep as one program for each static shape.
   %(prog)s --config sweeps/vae_digits --export-best 3
 
 Run again, it goes on where it stopped, or says that it is finished. Exit codes: 0 finished; 2 input that cannot be
-used; 4 stopped by SIGINT or SIGTERM after saving. A trial that diverges is a row of the table, not a failure.
+used; 4 stopped by SIGINT or SIGTERM after saving; 5 trouble of the machine, such as a full disk. A trial that diverges
+is a row of the table, not a failure.
 """
 
 

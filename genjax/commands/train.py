@@ -19,7 +19,8 @@ DESCRIPTION = """Trains a model.
   %(prog)s --config vae_digits --config.hparams.beta=4 --workdir runs/x
 
 Run again, it goes on where it stopped, or says that it is finished. Exit codes: 0 finished; 2 input that cannot be
-used; 3 gradients stopped being finite; 4 stopped by SIGINT or SIGTERM after saving.
+used; 3 gradients stopped being finite; 4 stopped by SIGINT or SIGTERM after saving; 5 trouble of the machine, such as a
+full disk.
 """
 
 
