@@ -65,18 +65,24 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     )
 
 
+def _judged(settings: Settings) -> str | None:
+    """What a second player judges: 'examples' (VAE-GAN), 'codes' (FactorVAE), or None where there is one player."""
+    if settings["likelihood"] == "features":
+        return "examples"
+    return "codes" if REGULARISERS[settings["regulariser"]].adversarial else None
+
+
 def _objectives(vae: Vae) -> dict[str, Objective]:
     noise = ("noise",) if vae.output.shared else ()
-    trains = ("encoder", "decoder", *noise, *vae.prior.parts)
-    if vae.settings["likelihood"] == "features":
-        return {
-            OBJECTIVE: Objective(trains, partial(adversarial.generator_loss, vae)),
-            DISCRIMINATOR: Objective((DISCRIMINATOR,), partial(adversarial.discriminate_examples, vae)),
-        }
-    bound = {OBJECTIVE: Objective(trains, partial(model.loss, vae))}
-    if not vae.regulariser.adversarial:
-        return bound
-    return bound | {DISCRIMINATOR: Objective((DISCRIMINATOR,), partial(adversarial.discriminate_codes, vae), batches=2)}
+    judged = _judged(vae.settings)
+    loss = adversarial.generator_loss if judged == "examples" else model.loss
+    objectives = {OBJECTIVE: Objective(("encoder", "decoder", *noise, *vae.prior.parts), partial(loss, vae))}
+    if judged == "examples":
+        objectives[DISCRIMINATOR] = Objective((DISCRIMINATOR,), partial(adversarial.discriminate_examples, vae))
+    elif judged == "codes":
+        discriminate = partial(adversarial.discriminate_codes, vae)
+        objectives[DISCRIMINATOR] = Objective((DISCRIMINATOR,), discriminate, batches=2)
+    return objectives
 
 
 def build(settings: Settings, spec: DataSpec, hparams: Hparams) -> Vae:
@@ -106,12 +112,13 @@ def build(settings: Settings, spec: DataSpec, hparams: Hparams) -> Vae:
 
 
 def _discriminator(settings: Settings, spec: DataSpec, latent: int) -> nn.Module | None:
-    """The second player: of examples in the VAE-GAN, of codes in FactorVAE."""
-    if settings["likelihood"] == "features":
-        return image_discriminator(settings, spec)
-    if REGULARISERS[settings["regulariser"]].adversarial:
-        return networks.encoder({**settings, "network": "mlp"}, settings["discriminator_hidden"], (latent,), 1)
-    return None
+    match _judged(settings):
+        case "examples":
+            return image_discriminator(settings, spec)
+        case "codes":
+            return networks.encoder({**settings, "network": "mlp"}, settings["discriminator_hidden"], (latent,), 1)
+        case _:
+            return None
 
 
 def _encoder_shape(settings: Settings, spec: DataSpec) -> tuple[int, ...]:
@@ -142,17 +149,14 @@ def _watches(vae: Vae) -> tuple[Watch, ...]:
 
 def _active_hparams(settings: Settings) -> set[str]:
     regulariser = REGULARISERS[settings["regulariser"]]
-    return {
-        *(() if regulariser.of_rate else ("beta",)),
-        *regulariser.hparams,
-        *BOUNDS[settings["bound"]].hparams,
-        *(
-            {"gaussian_fixed": ("decoder_variance",), "features": ("adversarial_weight",)}.get(
-                settings["likelihood"], ()
-            )
-        ),
-        *(("temperature",) if settings["posterior"] == "gumbel" else ()),
+    conditions = {
+        "beta": not regulariser.of_rate,
+        "decoder_variance": settings["likelihood"] == "gaussian_fixed",
+        "adversarial_weight": settings["likelihood"] == "features",
+        "temperature": settings["posterior"] == "gumbel",
     }
+    own = {*regulariser.hparams, *BOUNDS[settings["bound"]].hparams}
+    return own | {name for name, acts in conditions.items() if acts}
 
 
 def _units(settings: Settings) -> dict[str, str]:
@@ -243,11 +247,7 @@ FAMILY = Family(
         "mmd_weight": 10.0,
     },
     objectives=(OBJECTIVE, DISCRIMINATOR),
-    active_objectives=lambda settings: (
-        (OBJECTIVE, DISCRIMINATOR)
-        if REGULARISERS[settings["regulariser"]].adversarial or settings["likelihood"] == "features"
-        else (OBJECTIVE,)
-    ),
+    active_objectives=lambda settings: (OBJECTIVE, DISCRIMINATOR) if _judged(settings) else (OBJECTIVE,),
     active_hparams=_active_hparams,
     make=make,
     unused_settings=_unused_settings,
