@@ -127,6 +127,7 @@ def gradients_by_definition(f, x, kernel):
 PADDED = [  # height, width, c, kernel, o, strides, padding, dilation
     (9, 7, 2, (3, 2), 3, (2, 1), ((0, 2), (1, 1)), (1, 1)),
     (5, 4, 2, (2, 3), 2, (1, 2), ((1, 3), (3, 1)), (1, 1)),  # where a gradient of lax.conv_transpose is wrong
+    (4, 8, 2, (5, 5), 1, (2, 3), ((6, 3), (7, 1)), (1, 1)),  # and here, where zeros outnumber the taps
     (8, 8, 1, (3, 3), 2, (1, 2), ((2, 1), (0, 3)), (2, 1)),
 ]
 FORMS = {"conv": (conv, conv_by_definition), "conv_transpose": (conv_transpose, conv_transpose_by_definition)}
