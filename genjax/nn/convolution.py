@@ -52,9 +52,8 @@ def conv(
                 x = _pad_or_crop(x, 1 + axis, before[axis], s * (size[axis] + weights.shape[axis] - 1))
                 before[axis] = 0
         groups = x.reshape(b, x.shape[1] // s_h, s_h, x.shape[2] // s_w, s_w * c)
-        return correlate(groups, weights.reshape(*weights.shape[:3], s_w * c, 1, kernel.shape[3]), before, size)[
-            :, :, 0
-        ]
+        y = correlate(groups, weights.reshape(*weights.shape[:3], s_w * c, 1, kernel.shape[3]), before, size)
+        return y[:, :, 0]
 
     def native(x: Array, kernel: Array) -> Array:
         return lax.conv_general_dilated(x, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=LAYOUT)
@@ -141,13 +140,16 @@ def correlate(
 
 
 def _summed_by_product(taps: Sequence[int], inputs: int, outputs: int) -> tuple[bool, bool]:
-    """Says of each axis whether the product sums its taps, so that a position has the fewest numbers around it."""
+    """Says of each axis whether the product sums its taps.
 
-    def moved(by_product: tuple[bool, bool]) -> int:
-        inside = math.prod(t for t, chosen in zip(taps, by_product, strict=True) if chosen)
-        return inside * inputs + math.prod(taps) // inside * outputs
+    What has the fewest numbers at a position is taken: the inputs of the product, and what it returns.
+    """
 
-    return min(((False, True), (True, True), (False, False), (True, False)), key=moved)
+    def count_numbers(by_product: tuple[bool, bool]) -> int:
+        taps_inside = math.prod(t for t, inside in zip(taps, by_product, strict=True) if inside)
+        return taps_inside * inputs + math.prod(taps) // taps_inside * outputs
+
+    return min(((False, True), (True, True), (False, False), (True, False)), key=count_numbers)
 
 
 def _gather(
@@ -170,8 +172,8 @@ def _gather(
 def _multiply(columns: Float[Array, "n k"], weights: Float[Array, "g_h a_h g_w a_w p c q o"]) -> Float[Array, "n m"]:
     """Sums columns, one for each (g_h, g_w, p, c), into values, one for each (a_h, a_w, q, o).
 
-    The gradient by the weights multiplies the turned columns with the gradient of the values, or the other way round.
-    It is up to twice as fast with the narrower one turned. Automatic differentiation turns the columns if the weights
+    The gradient by the weights is a product of the columns and the gradient of the values, one of them transposed. It
+    is up to twice as fast if that is the narrower one. Automatic differentiation transposes the columns if the weights
     are a matrix [k, m], and the values' gradient if they are one [m, k].
     """
     k, m = columns.shape[1], weights.size // columns.shape[1]
@@ -197,7 +199,7 @@ def _add(
 
 
 def _pad_or_crop(x: Float[Array, "..."], axis: int, before: int, size: int) -> Float[Array, "..."]:
-    """Puts zeros before and after x on an axis, up to a size; where they are fewer than none, x is cut off."""
+    """Moves x by `before` along an axis of the given size, with zeros outside of x, and crops what lies beyond."""
     after = size - before - x.shape[axis]
     if before == after == 0:
         return x
@@ -214,8 +216,8 @@ def _group_taps(kernel: Float[Array, "k_h k_w c o"], strides: Pair) -> Float[Arr
     """Puts s taps of each axis into a group; the last group ends with zeros."""
     (s_h, s_w), (k_h, k_w, c, o) = strides, kernel.shape
     t_h, t_w = -(-k_h // s_h), -(-k_w // s_w)
-    whole = _pad_or_crop(_pad_or_crop(kernel, 0, 0, t_h * s_h), 1, 0, t_w * s_w)
-    return whole.reshape(t_h, s_h, t_w, s_w, c, o).swapaxes(1, 2)
+    padded = _pad_or_crop(_pad_or_crop(kernel, 0, 0, t_h * s_h), 1, 0, t_w * s_w)
+    return padded.reshape(t_h, s_h, t_w, s_w, c, o).swapaxes(1, 2)
 
 
 def _count_windows(

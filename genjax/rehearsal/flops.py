@@ -105,8 +105,8 @@ def _window(instruction: Instruction) -> dict[str, list[int]]:
     """Strides, padding before, and the dilations of input and kernel, one of each per axis."""
     labels, text = _LABELS.search(instruction.attributes), _WINDOW.search(instruction.attributes)
     axes = len(labels[1]) - 2 if labels else 0
-    given = dict(re.findall(r"(\w+)=(\S+)", text[1])) if text else {}
-    numbers = {name: [int(n) for n in re.findall(r"-?\d+", value.replace("_", " "))] for name, value in given.items()}
+    fields = dict(re.findall(r"(\w+)=(\S+)", text[1])) if text else {}
+    numbers = {name: [int(n) for n in re.findall(r"-?\d+", value.replace("_", " "))] for name, value in fields.items()}
     pads = numbers.get("pad", [0] * 2 * axes)[::2]
     rest = {name: numbers.get(name, [1] * axes) for name in ("stride", "lhs_dilate", "rhs_dilate")}
     return {"pad": pads, **rest}

@@ -141,8 +141,8 @@ def _lower_likelihood(subject: LoadedRun, devices: list[Any]) -> Any:
     stored = stored_batch(subject.dataset, subject.dataset.test, reads_labels(subject.config))
     block = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), leaf.dtype), stored)
     numbers = jax.ShapeDtypeStruct((rows,), np.int32)
-    divided, whole = NamedSharding(mesh, PartitionSpec(ROWS)), NamedSharding(mesh, PartitionSpec())
-    return program.lower(_lying(divided, (block, numbers)), _lying(whole, subject.params))
+    divided, replicated = NamedSharding(mesh, PartitionSpec(ROWS)), NamedSharding(mesh, PartitionSpec())
+    return program.lower(_lying(divided, (block, numbers)), _lying(replicated, subject.params))
 
 
 def cohort_programs(config: ConfigDict, dataset: Dataset, count: int, devices: list[Any]) -> CohortPrograms:

@@ -110,11 +110,11 @@ def trials_that_fit(limit: float, sizes: dict[int, float]) -> int:
       >>> trials_that_fit(11.0, {1: 12.0, 11: 32.0})
       0
     """
-    (few, least), (many, most) = min(sizes.items()), max(sizes.items())
-    if least > limit:
+    (few, bytes_of_few), (many, bytes_of_many) = min(sizes.items()), max(sizes.items())
+    if bytes_of_few > limit:
         return 0
-    per_trial = (most - least) / (many - few) if many > few else least
-    return int(few + (limit - least) / per_trial) if per_trial > 0 else many
+    per_trial = (bytes_of_many - bytes_of_few) / (many - few) if many > few else bytes_of_few
+    return int(few + (limit - bytes_of_few) / per_trial) if per_trial > 0 else many
 
 
 def slices(trials: int, fits: int) -> int:

@@ -116,8 +116,8 @@ class Checkpoints:
         with processes.raise_together():
             self.wait()
         if self._manager is not None and self._writer is not None:
-            least = math.inf if monitor is None or not math.isfinite(monitor) else monitor
-            metrics = {"monitor": least, "scheduled": scheduled}
+            ranked_by = math.inf if monitor is None or not math.isfinite(monitor) else monitor
+            metrics = {"monitor": ranked_by, "scheduled": scheduled}
             self._written = self._writer.submit(_write, self._manager, arrays, metrics, log)
 
     def wait(self) -> None:

@@ -138,8 +138,8 @@ def check(axis: Axis) -> None:
         return
     numbers = (int,) if axis.kind == "integers" else (int, float)
     if len(axis.of) != 2 or any(type(end) not in numbers for end in axis.of):
-        whole = "whole " if axis.kind == "integers" else ""
-        raise InputError(f"axis {axis.setting} needs the least and the greatest {whole}number, and has {axis.of}")
+        adjective = "whole " if axis.kind == "integers" else ""
+        raise InputError(f"axis {axis.setting} needs the least and the greatest {adjective}number, and has {axis.of}")
     low, high = axis.of
     if not low < high:
         raise InputError(f"axis {axis.setting} goes from {low} to {high}: the least must come first")
