@@ -310,6 +310,7 @@ MLP = {"model.network": "dcgan", "model.activation": "tanh", "model.precision": 
 CONVOLUTIONAL = {
     "model.network": "resnet",
     "model.channels": 5,
+    "model.code_size": 3,
     "model.norm": "layer",
     "model.upsampling": "nearest",
     "model.activation": "tanh",

@@ -9,7 +9,7 @@ import pytest
 from cases import few_quick
 from jax import lax
 
-from genjax.nn.convolution import LAYOUT, conv, conv_transpose
+from genjax.nn.convolution import LAYOUT, conv, conv_transpose, form
 from genjax.nn.layers import UPSAMPLINGS, Conv, ConvTranspose
 
 CASES = [  # height, width, c, kernel, o, strides, padding, dilation
@@ -207,6 +207,23 @@ def test_a_cpu_multiplies_matrices():
         "cuda": True,
         "tpu": True,
     }
+
+
+def test_products_can_be_asked_for_on_every_platform():
+    x, kernel = arrays(CASES[0])
+
+    @jax.jit
+    def there_and_back(kernel):
+        return conv_transpose(conv(x, kernel, (2, 2), "SAME"), kernel.swapaxes(2, 3), (2, 2), "SAME")
+
+    def count_convolutions():
+        text = there_and_back.trace(kernel).lower(lowering_platforms=("cuda",)).as_text()
+        return text.count("stablehlo.convolution")
+
+    assert count_convolutions() == 2
+    with form("products"):
+        assert count_convolutions() == 0
+    assert count_convolutions() == 2
 
 
 class Doubled(nn.Module):

@@ -1,5 +1,8 @@
 """Networks by name: shapes at every size, residual blocks that start as nothing, and half precision."""
 
+import math
+from functools import partial
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -21,16 +24,18 @@ def settings(**changes):
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "expected"),
+    ("size", "code_size", "expected"),
     [
-        (8, 8, [(8, 8), (4, 4)]),
-        (27, 27, [(27, 27), (14, 14), (7, 7)]),
-        (28, 20, [(28, 20), (14, 10), (7, 5)]),
-        (9, 64, [(9, 64), (5, 32), (3, 16), (2, 8), (1, 4)]),
+        ((8, 8), 7, [(8, 8), (4, 4)]),
+        ((27, 27), 7, [(27, 27), (14, 14), (7, 7)]),
+        ((28, 20), 7, [(28, 20), (14, 10), (7, 5)]),
+        ((28, 28), 6, [(28, 28), (14, 14), (7, 7), (4, 4)]),
+        ((8, 9), 1, [(8, 9), (4, 5), (2, 3), (1, 2), (1, 1)]),
+        ((9, 64), 7, [(9, 64), (5, 32), (3, 16), (2, 8), (1, 4)]),
     ],
 )
-def test_an_image_is_halved_down_to_seven(height, width, expected):
-    assert sizes(height, width) == expected
+def test_an_image_is_halved_down_to_the_size_of_a_code(size, code_size, expected):
+    assert sizes(size, code_size) == expected
 
 
 SIZES = [(8, 8), (13, 9), (28, 20), *((n, n) for n in (*range(9, 18), 27, 31, 32, 33, 63, 64)), (8, 64), (33, 10)]
@@ -52,6 +57,25 @@ def test_convolutions_need_images(shape):
     for build in (lambda: networks.encoder(settings(), (), shape, 5), lambda: networks.decoder(settings(), (), shape)):
         with pytest.raises(InputError, match="needs images of 8 pixels a side or more"):
             build()
+
+
+@pytest.mark.parametrize(("code_size", "positions", "channels"), [(7, (7, 5), 8), (6, (4, 3), 16), (1, (1, 1), 64)])
+def test_a_smaller_code_is_halved_more_often(code_size, positions, channels):
+    """Both halves of a network have as many levels; the encoder's last map has the size and its channels."""
+    chosen, shape = settings(code_size=code_size), (28, 20, 1)
+    assert networks.code_grid(chosen, shape, 0) == positions
+    encoder, decoder = networks.encoder(chosen, (), shape, 5), networks.decoder(chosen, (), shape)
+    params = jax.eval_shape(partial(networks.initial, encoder), KEY, jnp.zeros((2, *shape)))
+    assert params["Dense_0"]["kernel"].shape == (math.prod(positions) * channels, 5)
+    params = jax.eval_shape(partial(networks.initial, decoder), KEY, jnp.zeros((2, 3)))
+    assert params["Dense_0"]["kernel"].shape == (3, math.prod(positions) * channels)
+    z = jax.ShapeDtypeStruct((2, 3), jnp.float32)
+    chex.assert_shape(jax.eval_shape(decoder.init_with_output, KEY, z)[0], (2, *shape))
+
+
+def test_a_code_as_large_as_the_image_is_refused():
+    with pytest.raises(InputError, match="code_size = 28 leaves nothing to halve of images of 20x28"):
+        networks.encoder(settings(code_size=28), (), (20, 28, 1), 5)
 
 
 @pytest.mark.parametrize(("network", "layers"), [("resnet", 2), slow("r3gan", 6)])

@@ -50,7 +50,7 @@ def test_a_sweep_compiles_the_programs_that_were_rehearsed(digits):
     config = small_config("gan", {})
     run, dry = (
         sweeps.make_cohort_programs(config, digits, 4, "vmap", sweeps.residence()),
-        rehearsed.cohort_programs(config, digits, 4, jax.devices()),
+        rehearsed.cohort_programs(config, digits, 4, "vmap", jax.devices()),
     )
     assert dry.lower_chunk(2).as_text() == run.lower_chunk(2).as_text()
     assert dry.lower_evaluation("validation").as_text() == run.lower_evaluation("validation").as_text()

@@ -247,6 +247,19 @@ def test_auto_measures_and_says_so(base, tmp_path):
     assert len(rows) == 6
 
 
+@pytest.mark.parametrize(
+    ("platform", "lowered", "expected"),
+    [
+        ("cpu", "stablehlo.dot_general", ["map", "vmap"]),
+        ("gpu", "stablehlo.dot_general", ["map", "vmap"]),
+        ("gpu", "stablehlo.convolution", ["map", "vmap", "vmap_products"]),
+        ("tpu", "stablehlo.convolution", ["map", "vmap"]),
+    ],
+)
+def test_what_cannot_differ_is_not_measured(platform, lowered, expected):
+    assert programs.distinct_modes(platform, lowered) == expected
+
+
 @pytest.mark.slow
 def test_a_damaged_file_starts_its_trials_again(base, tmp_path):
     config = swept(base, (RATES,))

@@ -17,6 +17,7 @@ GRID = trials.trial_mesh(jax.devices())
 OVERS = {
     "map": trials.sequential,
     "vmap": trials.vectorised,
+    "vmap_products": trials.vectorised_products,
     "map_sharded": trials.sharded(GRID, trials.sequential),
     "vmap_sharded": trials.sharded(GRID, trials.vectorised),
 }
@@ -25,8 +26,9 @@ CASES = [
     slow("vae", "vmap_sharded"),
     slow("vae", "vmap"),
     slow("vae", "map_sharded"),
-    *(slow("gan_critic", over) for over in OVERS),
+    *(slow("gan_critic", over) for over in OVERS if over != "vmap_products"),
     slow("gan_dcgan", "map_sharded"),
+    slow("gan_dcgan", "vmap_products"),
 ]
 
 
@@ -105,6 +107,14 @@ def test_a_trial_that_diverges_leaves_the_others_bits_alone(over):
     alone = swept("vae", over, trials.select_trials(hparams, others), rngs[others])
     assert same(trials.select_trials((states, metrics), others), alone)
     assert (alone[0].diverged_at == -1).all()
+
+
+@pytest.mark.parametrize(("over", "expected"), [("vmap", True), ("vmap_products", False)])
+def test_trials_may_have_products_in_the_place_of_convolutions(over, expected):
+    hparams, rngs = four_trials("gan_dcgan")
+    states = jax.eval_shape(start("gan_dcgan"), hparams, rngs)
+    traced = program("gan_dcgan", over, 1).trace(states, hparams, rngs)
+    assert ("stablehlo.convolution" in traced.lower(lowering_platforms=("cuda",)).as_text()) == expected
 
 
 @pytest.mark.slow

@@ -1,9 +1,9 @@
 """Convolutional networks for images.
 
 The layers are strided convolutions as in DCGAN (Radford et al. 2016), alone or with blocks of further convolutions
-between. An encoder halves an image until at most 7 pixels of its longer side are left (28, 14, 7; 64, 32, 16, 8, 4;
-27, 14, 7). Its first convolution has `channels` channels, and each further one has twice as many. A decoder takes the
-same sizes in the other order; where a size is odd, it cuts off a row or a column.
+between. An encoder halves an image until its longer side has no more than `code_size` pixels: with 7 of them 28, 14, 7
+and 64, 32, 16, 8, 4. Its first convolution has `channels` channels, and each further one has twice as many. A decoder
+takes the same sizes in the other order; where a size is odd, it cuts off a row or a column.
 """
 
 import math
@@ -28,9 +28,8 @@ from genjax.nn.layers import (
 )
 from genjax.types import InputError, Settings
 
-LARGEST_CODE = 7  # pixels of the longer side at which halving ends
 LEAST_SIZE = 8  # pixels of the shorter side of the smallest images
-SETTINGS = ("channels", "norm", "upsampling")  # the settings that no other network reads
+SETTINGS = ("channels", "code_size", "norm", "upsampling")  # the settings that no other network reads
 
 Images = Float[Array, "batch height width channels"]
 
@@ -102,18 +101,17 @@ def decoder(
     )
 
 
-def sizes(height: int, width: int) -> list[tuple[int, int]]:
-    """Lists the sizes of an image as it is halved.
+def sizes(size: tuple[int, ...], code_size: int) -> list[tuple[int, ...]]:
+    """Lists the sizes, `(height, width)`, of an image as it is halved to at most `code_size` pixels a side.
 
     Example:
-      >>> sizes(28, 20)
+      >>> sizes((28, 20), 7)
       [(28, 20), (14, 10), (7, 5)]
     """
-    sides = [(height, width)]
-    while max(sides[-1]) > LARGEST_CODE:
-        h, w = sides[-1]
-        sides.append((-(-h // 2), -(-w // 2)))
-    return sides
+    found = [size]
+    while max(found[-1]) > code_size:
+        found.append(tuple(-(-side // 2) for side in found[-1]))
+    return found
 
 
 class Encoder(nn.Module):
@@ -123,6 +121,7 @@ class Encoder(nn.Module):
       features: width of the output.
       blocks: that follow each convolution that halves.
       channels: of the first convolution.
+      code_size: at most so many pixels has the longer side of the smallest size.
       activation, norm: after each hidden convolution, names of `layers.ACTIVATIONS` and `layers.NORMS`.
       dtype: of the computation; parameters and output are float32.
       batch_deviation: whether the last layer sees how much the examples of a batch differ.
@@ -132,6 +131,7 @@ class Encoder(nn.Module):
     features: int
     blocks: Blocks | None
     channels: int
+    code_size: int
     activation: str
     norm: str
     dtype: Dtype
@@ -141,7 +141,7 @@ class Encoder(nn.Module):
     @nn.compact
     def __call__(self, x: Images) -> Float[Array, "batch {self.features}"]:
         norm_activation = _norm_activation(self.activation, self.norm, self.dtype)
-        levels = len(sizes(*x.shape[1:3])) - 1
+        levels = len(sizes(x.shape[1:3], self.code_size)) - 1
         for level in range(levels):
             width = self.channels * 2**level
             halved = Conv(width, (4, 4), (2, 2), use_bias=norm_activation.bias(width), dtype=self.dtype)(x)
@@ -162,6 +162,7 @@ class Decoder(nn.Module):
       shape: of one image, `(height, width, ...)`.
       blocks: that come before each doubling.
       channels: of the last hidden layer.
+      code_size: at most so many pixels has the longer side of the smallest size.
       activation, norm: after each hidden layer, names of `layers.ACTIVATIONS` and `layers.NORMS`.
       dtype: of the computation; parameters and output are float32.
       upsampling: a name of `layers.UPSAMPLINGS`.
@@ -173,6 +174,7 @@ class Decoder(nn.Module):
     shape: tuple[int, ...]
     blocks: Blocks | None
     channels: int
+    code_size: int
     activation: str
     norm: str
     dtype: Dtype
@@ -186,7 +188,7 @@ class Decoder(nn.Module):
         modulators = z[:, z.shape[1] - self.modulators :] if self.modulators else None
         norm_activation = _norm_activation(self.activation, self.norm, self.dtype, modulators)
         up = UPSAMPLINGS[self.upsampling]
-        *larger, smallest = sizes(*self.shape[:2])  # for example [(28, 28), (14, 14)], (7, 7)
+        *larger, smallest = sizes(self.shape[:2], self.code_size)  # for example [(28, 28), (14, 14)], (7, 7)
         width = self.channels * 2 ** (len(larger) - 1)
         if self.grid:
             x = Conv(width, (1, 1), dtype=self.dtype)(z.reshape(z.shape[0], *smallest, -1))
@@ -269,7 +271,7 @@ def _norm_activation(
 
 def _shared_attributes(settings: Settings) -> dict[str, Any]:
     """The attributes that an encoder and a decoder both take from the settings."""
-    return {name: settings[name] for name in ("channels", "activation", "norm")} | {
+    return {name: settings[name] for name in ("channels", "code_size", "activation", "norm")} | {
         "dtype": PRECISIONS[settings["precision"]]
     }
 
@@ -279,4 +281,8 @@ def _require_images(settings: Settings, shape: tuple[int, ...]) -> None:
         raise InputError(
             f"model.network {settings['network']!r} needs images of {LEAST_SIZE} pixels a side or more, "
             f"not data of shape {shape}"
+        )
+    if max(shape[:2]) <= settings["code_size"]:
+        raise InputError(
+            f"model.code_size = {settings['code_size']} leaves nothing to halve of images of {shape[0]}x{shape[1]}"
         )

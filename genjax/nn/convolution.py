@@ -2,13 +2,14 @@
 
 On a CPU the gradients of XLA's own convolutions are slower than matrix products by a factor of ten to a hundred; only
 their forward pass is quick. So on a CPU a convolution is computed as one matrix product between slices of its input and
-sums of slices (`correlate`). All other platforms use XLA's own convolutions.
+sums of slices (`correlate`). All other platforms use XLA's own convolutions, unless `form` asks for products there too.
 """
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -17,6 +18,10 @@ Pair = tuple[int, int]
 Padding = str | Sequence[Pair]
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+# The form of the convolutions that are traced inside `with form(...)`: "by_platform" or "products". Under `vmap` over
+# kernels XLA's own convolutions become grouped ones, which a GPU's library may compute slowly; products become batched.
+form = jax.make_user_context("by_platform")
 
 
 def conv(
@@ -58,7 +63,7 @@ def conv(
     def native(x: Array, kernel: Array) -> Array:
         return lax.conv_general_dilated(x, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=LAYOUT)
 
-    return lax.platform_dependent(x, kernel, cpu=as_product, default=native)
+    return _in_form(as_product, native, x, kernel)
 
 
 def conv_transpose(
@@ -102,6 +107,12 @@ def conv_transpose(
     def native(x: Array, kernel: Array) -> Array:
         return lax.conv_transpose(x, kernel, strides, pads, dimension_numbers=LAYOUT)
 
+    return _in_form(as_product, native, x, kernel)
+
+
+def _in_form(as_product: Callable[..., Array], native: Callable[..., Array], x: Array, kernel: Array) -> Array:
+    if form.value == "products":
+        return as_product(x, kernel)
     return lax.platform_dependent(x, kernel, cpu=as_product, default=native)
 
 

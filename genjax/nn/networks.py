@@ -43,6 +43,7 @@ NETWORKS = {
 SETTINGS = {
     "network": "mlp",
     "channels": 32,
+    "code_size": 7,
     "norm": "none",
     "upsampling": "transposed",
     "precision": "float32",
@@ -65,6 +66,8 @@ ABOUT = {
     "network=resnet": "strided convolutions with a residual block at every size (He et al. 2016)",
     "network=r3gan": "strided convolutions with two residual bottlenecks at every size (Huang et al. 2024)",
     "channels": "of a convolutional network at its largest size; twice as many at each smaller one",
+    "code_size": "a convolutional network halves images to at most so many pixels a side; with fewer, a discriminator's"
+    " last features see more of the image",
     "norm": "of convolutional layers, with the statistics of one example",
     "norm=none": "nothing",
     "norm=group": "over eight groups of channels (Wu & He 2018)",
@@ -139,10 +142,10 @@ def code_grid(settings: Settings, shape: tuple[int, ...], positions: int) -> tup
       positions: of an MLP's map.
 
     Example:
-      >>> code_grid({"network": "dcgan"}, (28, 28, 1), 8), code_grid({"network": "mlp"}, (28, 28, 1), 8)
+      >>> code_grid({"network": "dcgan", "code_size": 7}, (28, 28, 1), 8), code_grid({"network": "mlp"}, (28, 28, 1), 8)
       ((7, 7), (8,))
     """
-    return (positions,) if settings["network"] == "mlp" else convnet.sizes(*shape[:2])[-1]
+    return (positions,) if settings["network"] == "mlp" else convnet.sizes(shape[:2], settings["code_size"])[-1]
 
 
 def unused_settings(settings: Settings, *hidden: str) -> set[str]:

@@ -145,13 +145,13 @@ def _lower_likelihood(subject: LoadedRun, devices: list[Any]) -> Any:
     return program.lower(_lying(divided, (block, numbers)), _lying(replicated, subject.params))
 
 
-def cohort_programs(config: ConfigDict, dataset: Dataset, count: int, devices: list[Any]) -> CohortPrograms:
-    """The programs of so many trials side by side, to be lowered alone: no data lies on a device."""
+def cohort_programs(config: ConfigDict, dataset: Dataset, count: int, mode: str, devices: list[Any]) -> CohortPrograms:
+    """The programs of so many trials in a mode, to be lowered alone: no data lies on a device."""
 
     def resident(x: np.ndarray, mesh: Mesh) -> Any:
         return _lying(NamedSharding(mesh, PartitionSpec()), x)
 
-    return make_cohort_programs(config, dataset, count, "vmap", resident, devices)
+    return make_cohort_programs(config, dataset, count, mode, resident, devices)
 
 
 def trial_programs(cohort: CohortPrograms, length: int) -> list[Program]:

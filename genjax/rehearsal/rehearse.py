@@ -97,12 +97,12 @@ class _Rehearsal:
     def seconds(self, compiled: Compiled) -> Range:
         return roofline.seconds(compiled.kernels, self.device, len(self.devices))
 
-    def trials(self, config: ConfigDict, count: int) -> list[Compiled]:
-        """The chunk and the evaluation of as many trials side by side as memory holds, at most `count`."""
+    def trials(self, config: ConfigDict, count: int, mode: str = "vmap") -> list[Compiled]:
+        """The chunk and the evaluation of as many trials in a mode as memory holds, at most `count`."""
         dataset, compiled = self.load(config.data.source), dict[int, list[Compiled]]()
 
         def make(count: int) -> CohortPrograms:
-            return programs.cohort_programs(config, dataset, count, self.devices)
+            return programs.cohort_programs(config, dataset, count, mode, self.devices)
 
         def bytes_needed(cohort: CohortPrograms) -> int:
             compiled[cohort.count] = [self.compile(p) for p in programs.trial_programs(cohort, config.train.log_every)]
@@ -171,7 +171,8 @@ def _group_part(
         for axis in sweep.axes
         if axis.setting != "seed" and not axis.setting.startswith("hparams.")
     }
-    by_count = {count: rehearsal.trials(config, count) for count in sorted({1, len(group), *trials})}
+    mode = "vmap" if sweep.execution == "auto" else sweep.execution  # what auto would measure, no rehearsal can
+    by_count = {count: rehearsal.trials(config, count, mode) for count in sorted({1, len(group), *trials})}
     cohorts = list(by_count.values())
     part = _part(rehearsal, plan.describe(static) or "all trials", len(group), cohorts, config)
     part["programs"] = [rehearsal.row(compiled) for cohort in cohorts for compiled in cohort]

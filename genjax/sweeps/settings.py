@@ -11,12 +11,13 @@ from genjax import config as configs
 from genjax.models import FAMILIES
 from genjax.sweeps import axes, plan
 from genjax.sweeps.axes import CONTINUOUS, KINDS, LISTED, Axis
+from genjax.sweeps.programs import MODES
 from genjax.system.messages import nearest_name
 from genjax.types import InputError
 
 STRATEGIES = ("grid", "zip", "random", "sobol", "optuna")
 DRAWN = ("random", "sobol", "optuna")
-EXECUTIONS = ("auto", "vmap", "map")
+EXECUTIONS = ("auto", *MODES)
 STOPPINGS = ("none", "halving", "population")
 LARGEST = 100_000  # trials
 
@@ -55,8 +56,8 @@ ABOUT = {
     "objective.metric": "of the validation split, by which trials are ranked",
     "objective.goal": "min or max",
     "objective.of": "the last value or the best one; with train.patience the last is that of the best state",
-    "execution": "trials side by side (vmap), one after another inside the program (map), or the faster of both, which"
-    " is measured (auto)",
+    "execution": "trials side by side (vmap), likewise with convolutions as batched products on every platform"
+    " (vmap_products), one after another inside the program (map), or the fastest of these, which is measured (auto)",
     "memory_bytes": "that a program may take; 0: what the device has free",
     "stopping": "none, halving or population",
     "halving.first": "steps after which the first points are stopped",
@@ -70,13 +71,13 @@ ABOUT = {
 }
 
 
-def default(base: Path) -> ConfigDict:
+def default(base: Path | str) -> ConfigDict:
     """A sweep over a base configuration, for a config file to edit; `ABOUT` says what each setting is.
 
     Args:
       base: the file of a configuration of a run.
     """
-    sweep = ConfigDict({"base": configs.load(base), **SWEEP})
+    sweep = ConfigDict({"base": configs.load(Path(base)), **SWEEP})
     sweep.objective.metric = FAMILIES[sweep.base.model.family].monitor(sweep.base.model)
     return sweep
 
