@@ -6,11 +6,16 @@ from cases import small_config
 
 from genjax import data
 from genjax.rehearsal import programs as rehearsed
+from genjax.rehearsal import rehearse
 from genjax.rehearsal.compiling import compile_program
 from genjax.rehearsal.costs import totals
+from genjax.rehearsal.devices import DEVICES
 from genjax.runs import feeding
 from genjax.runs.programs import make_run_programs
+from genjax.sweeps import default as sweep_of
 from genjax.sweeps import programs as sweeps
+from genjax.sweeps import values
+from genjax.types import InputError
 
 pytestmark = pytest.mark.slow
 FEEDS = {"resident": 2**32, "streamed": 1}
@@ -58,6 +63,23 @@ def test_a_sweep_compiles_the_programs_that_were_rehearsed(digits):
         ("train", 2, 4, 2),
         ("evaluate", 0, 4, 2),
     ]
+
+
+@pytest.mark.parametrize(("execution", "mode"), [("auto", "vmap"), ("map", "map"), ("vmap_products", "vmap_products")])
+def test_a_sweep_is_rehearsed_as_it_would_be_executed(execution, mode, digits, monkeypatch):
+    asked = []
+
+    def record(config, dataset, count, mode, devices):
+        asked.append((count, mode))
+        raise InputError("no more is needed")
+
+    monkeypatch.setattr(rehearse, "described_devices", lambda device, count: jax.devices())
+    monkeypatch.setattr(rehearse.programs, "cohort_programs", record)
+    sweep = sweep_of("configs/vae_digits.py")
+    sweep.axes, sweep.execution = (values("seed", 0, 1, 2),), execution
+    with pytest.raises(InputError, match="no more is needed"):
+        rehearse.rehearse(sweep, lambda source: digits, DEVICES["h100"])
+    assert asked == [(1, mode)]
 
 
 def test_every_program_of_a_run_compiles_and_costs_something(digits):

@@ -283,8 +283,8 @@ def fastest_mode(make: Callable[[int, str], CohortPrograms], group: list[Trial],
 def distinct_modes(platform: str, lowered: str) -> list[str]:
     """The modes that are worth measuring: convolutions as products only on a GPU.
 
-    A CPU has no others, and a TPU makes an axis of space of the trials, which takes a sixteenth of the cycles by the
-    compiler's account.
+    A CPU has no others, and a TPU makes an axis of space of the trials: an eighth of the cycles of products, by the
+    compiler's account (docs/performance.md).
 
     Args:
       platform: that the trials are trained on.
