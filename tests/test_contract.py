@@ -311,6 +311,7 @@ CONVOLUTIONAL = {
     "model.network": "resnet",
     "model.channels": 5,
     "model.code_size": 3,
+    "model.dense": (3,),
     "model.norm": "layer",
     "model.upsampling": "nearest",
     "model.activation": "tanh",

@@ -73,6 +73,37 @@ def test_a_smaller_code_is_halved_more_often(code_size, positions, channels):
     chex.assert_shape(jax.eval_shape(decoder.init_with_output, KEY, z)[0], (2, *shape))
 
 
+def test_dense_layers_stand_between_the_map_and_the_code():
+    chosen, shape = settings(dense=(6, 3)), (8, 8, 1)
+    encoder, decoder = networks.encoder(chosen, (), shape, 5), networks.decoder(chosen, (), shape)
+    params = networks.initial(encoder, KEY, jnp.zeros((2, *shape)))
+    widths = {name: layer["kernel"].shape for name, layer in params.items() if name.startswith("Dense")}
+    assert widths == {"Dense_0": (64, 6), "Dense_1": (6, 3), "Dense_2": (3, 5)}
+    assert networks.last_hidden(encoder, params, jnp.zeros((2, *shape))).shape == (2, 3)
+    params = networks.initial(decoder, KEY, jnp.zeros((2, 5)))
+    widths = {name: layer["kernel"].shape for name, layer in params.items() if name.startswith("Dense")}
+    assert widths == {"Dense_0": (5, 3), "Dense_1": (3, 6), "Dense_2": (6, 64)}
+    assert networks.forward(decoder, params, jnp.zeros((2, 5))).shape == (2, *shape)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sees"), [({}, False), ({"code_size": 4}, False), ({"dense": (4,)}, True), ({"code_size": 1}, True)]
+)
+def test_what_judges_both_ends_of_an_image_together(changes, sees):
+    """The second derivative of a logit by two far pixels is zero where it is a sum of scores of patches."""
+    shape = (28, 28, 1)
+    encoder = networks.encoder(settings(activation="tanh", **changes), (), shape, 1)
+    params = networks.initial(encoder, KEY, jnp.zeros((1, *shape)))
+    x = jax.random.normal(KEY, shape)
+
+    def logit(ends):
+        image = x.at[0, 0, 0].set(ends[0]).at[27, 27, 0].set(ends[1])
+        return networks.forward(encoder, params, image[None])[0, 0]
+
+    mixed = jax.hessian(logit)(jnp.array([0.5, -0.5]))[0, 1]
+    assert (mixed != 0) == sees
+
+
 def test_a_code_as_large_as_the_image_is_refused():
     with pytest.raises(InputError, match="code_size = 28 leaves nothing to halve of images of 20x28"):
         networks.encoder(settings(code_size=28), (), (20, 28, 1), 5)

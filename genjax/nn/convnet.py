@@ -24,12 +24,13 @@ from genjax.nn.layers import (
     Conv,
     add_bias,
     append_batch_deviation,
+    dense_layers,
     group_count,
 )
 from genjax.types import InputError, Settings
 
 LEAST_SIZE = 8  # pixels of the shorter side of the smallest images
-SETTINGS = ("channels", "code_size", "norm", "upsampling")  # the settings that no other network reads
+SETTINGS = ("channels", "code_size", "dense", "norm", "upsampling")  # the settings that no other network reads
 
 Images = Float[Array, "batch height width channels"]
 
@@ -75,7 +76,10 @@ def encoder(
     """Builds an encoder; see `networks.encoder`."""
     del hidden  # convolutions have channels instead
     _require_images(settings, shape)
-    return Encoder(features, blocks, **_shared_attributes(settings), batch_deviation=batch_deviation, grid=grid)
+    dense = () if grid else tuple(settings["dense"])
+    return Encoder(
+        features, blocks, **_shared_attributes(settings), dense=dense, batch_deviation=batch_deviation, grid=grid
+    )
 
 
 def decoder(
@@ -94,6 +98,7 @@ def decoder(
         shape,
         blocks,
         **_shared_attributes(settings),
+        dense=() if grid else tuple(settings["dense"])[::-1],
         upsampling=settings["upsampling"],
         bias_init=bias_init,
         modulators=modulators,
@@ -122,6 +127,7 @@ class Encoder(nn.Module):
       blocks: that follow each convolution that halves.
       channels: of the first convolution.
       code_size: at most so many pixels has the longer side of the smallest size.
+      dense: widths of fully connected layers behind the smallest size.
       activation, norm: after each hidden convolution, names of `layers.ACTIVATIONS` and `layers.NORMS`.
       dtype: of the computation; parameters and output are float32.
       batch_deviation: whether the last layer sees how much the examples of a batch differ.
@@ -135,6 +141,7 @@ class Encoder(nn.Module):
     activation: str
     norm: str
     dtype: Dtype
+    dense: tuple[int, ...] = ()
     batch_deviation: bool = False
     grid: bool = False
 
@@ -147,6 +154,8 @@ class Encoder(nn.Module):
             halved = Conv(width, (4, 4), (2, 2), use_bias=norm_activation.bias(width), dtype=self.dtype)(x)
             x = norm_activation(halved)  # [b, h/2, w/2, 2c]
             x = _apply_blocks(self.blocks, x, norm_activation, self.dtype, levels)
+        if self.dense:
+            x = dense_layers(x.reshape(x.shape[0], -1), self.dense, self.activation, self.dtype)
         self.sow("intermediates", "features", x)
         x = append_batch_deviation(x) if self.batch_deviation else x
         if self.grid:
@@ -163,6 +172,7 @@ class Decoder(nn.Module):
       blocks: that come before each doubling.
       channels: of the last hidden layer.
       code_size: at most so many pixels has the longer side of the smallest size.
+      dense: widths of fully connected layers before the smallest size; they have an activation and no norm.
       activation, norm: after each hidden layer, names of `layers.ACTIVATIONS` and `layers.NORMS`.
       dtype: of the computation; parameters and output are float32.
       upsampling: a name of `layers.UPSAMPLINGS`.
@@ -180,6 +190,7 @@ class Decoder(nn.Module):
     dtype: Dtype
     upsampling: str
     bias_init: Initializer
+    dense: tuple[int, ...] = ()
     modulators: int = 0
     grid: bool = False
 
@@ -193,7 +204,8 @@ class Decoder(nn.Module):
         if self.grid:
             x = Conv(width, (1, 1), dtype=self.dtype)(z.reshape(z.shape[0], *smallest, -1))
         else:
-            x = nn.Dense(math.prod(smallest) * width, dtype=self.dtype)(z).reshape(-1, *smallest, width)
+            h = dense_layers(z, self.dense, self.activation, self.dtype)
+            x = nn.Dense(math.prod(smallest) * width, dtype=self.dtype)(h).reshape(-1, *smallest, width)
         for level, (h, w) in reversed(list(enumerate(larger))):
             x = norm_activation(x)
             x = _apply_blocks(self.blocks, x, norm_activation, self.dtype, len(larger))

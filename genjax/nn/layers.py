@@ -1,7 +1,7 @@
 """Building blocks of networks: activations, norms and upsampling by name, and convolutional layers."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import flax.linen as nn
@@ -96,6 +96,15 @@ def add_bias(y: Float[Array, "*shape"], bias: Float[Array, "..."]) -> Float[Arra
     """
     wide = bias.reshape((1,) * (y.ndim - bias.ndim) + bias.shape)
     return (y.astype(bias.dtype) + wide).astype(y.dtype)
+
+
+def dense_layers(
+    h: Float[Array, "batch inputs"], widths: Sequence[int], activation: str, dtype: Dtype
+) -> Float[Array, "batch features"]:
+    """Applies fully connected layers, each with its activation, inside a module."""
+    for width in widths:
+        h = ACTIVATIONS[activation](nn.Dense(width, dtype=dtype)(h))
+    return h
 
 
 def append_batch_deviation(x: Float[Array, "batch *inner channels"]) -> Float[Array, "batch *inner channels+1"]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax.typing import Dtype, Initializer
 from jaxtyping import Array, Float
 
-from genjax.nn.layers import ACTIVATIONS, PRECISIONS, append_batch_deviation
+from genjax.nn.layers import PRECISIONS, append_batch_deviation, dense_layers
 from genjax.types import Settings
 
 
@@ -52,9 +52,7 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "batch ..."]) -> Float[Array, "batch {self.features}"]:
-        h = x.reshape(x.shape[0], -1)  # [b, d]
-        for width in self.hidden:
-            h = ACTIVATIONS[self.activation](nn.Dense(width, dtype=self.dtype)(h))
+        h = dense_layers(x.reshape(x.shape[0], -1), self.hidden, self.activation, self.dtype)
         self.sow("intermediates", "features", h)
         h = append_batch_deviation(h) if self.batch_deviation else h
         return nn.Dense(self.features, dtype=self.dtype)(h).astype(jnp.float32)
@@ -79,8 +77,6 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, z: Float[Array, "batch latent"]) -> Float[Array, "batch ..."]:
-        h = z
-        for width in self.hidden:
-            h = ACTIVATIONS[self.activation](nn.Dense(width, dtype=self.dtype)(h))
+        h = dense_layers(z, self.hidden, self.activation, self.dtype)
         out = nn.Dense(math.prod(self.shape), bias_init=self.bias_init, dtype=self.dtype)(h)
         return out.reshape(-1, *self.shape).astype(jnp.float32)

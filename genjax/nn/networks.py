@@ -44,6 +44,7 @@ SETTINGS = {
     "network": "mlp",
     "channels": 32,
     "code_size": 7,
+    "dense": (),
     "norm": "none",
     "upsampling": "transposed",
     "precision": "float32",
@@ -68,6 +69,8 @@ ABOUT = {
     "channels": "of a convolutional network at its largest size; twice as many at each smaller one",
     "code_size": "a convolutional network halves images to at most so many pixels a side; with fewer, a discriminator's"
     " last features see more of the image",
+    "dense": "widths of fully connected layers between the smallest map and the code or the logit, beginning at the map"
+    " (Chen et al. 2016, appendix C); each of their units sees the whole image",
     "norm": "of convolutional layers, with the statistics of one example",
     "norm=none": "nothing",
     "norm=group": "over eight groups of channels (Wu & He 2018)",

@@ -166,7 +166,7 @@ def _unused_settings(settings: Settings) -> set[str]:
         *(name for row in CODE_PENALTIES.values() for name in row.settings),
         *(name for row in BOTTLENECKS.values() if row is not None for name in row.settings),
     }
-    unused = networks.unused_settings(settings, "hidden")
+    unused = networks.unused_settings(settings, "hidden") | ({"dense"} if bottleneck is not None else set())
     return (unused - {"activation"} if penalty.adversarial else unused) | (optional - read)
 
 
