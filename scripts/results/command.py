@@ -13,6 +13,7 @@ from typing import Any
 
 from genjax.commands.arguments import bare_parser, run_quietly
 from genjax.system.messages import nearest_name
+from genjax.types import InputError
 from results import measured, page
 from results.experiments import EXPERIMENTS
 from results.kinds import UV_RUN, Experiment, Row, Run, train_command
@@ -40,13 +41,26 @@ def _reproduce(arguments: Sequence[str], description: str) -> int:
         if name == CERTIFICATES:
             _certify()
             continue
-        for row in EXPERIMENTS[name].rows:
+        for row in choose_rows(EXPERIMENTS[name], parsed.row):
             for command in commands(EXPERIMENTS[name], row, parsed.runs):
                 print(shlex.join(command), file=sys.stderr, flush=True)
                 if code := _start(command):
                     return code
             add_row(name, EXPERIMENTS[name], row, parsed.runs)
     return 0
+
+
+def choose_rows(experiment: Experiment, text: str) -> list[Row]:
+    """The rows whose label holds a text.
+
+    Raises:
+      InputError: there are none.
+    """
+    rows = [row for row in experiment.rows if text in row.label]
+    if not rows:
+        labels = ", ".join(repr(row.label) for row in experiment.rows)
+        raise InputError(f"no row of '{experiment.title}' holds {text!r}: there are {labels}")
+    return rows
 
 
 def _certify() -> None:
@@ -102,6 +116,7 @@ def reproduce_parser(description: str) -> argparse.ArgumentParser:
     parser = bare_parser("uv run scripts/reproduce.py", description)
     names = ", ".join([*EXPERIMENTS, CERTIFICATES])
     parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help=f"of {names}")
+    parser.add_argument("--row", default="", metavar="TEXT", help="only rows whose label holds this text")
     parser.add_argument(
         "--runs",
         type=lambda text: Path(text).absolute(),
