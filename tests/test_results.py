@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from genjax import config
+from genjax.types import InputError
 
 ROOT = Path(__file__).parents[1]
 
@@ -50,6 +51,16 @@ def test_every_run_is_a_configuration_that_can_be_run():
                 groups = [word for word in words if word in options.METRICS]
                 assert words[0] == "--metrics"
                 assert groups
+
+
+def test_rows_are_chosen_by_what_their_labels_hold():
+    from results.command import choose_rows
+
+    one = experiment()
+    assert [row.label for row in choose_rows(one, "")] == ["a", "b"]
+    assert [row.label for row in choose_rows(one, "b")] == ["b"]
+    with pytest.raises(InputError, match="no row of 'Title' holds 'c': there are 'a', 'b'"):
+        choose_rows(one, "c")
 
 
 def test_a_row_is_read_from_all_of_its_runs(tmp_path):
