@@ -50,8 +50,8 @@ def modes() -> Experiment:
     return Experiment(
         "Modes of stacked MNIST",
         "Modes of 1,000 in 26,000 samples, and KL(classes of the samples || uniform) in nats, by the frozen MNIST "
-        "classifier channel by channel; a perfect sampler has about 0.019. A DCGAN of 32 channels with a hidden layer of "
-        "256 units behind its 7x7 map, 10,000 steps of 64, a shorter training than the papers'. A quarter: the "
+        "classifier channel by channel; a perfect sampler has about 0.019. A DCGAN of 32 channels with a hidden layer "
+        "of 256 units behind its 7x7 map, 10,000 steps of 64, a shorter training than the papers'. A quarter: the "
         "discriminator has 8 channels.",
         (Column("modes found", "modes_found"), Column("KL, nats", "kl_to_uniform")),
         (
