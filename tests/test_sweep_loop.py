@@ -10,7 +10,7 @@ import pytest
 
 from genjax import config as configs
 from genjax.runs import loop
-from genjax.sweeps import batches, default, log_uniform, programs, values
+from genjax.sweeps import batches, default, execution, log_uniform, programs, values
 from genjax.sweeps.loop import sweep
 from genjax.types import InputError
 
@@ -257,7 +257,7 @@ def test_auto_measures_and_says_so(base, tmp_path):
     ],
 )
 def test_what_cannot_differ_is_not_measured(platform, lowered, expected):
-    assert programs.distinct_modes(platform, lowered) == expected
+    assert execution.distinct_modes(platform, lowered) == expected
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from genjax import config as configs
 from genjax import data
 from genjax.runs import start
 from genjax.runs.load import load_data
-from genjax.sweeps import plan, programs, ranking
+from genjax.sweeps import execution, plan, programs, ranking
 from genjax.sweeps.cohorts import Cohort
 from genjax.sweeps.plan import Point, Trial
 from genjax.sweeps.programs import CohortPrograms
@@ -250,7 +250,7 @@ def execution_mode(context: SweepContext, groups: list[list[Trial]] | None = Non
         if groups is None:
             raise InputError(f"{path} is missing: the sweep cannot go on with the same programs")
         largest = max(groups, key=len)
-        mode, reason = programs.fastest_mode(
+        mode, reason = execution.fastest_mode(
             lambda count, mode: context.programs(largest[0].config, count, mode), largest, context.memory
         )
         measured = {"mode": mode, "why": reason}

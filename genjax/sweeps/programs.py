@@ -1,9 +1,7 @@
 """The compiled functions of a group of trials: over all devices, as many trials at a time as memory holds."""
 
-import json
 import math
 import os
-import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -17,9 +15,7 @@ from genjax import config as configs
 from genjax.data import Dataset, describe, stored_batch
 from genjax.runs.programs import check_fit, reads_labels
 from genjax.sweeps.plan import Trial
-from genjax.system import processes
 from genjax.system.compiler import compiled
-from genjax.system.messages import numbered
 from genjax.training import sharding, trials
 from genjax.training.scan import Train, make_train
 from genjax.types import Array, Batch, DataSpec, Hparams, InputError, Model, TrainState
@@ -29,8 +25,6 @@ MODES: dict[str, trials.Over] = {
     "vmap": trials.vectorised,
     "vmap_products": trials.vectorised_products,
 }
-MEASURED_STEPS = 5
-MEASURED_SECONDS = 0.3
 SHARE_OF_MEMORY = {"cpu": 0.5}  # the host needs the rest for itself; an accelerator has it all
 DEFAULT_SHARE = 0.9
 
@@ -259,51 +253,3 @@ def fit_memory(
         if needed <= limit or count <= smallest:
             return programs
         count = max(smallest, min(count - 1, int(count * limit / needed)))
-
-
-def fastest_mode(make: Callable[[int, str], CohortPrograms], group: list[Trial], limit: int) -> tuple[str, str]:
-    """The mode in which the group's program trains most steps a second, and a line that says why."""
-    count, devices = len(group), make(len(group), "map").devices
-    if count <= devices:
-        return "map", f"map: one trial on each of {numbered(devices, 'device')}"
-    paces = {}
-    lowered = make(1, "vmap").lower_chunk(1).as_text()
-    for mode in distinct_modes(jax.default_backend(), lowered):
-        programs = fit_memory(
-            lambda n, mode=mode: make(n, mode), count, limit, lambda programs: programs.bytes_to_train(MEASURED_STEPS)
-        )
-        paces[mode] = _measure_pace(programs, group[: programs.count])
-    best = max(paces, key=lambda mode: paces[mode])
-    measured = ", ".join(f"{mode} {pace:,.0f}" for mode, pace in paces.items())
-    answer = json.dumps([best, f"{best}: measured {measured} steps/s on {numbered(devices, 'device')}"])
-    best, reason = json.loads(processes.broadcast_bytes(answer.encode()))  # processes time differently
-    return best, reason
-
-
-def distinct_modes(platform: str, lowered: str) -> list[str]:
-    """The modes that are worth measuring: convolutions as products only on a GPU.
-
-    A CPU has no others, and a TPU makes an axis of space of the trials: an eighth of the cycles of products, by the
-    compiler's account (docs/performance.md).
-
-    Args:
-      platform: that the trials are trained on.
-      lowered: the text of the program of trials side by side.
-    """
-    other_form = platform == "gpu" and "stablehlo.convolution" in lowered
-    return [mode for mode in MODES if mode != "vmap_products" or other_form]
-
-
-def _measure_pace(programs: CohortPrograms, group: list[Trial]) -> float:
-    """Steps a second, summed over the trials."""
-    hparams, seeds = stack_traced(group)
-    hparams, rngs = programs.put(hparams), programs.keys(seeds)
-    states, _ = programs.advance(programs.initial(hparams, rngs), hparams, rngs, MEASURED_STEPS)
-    jax.block_until_ready(states)
-    shortest, began_at = math.inf, time.perf_counter()
-    while time.perf_counter() - began_at < MEASURED_SECONDS:
-        started_at = time.perf_counter()
-        states, _ = programs.advance(states, hparams, rngs, MEASURED_STEPS)
-        jax.block_until_ready(states)
-        shortest = min(shortest, time.perf_counter() - started_at)
-    return len(group) * MEASURED_STEPS / shortest
