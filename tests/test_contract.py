@@ -287,6 +287,7 @@ BESIDE = {
         "model.codes": (4, {"model.condition": "information"}),
         "model.generator_condition": ("norm", {**DCGAN, "model.condition": "projection"}),
         "model.discriminator_channels": (5, DCGAN),
+        "model.discriminator_norm": ("layer", DCGAN),
         "model.prior": ("uniform", {}),
     },
     "autoencoder": {

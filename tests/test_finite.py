@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from genjax.training.finite import all_finite, in_turn, together
+from genjax.training.finite import all_finite, leaf_by_leaf, overlaid
 
 TREE = {"kernel": jnp.ones((3, 4)), "bias": jnp.zeros(4), "scale": jnp.float32(2.0), "count": jnp.int32(7)}
-FORMS = (in_turn, together, lambda *leaves: all_finite(leaves))
-every_form = pytest.mark.parametrize("form", FORMS, ids=["in_turn", "together", "all_finite"])
+FORMS = (leaf_by_leaf, overlaid, lambda *leaves: all_finite(leaves))
+every_form = pytest.mark.parametrize("form", FORMS, ids=["leaf_by_leaf", "overlaid", "all_finite"])
 
 
 @every_form

@@ -41,6 +41,7 @@ def make(spec=IMAGES, **changes):
     [
         ({"penalties": ("r1", "r1")}, "'r1' more than once"),
         ({"spectral_norm": True, "weight_clipping": True}, "set one of them"),
+        ({"spectral_norm": True, "network": "dcgan", "norm": "group"}, "set model.discriminator_norm to 'none'"),
         ({"augmentation": "ada", "loss": "relativistic"}, "reads the sign of D"),
         ({"packing": 2, "condition": "projection"}, "set model.condition to 'none'"),
         ({"packing": 2, "penalties": ("consistency",)}, "set model.packing to 1"),
@@ -55,6 +56,13 @@ def test_what_has_no_meaning_is_refused_in_one_line(changes, message):
         make(**changes)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_generator_may_have_a_norm_beside_spectral_norms():
+    chosen = {"network": "dcgan", "channels": 4, "norm": "group", "discriminator_norm": "none", "spectral_norm": True}
+    params = make(**chosen).init(KEY, Batch(jnp.zeros((2, *SHAPE))))
+    assert any(name.startswith("GroupNorm") for name in params["generator"])
+    assert not any(name.startswith("GroupNorm") for name in params["discriminator"])
 
 
 def test_a_batch_that_packs_do_not_divide_is_refused():
@@ -273,6 +281,13 @@ def test_averages_half_life():
     early = {**hparams, "step": 9}  # 640 images seen: the half-life is 32 images
     np.testing.assert_allclose(half_life_decay(early, 64), 0.25, rtol=1e-5)
     np.testing.assert_allclose(constant_decay(hparams, 64), 0.999, rtol=1e-5)
+
+
+def test_a_half_life_counts_the_images_of_all_batches_of_an_update():
+    hparams = {**FAMILY.hparams, "step": 10**6}
+    model = FAMILY.make(settings_of(average="half_life", accumulate=4), IMAGES, hparams)
+    assert model.average_decay is not None
+    np.testing.assert_allclose(model.average_decay(16), half_life_decay(hparams, 64), rtol=1e-6)
 
 
 @pytest.mark.slow

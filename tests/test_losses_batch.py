@@ -15,6 +15,7 @@ from genjax.losses import moments, rates
 from genjax.losses import total_correlation as tc
 from genjax.losses.discrepancies import KERNELS, SCALES, maximum_mean_discrepancy
 from genjax.losses.divergences import normal_log_prob, standard_normal_kl
+from genjax.types import InputError
 
 BOTH = pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["eager", "jit"])
 NUMBERS = np.random.default_rng(0)
@@ -305,3 +306,8 @@ def test_free_bits_below_the_floor_have_no_gradient():
 def test_groups_of_free_bits_divide_the_dimensions():
     with pytest.raises(TypeError, match="reshape"):
         rates.free_bits(jnp.zeros((2, 4)), 2.0, 3)
+
+
+def test_one_draw_makes_no_pair():
+    with pytest.raises(InputError, match="needs two draws or more"):
+        maximum_mean_discrepancy(jnp.zeros((1, 2)), jnp.zeros((3, 2)), "imq")

@@ -47,6 +47,21 @@ def test_every_product_has_the_precision_that_is_asked_for(family):
         assert all(any(mark in product for mark in HIGHEST) for product in products), products
 
 
+def test_discrete_codes_have_it_too():
+    digits = data.load("digits")
+    config = small_config("autoencoder", {"model.bottleneck": "lfq", "model.positions": 2, "model.latent": 3})
+    config.train.matmul_precision = "highest"
+    train = make_train(configs.resolve(config, describe(digits)), describe(digits))
+    state = train.init(configs.active(config), jax.random.key(0))
+    codes = train.model(configs.active(config), state.step).discrete
+    assert codes is not None
+    images, numbers = Batch(jnp.zeros((4, 8, 8, 1))), jnp.zeros((4, *codes.grid), jnp.int32)
+    for function, argument in ((codes.encode, images), (codes.decode, numbers)):
+        products = PRODUCT.findall(jax.jit(function).lower(state.params, argument).as_text())
+        assert products
+        assert all(any(mark in product for mark in HIGHEST) for product in products)
+
+
 def test_the_default_leaves_products_as_they_are():
     chunk, _, sample = lowered("vae", {})
     assert not any(mark in line for line in PRODUCT.findall(sample) for mark in HIGHEST)

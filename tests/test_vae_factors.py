@@ -28,13 +28,16 @@ def make(spec=IMAGES, **changes):
     [
         ({"layers": 3}, "one and of two stochastic layers"),
         ({"layers": 2, "posterior": "gumbel"}, "has one layer"),
-        ({"layers": 2, "bound": "dreg"}, "unbiased for one layer only"),
+        ({"layers": 2, "bound": "dreg"}, "needs all layers drawn at once"),
         ({"layers": 2, "prior": "vamp"}, "needs the encoder of the only layer"),
         ({"layers": 2, "regulariser": "tc"}, "needs the rate of each dimension"),
         ({"posterior": "gumbel", "bound": "iwae"}, "relaxed codes of 'gumbel' have none"),
         ({"posterior": "gumbel", "regulariser": "dip"}, "needs the posterior 'gaussian'"),
         ({"posterior": "ladder"}, "set model.layers to 2"),
-        ({"posterior": "ladder", "layers": 2, "regulariser": "mmd"}, "needs the posterior 'gaussian'"),
+        ({"posterior": "ladder", "layers": 2, "regulariser": "dip"}, "needs the posterior 'gaussian'"),
+        ({"posterior": "gumbel", "regulariser": "mmd"}, "needs codes on the real line"),
+        ({"regulariser": "tc", "latent": 1}, "compares dimensions"),
+        ({"regulariser": "factor", "latent": 1}, "compares dimensions"),
         ({"prior": "class"}, "needs model.condition 'label'"),
         ({"prior": "flow", "latent": 1}, "two latent dimensions"),
         ({"prior": "vamp", "condition": "label"}, "pseudo-inputs without a class"),
@@ -63,6 +66,36 @@ def test_what_has_no_meaning_is_refused_in_one_line(changes, message):
         make(**changes)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"posterior": "ladder", "layers": 2, "bound": "dreg", "samples": 3},
+        {"posterior": "ladder", "layers": 2, "regulariser": "mmd"},
+        {"posterior": "ladder", "layers": 2, "regulariser": "factor"},
+    ],
+)
+def test_a_ladder_draws_codes_like_any_other(changes):
+    make(**changes)
+
+
+def test_of_moving_features_no_loss_is_monitored():
+    """A discriminator whose last hidden layer shrinks lowers the loss, and no sample gets better by it."""
+    assert make(likelihood="features", network="dcgan").monitor == "sliced_wasserstein"
+    assert make().monitor == "loss"
+    family = FAMILIES["vae"]
+    for likelihood, metric in (("features", "sliced_wasserstein"), ("auto", "loss")):
+        assert family.monitor({**family.settings, "likelihood": likelihood}) == metric
+
+
+def test_renyis_alpha_may_be_negative():
+    config = configs.default("vae")
+    config.model.bound, config.hparams.renyi_alpha = "renyi", -1.0
+    configs.check(config)
+    config.hparams.beta = -1.0
+    with pytest.raises(InputError, match=r"hparams\.beta"):
+        configs.check(config)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from genjax.types import InputError
+
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -47,11 +49,16 @@ def maximum_mean_discrepancy(
       y: draws from the other, at least two.
       kernel: a name of `KERNELS`.
 
+    Raises:
+      InputError: a set has one draw, which makes no pair.
+
     Example:
       >>> x, y = jnp.zeros((4, 1)), jnp.full((4, 1), 100.0)
       >>> print(maximum_mean_discrepancy(x, y, "rbf").round(3))
       2.0
     """
+    if min(len(x), len(y)) < 2:
+        raise InputError("a maximum mean discrepancy needs two draws or more: raise train.batch_size")
     function, d = KERNELS[kernel], x.shape[1]
     within = [_mean_off_diagonal(function(_squared_distances(part, part), d)) for part in (x, y)]
     return within[0] + within[1] - 2 * jnp.mean(function(_squared_distances(x, y), d))

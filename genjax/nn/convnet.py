@@ -113,10 +113,10 @@ def sizes(size: tuple[int, ...], code_size: int) -> list[tuple[int, ...]]:
       >>> sizes((28, 20), 7)
       [(28, 20), (14, 10), (7, 5)]
     """
-    found = [size]
-    while max(found[-1]) > code_size:
-        found.append(tuple(-(-side // 2) for side in found[-1]))
-    return found
+    levels = [size]
+    while max(levels[-1]) > code_size:
+        levels.append(tuple(-(-side // 2) for side in levels[-1]))
+    return levels
 
 
 class Encoder(nn.Module):

@@ -17,15 +17,15 @@ def all_finite(tree: Any) -> Bool[Array, ""]:
     leaves = jax.tree.leaves(tree)
     if not leaves:
         return jnp.bool_(True)
-    return jax.lax.platform_dependent(*leaves, cuda=together, rocm=together, default=in_turn)
+    return jax.lax.platform_dependent(*leaves, cuda=overlaid, rocm=overlaid, default=leaf_by_leaf)
 
 
-def in_turn(*leaves: Array) -> Bool[Array, ""]:
+def leaf_by_leaf(*leaves: Array) -> Bool[Array, ""]:
     """Reduces every leaf by itself."""
     return jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]).all()
 
 
-def together(*leaves: Array) -> Bool[Array, ""]:
+def overlaid(*leaves: Array) -> Bool[Array, ""]:
     """Lays all leaves over one another, as vectors that end with `True`, and reduces them at once.
 
     A GPU starts one kernel for it. By itself each leaf takes one or two, and a small net's step is mostly their start.

@@ -45,4 +45,8 @@ def model_at_precision(model: Model, precision: str) -> Model:
         name: objective._replace(loss=at_precision(objective.loss, precision))
         for name, objective in model.objectives.items()
     }
-    return model._replace(**functions, objectives=objectives)
+    discrete = model.discrete
+    if discrete is not None:
+        encode, decode = (at_precision(function, precision) for function in (discrete.encode, discrete.decode))
+        discrete = discrete._replace(encode=encode, decode=decode)
+    return model._replace(**functions, objectives=objectives, discrete=discrete)

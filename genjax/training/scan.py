@@ -74,8 +74,8 @@ def make_train(
     gradient_norms = config["train"].get("gradient_norms", False)
 
     def model(hparams: Hparams, step: Array) -> Model:
-        made = family.make(settings, spec, {**hparams, "step": step, "progress": step / total})
-        return model_at_precision(made, precision)
+        bound = family.make(settings, spec, {**hparams, "step": step, "progress": step / total})
+        return model_at_precision(bound, precision)
 
     def init(hparams: Hparams, rng: Key) -> TrainState:
         label = jnp.zeros(1, jnp.int32) if family.labelled(settings) else None

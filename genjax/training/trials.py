@@ -1,7 +1,7 @@
 """Many trials as one program: a single run's functions mapped over an axis of trials, [T].
 
 Trials differ in their hyperparameters and in their keys, and share the program and the data. Nothing here knows how
-trials are chosen or ranked, and no trial reads another's numbers but through `take`.
+trials are chosen or ranked, and no trial reads another's numbers but through `select_trials`.
 """
 
 from collections.abc import Callable

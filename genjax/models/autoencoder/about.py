@@ -20,7 +20,8 @@ ABOUT = {
     "code_penalty=l1": "E ||z||_1",
     "code_penalty=sparse": "sum_j KL(rho || rho_j) of mean activations rho_j of a sigmoid code (Ng 2011)",
     "code_penalty=contractive": "E ||dz/dx||_F^2, exact for one layer, else estimated (Rifai et al. 2011)",
-    "code_penalty=l2": "1/2 E ||z||^2: RAE-L2 together with lambda_w (Ghosh et al. 2020)",
+    "code_penalty=l2": "1/2 E ||z||^2: RAE-L2 with lambda_w, which here counts the encoder's kernels too (Ghosh et al. "
+    "2020)",
     "code_penalty=gradient": "1/2 E ||z||^2 and E ||dx^/dz||_F^2: RAE-GP (Ghosh et al. 2020)",
     "code_penalty=mmd": "MMD^2 between codes and N(0, I): a Wasserstein autoencoder (Tolstikhin et al. 2018)",
     "code_penalty=sliced": "SW_2^2 between codes and N(0, I) (Kolouri et al. 2019)",

@@ -21,7 +21,7 @@ from genjax.types import DataSpec, DiscreteCodes, Family, Hparams, InputError, M
 
 OBJECTIVE, DISCRIMINATOR, GENERATOR = "autoencoder", "discriminator", "generator"
 FEW = 0.05  # of a codebook's codes; below it most of the codebook serves nothing
-MOST_SIGNS = 18  # of 'lfq': the perplexity counts each of the 2^18 codes
+MOST_CODES = 2**16  # at a position: a data set of codes keeps 16 bits, and the perplexity counts each of them
 
 
 def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
@@ -120,14 +120,15 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"model.bottleneck {bottleneck!r} bounds the code: set model.phi to 'identity', not {phi!r}"
     if (needed := CODE_PENALTIES[penalty].phi) and phi != needed:
         yield f"model.code_penalty {penalty!r} needs model.phi {needed!r}, not {phi!r}"
-    if CODE_PENALTIES[penalty].prior and phi in ("relu", "sigmoid", "softplus", "tanh"):
+    if CODE_PENALTIES[penalty].prior and phi not in ("identity", "leaky_relu"):
         yield f"model.code_penalty {penalty!r} drives codes to N(0, I), which model.phi {phi!r} cannot reach"
-    if bottleneck == "fsq" and min(settings["levels"], default=0) < 2:
-        yield f"model.levels = {settings['levels']}: each dimension of 'fsq' needs two levels or more"
+    if bottleneck == "fsq" and min(settings["levels"], default=0) < 3:
+        yield f"model.levels = {settings['levels']}: each dimension of 'fsq' needs three levels or more; 'lfq' has two"
     if bottleneck == "vq" and settings["codes"] < 2:
         yield f"model.codes = {settings['codes']}: a codebook needs two codes or more"
-    if bottleneck == "lfq" and settings["latent"] > MOST_SIGNS:
-        yield f"model.latent = {settings['latent']}: 'lfq' has 2^latent codes; {MOST_SIGNS} signs are the most"
+    kind = BOTTLENECKS[bottleneck]
+    if kind is not None and (size := kind.size(settings)) > MOST_CODES:
+        yield f"model.bottleneck {bottleneck!r} has {size:,} codes at a position: {MOST_CODES:,} are the most"
     if settings["likelihood"] == "bernoulli" and settings["psi"] != "sigmoid":
         yield f"model.likelihood 'bernoulli' needs model.psi 'sigmoid', not {settings['psi']!r}"
 

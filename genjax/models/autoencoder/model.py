@@ -17,7 +17,7 @@ from genjax.losses.adversarial import LOSSES
 from genjax.losses.regularisers import kernel_norm
 from genjax.models.autoencoder.bottlenecks import BOTTLENECKS, Bottleneck
 from genjax.models.autoencoder.corruptions import CORRUPTIONS
-from genjax.models.autoencoder.penalties import CODE_PENALTIES, CodePenalty, Seen, penalise
+from genjax.models.autoencoder.penalties import CODE_PENALTIES, CodePenalty, PenaltyInputs, penalise
 from genjax.nn.blocks import map_rows
 from genjax.nn.layers import ACTIVATIONS
 from genjax.nn.networks import forward, initial
@@ -29,7 +29,7 @@ NETWORKS = ("encoder", "decoder")  # whose kernels the penalty ||w||^2 sums
 Examples = Float[Array, "batch *shape"]
 Codes = Float[Array, "batch latent"]
 PerExample = Float[Array, " batch"]
-GAME = LOSSES["nonsaturating"]
+ADVERSARIAL_LOSS = LOSSES["nonsaturating"]
 
 
 class Autoencoder(NamedTuple):
@@ -132,10 +132,10 @@ def corrupt(auto: Autoencoder, rng: Key, x: Examples) -> Examples:
 
 def loss(auto: Autoencoder, params: Params, batch: Batch, rng: Key) -> tuple[Float[Array, ""], Aux]:
     """Computes E_x[L(x, x^)] + lambda ||w||^2, and what the code penalty and the bottleneck add."""
-    seen = corrupt(auto, stream(rng, "corruption"), batch.x)
-    z = continuous_code(auto, params, seen)
+    corrupted = corrupt(auto, stream(rng, "corruption"), batch.x)
+    z = continuous_code(auto, params, corrupted)
     code, added, metrics, state = _quantise_for_training(auto, params, z, stream(rng, "codebook"))
-    penalty, terms = penalise(auto.penalty, _seen(auto, params, seen, z, stream(rng, "penalty")))
+    penalty, terms = penalise(auto.penalty, _penalty_inputs(auto, params, corrupted, z, stream(rng, "penalty")))
     reconstruction = jnp.mean(error(auto, params, code, batch.x))
     norm = kernel_norm({part: params[part] for part in NETWORKS})
     total = reconstruction + auto.hparams["lambda_w"] * norm + penalty + added
@@ -147,7 +147,7 @@ def discriminate(auto: Autoencoder, params: Params, batch: Batch, rng: Key) -> t
     """Computes the discriminator's loss: draws of N(0, I) are real, codes are fake (Makhzani et al. 2015)."""
     z = continuous_code(auto, params, corrupt(auto, stream(rng, "corruption"), batch.x))
     real = _logits(auto, params, jax.random.normal(stream(rng, "prior"), z.shape))
-    value = jnp.mean(GAME.discriminator(real, _logits(auto, params, z)))
+    value = jnp.mean(ADVERSARIAL_LOSS.discriminator(real, _logits(auto, params, z)))
     return value, Aux({"discriminator_loss": value})
 
 
@@ -155,7 +155,7 @@ def deceive(auto: Autoencoder, params: Params, batch: Batch, rng: Key) -> tuple[
     """Computes the encoder's loss against the discriminator of codes."""
     z = continuous_code(auto, params, corrupt(auto, stream(rng, "corruption"), batch.x))
     logits = _logits(auto, params, z)
-    value = jnp.mean(GAME.generator(logits, logits))
+    value = jnp.mean(ADVERSARIAL_LOSS.generator(logits, logits))
     return value, Aux({"generator_loss": value})
 
 
@@ -194,8 +194,8 @@ def _vectors(auto: Autoencoder, z: Codes) -> Float[Array, "n dimensions"]:
     return z.reshape(z.shape[0] * math.prod(auto.grid), -1)
 
 
-def _seen(auto: Autoencoder, params: Params, x: Examples, z: Codes, rng: Key) -> Seen:
-    return Seen(
+def _penalty_inputs(auto: Autoencoder, params: Params, x: Examples, z: Codes, rng: Key) -> PenaltyInputs:
+    return PenaltyInputs(
         encode=lambda x: continuous_code(auto, params, x),
         decode=lambda z: decode(auto, params, z),
         encoder=params["encoder"],

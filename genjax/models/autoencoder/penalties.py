@@ -1,4 +1,4 @@
-"""The table of penalties of an autoencoder's codes. A term is one function of what the loss has seen."""
+"""The table of penalties of an autoencoder's codes. A term is one function of the step's `PenaltyInputs`."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -19,8 +19,8 @@ from genjax.types import Hparams, Key, Params, Settings
 Codes = Float[Array, "batch latent"]
 
 
-class Seen(NamedTuple):
-    """What a penalty may look at.
+class PenaltyInputs(NamedTuple):
+    """What a penalty reads.
 
     Attributes:
       encode: from examples to codes, with the parameters of this step.
@@ -42,7 +42,7 @@ class Seen(NamedTuple):
     rng: Key
 
 
-Term = Callable[[Seen], Float[Array, ""]]
+Term = Callable[[PenaltyInputs], Float[Array, ""]]
 
 
 class CodePenalty(NamedTuple):
@@ -70,50 +70,50 @@ class CodePenalty(NamedTuple):
         return {f"{name}_weight" for name in self.terms}
 
 
-def penalise(penalty: CodePenalty, seen: Seen) -> tuple[Float[Array, ""], dict[str, Array]]:
+def penalise(penalty: CodePenalty, inputs: PenaltyInputs) -> tuple[Float[Array, ""], dict[str, Array]]:
     """Computes the weighted sum of a penalty's terms, and each term without its weight."""
-    values = {name: term(seen) for name, term in penalty.terms.items()}
-    weighted = (seen.hparams[f"{name}_weight"] * value for name, value in values.items())
+    values = {name: term(inputs) for name, term in penalty.terms.items()}
+    weighted = (inputs.hparams[f"{name}_weight"] * value for name, value in values.items())
     return sum(weighted, start=jnp.zeros(())), values
 
 
-def _l1(seen: Seen) -> Float[Array, ""]:
-    return jnp.mean(codes.absolute(seen.z))
+def _l1(inputs: PenaltyInputs) -> Float[Array, ""]:
+    return jnp.mean(codes.absolute(inputs.z))
 
 
-def _l2(seen: Seen) -> Float[Array, ""]:
-    return jnp.mean(codes.half_square(seen.z))
+def _l2(inputs: PenaltyInputs) -> Float[Array, ""]:
+    return jnp.mean(codes.half_square(inputs.z))
 
 
-def _sparsity(seen: Seen) -> Float[Array, ""]:
-    return jnp.sum(codes.activation_divergence(seen.z, seen.hparams["sparsity_target"]))
+def _sparsity(inputs: PenaltyInputs) -> Float[Array, ""]:
+    return jnp.sum(codes.activation_divergence(inputs.z, inputs.hparams["sparsity_target"]))
 
 
-def _contraction(seen: Seen) -> Float[Array, ""]:
+def _contraction(inputs: PenaltyInputs) -> Float[Array, ""]:
     """E ||dz/dx||_F^2: exact for one layer, sum_j phi'(a_j)^2 ||w_j||^2; else an estimate with random signs."""
-    if seen.settings["network"] == "mlp" and not seen.settings["hidden"]:
-        kernel, bias = seen.encoder["Dense_0"]["kernel"], seen.encoder["Dense_0"]["bias"]
-        a = seen.x.reshape(len(seen.x), -1) @ kernel + bias[None]
-        _, slope = jax.jvp(ACTIVATIONS[seen.settings["phi"]], (a,), (jnp.ones_like(a),))
+    if inputs.settings["network"] == "mlp" and not inputs.settings["hidden"]:
+        kernel, bias = inputs.encoder["Dense_0"]["kernel"], inputs.encoder["Dense_0"]["bias"]
+        a = inputs.x.reshape(len(inputs.x), -1) @ kernel + bias[None]
+        _, slope = jax.jvp(ACTIVATIONS[inputs.settings["phi"]], (a,), (jnp.ones_like(a),))
         return jnp.mean(jnp.square(slope) @ jnp.sum(jnp.square(kernel), axis=0))
-    signs = jax.random.rademacher(stream(seen.rng, "signs"), seen.z.shape, jnp.float32)
-    return jnp.mean(codes.squared_jacobian_by_outputs(seen.encode, seen.x, signs))
+    signs = jax.random.rademacher(stream(inputs.rng, "signs"), inputs.z.shape, jnp.float32)
+    return jnp.mean(codes.squared_jacobian_by_outputs(inputs.encode, inputs.x, signs))
 
 
-def _gradient(seen: Seen) -> Float[Array, ""]:
+def _gradient(inputs: PenaltyInputs) -> Float[Array, ""]:
     """E ||dx^/dz||_F^2, an estimate with random signs."""
-    signs = jax.random.rademacher(stream(seen.rng, "signs"), seen.z.shape, jnp.float32)
-    return jnp.mean(codes.squared_jacobian_by_inputs(seen.decode, seen.z, signs))
+    signs = jax.random.rademacher(stream(inputs.rng, "signs"), inputs.z.shape, jnp.float32)
+    return jnp.mean(codes.squared_jacobian_by_inputs(inputs.decode, inputs.z, signs))
 
 
-def _mmd(seen: Seen) -> Float[Array, ""]:
-    draws = jax.random.normal(stream(seen.rng, "prior"), seen.z.shape)
-    return maximum_mean_discrepancy(seen.z, draws, seen.settings["mmd_kernel"])
+def _mmd(inputs: PenaltyInputs) -> Float[Array, ""]:
+    draws = jax.random.normal(stream(inputs.rng, "prior"), inputs.z.shape)
+    return maximum_mean_discrepancy(inputs.z, draws, inputs.settings["mmd_kernel"])
 
 
-def _sliced(seen: Seen) -> Float[Array, ""]:
-    draws = jax.random.normal(stream(seen.rng, "prior"), seen.z.shape)
-    return squared_sliced_wasserstein(stream(seen.rng, "directions"), seen.z, draws, seen.settings["projections"])
+def _sliced(inputs: PenaltyInputs) -> Float[Array, ""]:
+    draws = jax.random.normal(stream(inputs.rng, "prior"), inputs.z.shape)
+    return squared_sliced_wasserstein(stream(inputs.rng, "directions"), inputs.z, draws, inputs.settings["projections"])
 
 
 CODE_PENALTIES = {

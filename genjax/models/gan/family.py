@@ -13,6 +13,7 @@ from genjax.models.gan.model import Gan, count_classes
 from genjax.models.gan.penalties import PENALTIES
 from genjax.models.gan.priors import PRIORS
 from genjax.nn import networks
+from genjax.nn.layers import NORMS
 from genjax.types import Array, DataSpec, Family, Hparams, InputError, Model, Objective, Settings, Watch
 
 DISCRIMINATOR, GENERATOR = "discriminator", "generator"
@@ -57,7 +58,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
         sample_class=partial(model.sample_class, gan) if conditional else None,
         watches=WATCHES,
         averaged=(GENERATOR,),
-        average_decay=partial(AVERAGES[settings["average"]], hparams),
+        average_decay=lambda images: AVERAGES[settings["average"]](hparams, images * batches),
         sample_metrics=(MONITOR, "precision_recall_coverage"),
     )
 
@@ -70,7 +71,11 @@ def build(settings: Settings, spec: DataSpec, hparams: Hparams) -> Gan:
     return Gan(
         generator=networks.decoder(settings, settings["generator_hidden"], spec.shape, modulators=modulators),
         discriminator=networks.encoder(
-            {**settings, "channels": settings["discriminator_channels"] or settings["channels"]},
+            {
+                **settings,
+                "channels": settings["discriminator_channels"] or settings["channels"],
+                "norm": _discriminator_norm(settings),
+            },
             settings["discriminator_hidden"],
             (*spec.shape[:-1], channels),
             1 + (classes if condition.scored else 0),
@@ -80,6 +85,12 @@ def build(settings: Settings, spec: DataSpec, hparams: Hparams) -> Gan:
         spec=spec,
         hparams=hparams,
     )
+
+
+def _discriminator_norm(settings: Settings) -> str:
+    """The norm of the discriminator's convolutions; an MLP has none."""
+    norm = settings["discriminator_norm"]
+    return "none" if settings["network"] == "mlp" else settings["norm"] if norm == "same" else norm
 
 
 def check(settings: Settings, spec: DataSpec) -> None:
@@ -100,6 +111,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"model.penalties names {repeated[0]!r} more than once: raise hparams.{repeated[0]}_weight"
     if settings["spectral_norm"] and settings["weight_clipping"]:
         yield "model.weight_clipping acts on weights that model.spectral_norm scales again: set one of them"
+    if settings["spectral_norm"] and (norm := _discriminator_norm(settings)) != "none":
+        yield f"model.spectral_norm bounds slopes, the norm {norm!r} does not: set model.discriminator_norm to 'none'"
     if settings["augmentation"] == "ada" and loss not in ("nonsaturating", "minimax", "hinge"):
         yield f"model.augmentation 'ada' reads the sign of D at data, which says nothing under the loss {loss!r}"
     if settings["packing"] > 1:
@@ -180,6 +193,7 @@ def _unused_settings(settings: Settings) -> set[str]:
         "penalty_every": bool(penalties),
         "pixel_range": any(penalty.of_gradient for penalty in penalties),
         "discriminator_channels": settings["network"] != "mlp",
+        "discriminator_norm": settings["network"] != "mlp",
         "codes": settings["condition"] == "information",
         "generator_condition": settings["condition"] != "none" and settings["network"] != "mlp",
     }
@@ -194,6 +208,7 @@ FAMILY = Family(
         "generator_hidden": (256, 256),
         "discriminator_hidden": (256, 256),
         "discriminator_channels": 0,
+        "discriminator_norm": "same",
         "latent": 64,
         "loss": "nonsaturating",
         "penalties": (),
@@ -214,6 +229,7 @@ FAMILY = Family(
     },
     choices={
         **networks.CHOICES,
+        "discriminator_norm": ("same", *NORMS),
         "loss": LOSSES,
         "penalties": PENALTIES,
         "pixel_range": ("unit", "symmetric"),

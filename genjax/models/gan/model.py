@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int
 
 from genjax.losses.adversarial import LOSSES
 from genjax.models.gan.conditions import CONDITIONS, Condition, class_loss, logits
-from genjax.models.gan.penalties import PENALTIES, Judged, penalise
+from genjax.models.gan.penalties import PENALTIES, PenaltyInputs, penalise
 from genjax.models.gan.priors import PRIORS, Draw
 from genjax.nn.augmentation import augment, next_probability
 from genjax.nn.blocks import map_rows
@@ -112,13 +112,13 @@ def discriminator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tupl
     codes = _train_codes(gan, batch, rng, label)
     fake = decode(gan, params, codes)
     # Two passes: convolutions of half as many images fit a CPU's caches (docs/performance.md).
-    real_out = _judge_augmented(gan, params, weights, batch.x, label, stream(rng, "real"))
-    fake_out = _judge_augmented(gan, params, weights, fake, label, stream(rng, "fake"))
+    real_out = _discriminate_augmented(gan, params, weights, batch.x, label, stream(rng, "real"))
+    fake_out = _discriminate_augmented(gan, params, weights, fake, label, stream(rng, "fake"))
     real_logit, fake_logit = logits(condition, real_out, label), logits(condition, fake_out, label)
     loss = jnp.mean(LOSSES[gan.settings["loss"]].discriminator(real_logit, fake_logit))
     metrics = {"discriminator_loss": loss, "real_logit": jnp.mean(real_logit), "fake_logit": jnp.mean(fake_logit)}
-    judged = _judged(gan, params, weights, (batch.x, fake), codes, label, (real_logit, fake_logit), rng)
-    penalty, means = _penalise(gan, "discriminator", judged)
+    inputs = _penalty_inputs(gan, params, weights, (batch.x, fake), codes, label, (real_logit, fake_logit), rng)
+    penalty, means = _penalise(gan, "discriminator", inputs)
     classes = _class_loss(gan, {"real": real_out, "fake": fake_out}, label)
     return loss + penalty + classes, Aux(metrics | means, {**state, **_next_state(gan, params, real_logit, fake_logit)})
 
@@ -129,14 +129,14 @@ def generator_loss(gan: Gan, params: Params, batch: Batch, rng: Key) -> tuple[Fl
     weights, _ = _discriminator_weights(gan, params)
     codes = _train_codes(gan, batch, rng, label)
     samples = decode(gan, params, codes)
-    out = _judge_augmented(gan, params, weights, samples, label, stream(rng, "fake"))
+    out = _discriminate_augmented(gan, params, weights, samples, label, stream(rng, "fake"))
     fake = real = logits(condition, out, label)
     if loss.paired:
-        real_out = _judge_augmented(gan, params, weights, batch.x, label, stream(rng, "real"))
+        real_out = _discriminate_augmented(gan, params, weights, batch.x, label, stream(rng, "real"))
         real = logits(condition, real_out, label)
     value = jnp.mean(loss.generator(real, fake))
-    judged = _judged(gan, params, weights, (batch.x, samples), codes, label, (real, fake), rng)
-    penalty, means = _penalise(gan, "generator", judged)
+    inputs = _penalty_inputs(gan, params, weights, (batch.x, samples), codes, label, (real, fake), rng)
+    penalty, means = _penalise(gan, "generator", inputs)
     classes = _class_loss(gan, {"fake": out}, label)
     metrics = {} if condition.weight is None else {"class_loss": jnp.mean(class_loss(out, label))}
     return value + penalty + classes, Aux({"generator_loss": value, **means, **metrics})
@@ -151,7 +151,7 @@ def evaluate(gan: Gan, params: Params, batch: Batch, rng: Key) -> dict[str, PerE
     weights, _ = _discriminator_weights(gan, params)
     fake_x = decode(gan, params, _train_codes(gan, batch, rng, label))
     real, fake = (
-        logits(condition, _judge(gan, weights, _neighbours(gan, _centred(gan, x)), label), label)
+        logits(condition, _discriminate(gan, weights, _neighbours(gan, _centred(gan, x)), label), label)
         for x in (batch.x, fake_x)
     )
     return {
@@ -200,7 +200,7 @@ def _class_loss(gan: Gan, outputs: dict[str, Outputs], label: Label) -> Float[Ar
     return gan.hparams[condition.weight] * sum(jnp.mean(class_loss(out, label)) for out in classified)
 
 
-def _judged(
+def _penalty_inputs(
     gan: Gan,
     params: Params,
     weights: Params,
@@ -209,13 +209,13 @@ def _judged(
     label: Label,
     both_logits: tuple[PerPack, PerPack],
     rng: Key,
-) -> Judged:
+) -> PenaltyInputs:
     """What penalties see: packs of images as the setting `pixel_range` says, and of points as they are."""
     stored = gan.spec.bounded and gan.settings["pixel_range"] == "unit"
     centre = (lambda x: 2 * x - 1) if stored else (lambda x: x)
 
     def critic(x: Packs) -> PerPack:
-        return logits(gan.condition, _judge(gan, weights, centre(x), label), label)
+        return logits(gan.condition, _discriminate(gan, weights, centre(x), label), label)
 
     def augmented(key: Key, x: Packs) -> Packs:
         moved = augment(key, centre(x))
@@ -230,23 +230,23 @@ def _judged(
 
     real, fake = map(pack, real_and_fake)
     averages = params.get("logits", {})
-    return Judged(critic, real, fake, *both_logits, averages, augmented, moved, stream(rng, "penalties"))
+    return PenaltyInputs(critic, real, fake, *both_logits, averages, augmented, moved, stream(rng, "penalties"))
 
 
-def _penalise(gan: Gan, player: str, judged: Judged) -> tuple[Float[Array, ""], dict[str, Array]]:
-    return penalise(gan.settings["penalties"], player, judged, gan.hparams, gan.settings["penalty_every"])
+def _penalise(gan: Gan, player: str, inputs: PenaltyInputs) -> tuple[Float[Array, ""], dict[str, Array]]:
+    return penalise(gan.settings["penalties"], player, inputs, gan.hparams, gan.settings["penalty_every"])
 
 
-def _judge_augmented(gan: Gan, params: Params, weights: Params, x: Examples, label: Label, rng: Key) -> Outputs:
+def _discriminate_augmented(gan: Gan, params: Params, weights: Params, x: Examples, label: Label, rng: Key) -> Outputs:
     """D's outputs for packs of augmented examples."""
     x = _centred(gan, x)
     if gan.settings["augmentation"] != "none":
         probability = params["augmentation"]["probability"] if gan.settings["augmentation"] == "ada" else 1.0
         x = augment(rng, x, probability)
-    return _judge(gan, weights, _pack(gan, x), label)
+    return _discriminate(gan, weights, _pack(gan, x), label)
 
 
-def _judge(gan: Gan, weights: Params, packs: Packs, label: Label) -> Outputs:
+def _discriminate(gan: Gan, weights: Params, packs: Packs, label: Label) -> Outputs:
     return forward(gan.discriminator, weights, _input(gan, packs, label))
 
 

@@ -15,7 +15,7 @@ Examples = Float[Array, "batch ..."]
 PerExample = Float[Array, " batch"]
 
 
-class Judged(NamedTuple):
+class PenaltyInputs(NamedTuple):
     """The examples of an update, as penalties see them: without augmentation, images in the setting `pixel_range`.
 
     Attributes:
@@ -43,7 +43,7 @@ class Penalty(NamedTuple):
     """A term of a player's loss.
 
     Attributes:
-      value: `(judged, hparams) -> [b]`.
+      value: `(inputs, hparams) -> [b]`.
       of_gradient: whether its value depends on the unit of the data, as a gradient does.
       of_images: whether it needs images.
       averaged: whether it needs moving averages of the logits.
@@ -51,7 +51,7 @@ class Penalty(NamedTuple):
       player: whose loss it is added to.
     """
 
-    value: Callable[[Judged, Hparams], PerExample]
+    value: Callable[[PenaltyInputs, Hparams], PerExample]
     of_gradient: bool = True
     of_images: bool = False
     averaged: bool = False
@@ -59,56 +59,56 @@ class Penalty(NamedTuple):
     player: Literal["discriminator", "generator"] = "discriminator"
 
 
-def wgan_gp(judged: Judged, hparams: Hparams) -> PerExample:
+def wgan_gp(inputs: PenaltyInputs, hparams: Hparams) -> PerExample:
     """Computes (||grad D|| - 1)^2 between data and samples (Gulrajani et al. 2017, equation 3)."""
     del hparams
-    return gradient_norm_penalty(judged.critic, mix(stream(judged.rng, "mix"), judged.real, judged.fake))
+    return gradient_norm_penalty(inputs.critic, mix(stream(inputs.rng, "mix"), inputs.real, inputs.fake))
 
 
-def zero_centred(judged: Judged, hparams: Hparams) -> PerExample:
+def zero_centred(inputs: PenaltyInputs, hparams: Hparams) -> PerExample:
     """Computes ||grad D||^2 between data and samples (Thanh-Tung et al. 2019)."""
     del hparams
-    return gradient_norm_penalty(judged.critic, mix(stream(judged.rng, "mix"), judged.real, judged.fake), target=0.0)
+    return gradient_norm_penalty(inputs.critic, mix(stream(inputs.rng, "mix"), inputs.real, inputs.fake), target=0.0)
 
 
-def dragan(judged: Judged, hparams: Hparams) -> PerExample:
+def dragan(inputs: PenaltyInputs, hparams: Hparams) -> PerExample:
     """Computes (||grad D|| - 1)^2 around data (Kodali et al. 2017)."""
     del hparams
-    return gradient_norm_penalty(judged.critic, perturb(stream(judged.rng, "perturb"), judged.real))
+    return gradient_norm_penalty(inputs.critic, perturb(stream(inputs.rng, "perturb"), inputs.real))
 
 
-def lecam(judged: Judged, hparams: Hparams) -> PerExample:
+def lecam(inputs: PenaltyInputs, hparams: Hparams) -> PerExample:
     """Computes the squared distances of either logit from the other's moving average, from `lecam_start` steps on."""
-    averages = judged.averages
-    value = lecam_penalty(judged.real_logit, judged.fake_logit, averages["real"], averages["fake"])
+    averages = inputs.averages
+    value = lecam_penalty(inputs.real_logit, inputs.fake_logit, averages["real"], averages["fake"])
     return jnp.where(hparams["step"] >= hparams["lecam_start"], value, 0.0)
 
 
-def consistency(judged: Judged, hparams: Hparams) -> PerExample:
+def consistency(inputs: PenaltyInputs, hparams: Hparams) -> PerExample:
     """Computes (D(x) - D(T(x)))^2 + (D(x^) - D(T(x^)))^2 for random augmentations T (Zhao et al. 2021, equation 3)."""
     del hparams
     total = jnp.float32(0)
-    for name, examples in (("real", judged.real), ("fake", judged.fake)):
-        augmented = judged.augmented(stream(judged.rng, f"consistency {name}"), examples)
-        total += jnp.square(judged.critic(examples) - judged.critic(augmented))
+    for name, examples in (("real", inputs.real), ("fake", inputs.fake)):
+        augmented = inputs.augmented(stream(inputs.rng, f"consistency {name}"), examples)
+        total += jnp.square(inputs.critic(examples) - inputs.critic(augmented))
     return total
 
 
-def latent_consistency(judged: Judged, hparams: Hparams) -> PerExample:
+def latent_consistency(inputs: PenaltyInputs, hparams: Hparams) -> PerExample:
     """Computes (D(G(z)) - D(G(z + e)))^2 for noise e of deviation `code_noise` (zCR, Zhao et al. 2021)."""
-    moved = judged.moved(stream(judged.rng, "codes"), hparams["code_noise"])
-    return jnp.square(judged.critic(judged.fake) - judged.critic(moved))
+    moved = inputs.moved(stream(inputs.rng, "codes"), hparams["code_noise"])
+    return jnp.square(inputs.critic(inputs.fake) - inputs.critic(moved))
 
 
-def latent_diversity(judged: Judged, hparams: Hparams) -> PerExample:
+def latent_diversity(inputs: PenaltyInputs, hparams: Hparams) -> PerExample:
     """Computes -||G(z) - G(z + e)||^2 for noise e of deviation `code_noise` (zCR, Zhao et al. 2021)."""
-    difference = judged.fake - judged.moved(stream(judged.rng, "codes"), hparams["code_noise"])
+    difference = inputs.fake - inputs.moved(stream(inputs.rng, "codes"), hparams["code_noise"])
     return -jnp.sum(jnp.square(difference), axis=tuple(range(1, difference.ndim)))
 
 
 PENALTIES = {
-    "r1": Penalty(lambda judged, hparams: r1_penalty(judged.critic, judged.real)),
-    "r2": Penalty(lambda judged, hparams: r1_penalty(judged.critic, judged.fake)),
+    "r1": Penalty(lambda inputs, hparams: r1_penalty(inputs.critic, inputs.real)),
+    "r2": Penalty(lambda inputs, hparams: r1_penalty(inputs.critic, inputs.fake)),
     "wgan_gp": Penalty(wgan_gp),
     "zero_centred": Penalty(zero_centred),
     "dragan": Penalty(dragan),
@@ -120,7 +120,7 @@ PENALTIES = {
 
 
 def penalise(
-    names: Sequence[str], player: str, judged: Judged, hparams: Hparams, every: int = 1
+    names: Sequence[str], player: str, inputs: PenaltyInputs, hparams: Hparams, every: int = 1
 ) -> tuple[Float[Array, ""], dict[str, Array]]:
     """Computes the weighted sum of a player's penalties, and the mean of each, `{name: scalar}`.
 
@@ -130,7 +130,7 @@ def penalise(
     """
 
     def compute() -> dict[str, Array]:
-        return {name: every * jnp.mean(PENALTIES[name].value(judged, hparams)) for name in names}
+        return {name: every * jnp.mean(PENALTIES[name].value(inputs, hparams)) for name in names}
 
     def skip() -> dict[str, Array]:
         return {name: jnp.float32(0) for name in names}

@@ -9,8 +9,8 @@ ABOUT = {
     "bound": "what is maximised, a function of w = p(x, z) / q(z|x) at `samples` draws of z in each of `groups`",
     "bound=elbo": "E log w, its rate in closed form where there is one (Kingma & Welling 2014)",
     "bound=iwae": "log 1/k sum w (Burda et al. 2016)",
-    "bound=dreg": "the bound of `iwae`; the encoder's gradient is sum sg(w~^2) d log w / dz, which has less variance "
-    "(Tucker et al. 2019)",
+    "bound=dreg": "the bound of `iwae`; the encoder's gradient is sum sg(w~^2) d log w / dz where beta = 1, which has "
+    "less variance (Tucker et al. 2019)",
     "bound=stl": "E log w; the encoder's gradient passes through z alone (Roeder et al. 2017)",
     "bound=miwae": "the mean over groups of log 1/k sum w (Rainforth et al. 2018)",
     "bound=piwae": "the decoder by `iwae` over all draws, the encoder by `miwae` (Rainforth et al. 2018)",
@@ -62,7 +62,7 @@ ABOUT = {
     "tc_estimator": "of log q(z) in `tc`, from a batch",
     "tc_estimator=weighted": "minibatch-weighted sampling; its constant error has no gradient",
     "tc_estimator=stratified": "minibatch-stratified sampling, exact where the batch is the data set",
-    "discriminator_hidden": "widths of the second player of `factor`",
+    "discriminator_hidden": "widths of the second player: of codes under `factor`, of examples under `features`",
     "dip": "which covariance `dip` takes",
     "dip=i": "of the posterior's means",
     "dip=ii": "of z",

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from genjax.losses.adversarial import cross_entropy_discriminator, nonsaturating_generator
 from genjax.losses.moments import permute_dimensions
 from genjax.models.vae.model import infer, loss
-from genjax.models.vae.networks import Vae, judge
+from genjax.models.vae.networks import Vae, discriminator_logits
 from genjax.models.vae.regularisers import discriminator_loss
 from genjax.models.vae.sampling import decode, draw_prior
 from genjax.rng import stream
@@ -24,14 +24,14 @@ def discriminate_codes(vae: Vae, params: Params, batches: Batch, rng: Key) -> tu
     first, second = (jax.tree.map(lambda leaf, i=i: leaf[i], batches) for i in range(2))
     z, other = (infer(vae, params, batch, stream(rng, name)) for batch, name in ((first, "z"), (second, "other")))
     permuted = permute_dimensions(stream(rng, "permutation"), other)
-    value = jnp.mean(discriminator_loss(lambda codes: judge(vae, params, codes), z, permuted))
+    value = jnp.mean(discriminator_loss(lambda codes: discriminator_logits(vae, params, codes), z, permuted))
     return value, Aux({"discriminator_loss": value})
 
 
 def discriminate_examples(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Float[Array, ""], Aux]:
     """Computes -log gamma(x) - log(1 - gamma(x^)), the second over reconstructions and samples (algorithm 1)."""
-    fake = judge(vae, params, _generated(vae, params, batch, rng))  # [2 b]
-    real = jnp.tile(judge(vae, params, batch.x), 2)
+    fake = discriminator_logits(vae, params, _generated(vae, params, batch, rng))  # [2 b]
+    real = jnp.tile(discriminator_logits(vae, params, batch.x), 2)
     value = jnp.mean(cross_entropy_discriminator(real, fake))
     return value, Aux({"discriminator_loss": value, "real_logit": jnp.mean(real), "fake_logit": jnp.mean(fake)})
 
@@ -42,7 +42,8 @@ def generator_loss(vae: Vae, params: Params, batch: Batch, rng: Key) -> tuple[Fl
     The paper weighs the bound's part for the decoder by gamma; the weight here is 1/gamma on the other part.
     """
     value, aux = loss(vae, params, batch, rng)
-    generator = jnp.mean(nonsaturating_generator(judge(vae, params, _generated(vae, params, batch, rng))))
+    logits = discriminator_logits(vae, params, _generated(vae, params, batch, rng))
+    generator = jnp.mean(nonsaturating_generator(logits))
     total = value + vae.hparams["adversarial_weight"] * generator
     return total, aux._replace(metrics=aux.metrics | {"loss": total, "generator_loss": generator})
 

@@ -31,8 +31,10 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "model.posterior 'ladder' draws an upper layer too: set model.layers to 2"
     if settings["posterior"] != "gaussian" and factor.moments:
         yield f"model.regulariser {regulariser!r} needs the posterior 'gaussian'"
-    if bound == "dreg" and layers > 1:
-        yield "model.bound 'dreg' is unbiased for one layer only: use 'iwae' or 'stl'"
+    if settings["posterior"] == "gumbel" and factor.of_codes:
+        yield f"model.regulariser {regulariser!r} needs codes on the real line: 'gumbel' relaxes categories"
+    if bound == "dreg" and layers > 1 and settings["posterior"] != "ladder":
+        yield "model.bound 'dreg' needs all layers drawn at once: use the posterior 'ladder', or 'iwae' or 'stl'"
     if prior == "vamp" and layers > 1:
         yield "model.prior 'vamp' needs the encoder of the only layer: set model.layers to 1"
     if prior == "vamp" and conditional:
@@ -49,6 +51,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield "model.likelihood 'features' has a discriminator of its own: use another regulariser than 'factor'"
     if settings["likelihood"] == "features" and settings["discriminator_hidden"] == () and settings["network"] == "mlp":
         yield "model.likelihood 'features' compares hidden layers: model.discriminator_hidden must have one"
+    if (regulariser == "tc" or factor.adversarial) and settings["latent"] < 2 and layers == 1:
+        yield f"model.regulariser {regulariser!r} compares dimensions: model.latent = {settings['latent']} has no two"
     if regulariser == "tc" and prior == "class":
         yield "model.regulariser 'tc' needs the prior 'normal'"
 

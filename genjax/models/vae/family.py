@@ -44,7 +44,7 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
         init=partial(init, vae),
         objectives=_objectives(vae),
         evaluate=partial(model.evaluate, vae),
-        monitor="loss",
+        monitor=monitor(settings),
         sample=partial(sampling.sample, vae),
         encode=partial(model.encode, vae),
         decode=partial(sampling.decode, vae) if unconditional else None,
@@ -65,8 +65,13 @@ def make(settings: Settings, spec: DataSpec, hparams: Hparams) -> Model:
     )
 
 
-def _judged(settings: Settings) -> str | None:
-    """What a second player judges: 'examples' (VAE-GAN), 'codes' (FactorVAE), or None where there is one player."""
+def monitor(settings: Settings) -> str:
+    """Names what is compared between steps: of features that move while they are learnt, no loss is."""
+    return "sliced_wasserstein" if settings["likelihood"] == "features" else "loss"
+
+
+def _discriminated(settings: Settings) -> str | None:
+    """What the second player sees: 'examples' (VAE-GAN), 'codes' (FactorVAE), or None where there is one player."""
     if settings["likelihood"] == "features":
         return "examples"
     return "codes" if REGULARISERS[settings["regulariser"]].adversarial else None
@@ -74,12 +79,12 @@ def _judged(settings: Settings) -> str | None:
 
 def _objectives(vae: Vae) -> dict[str, Objective]:
     noise = ("noise",) if vae.output.shared else ()
-    judged = _judged(vae.settings)
-    loss = adversarial.generator_loss if judged == "examples" else model.loss
+    discriminated = _discriminated(vae.settings)
+    loss = adversarial.generator_loss if discriminated == "examples" else model.loss
     objectives = {OBJECTIVE: Objective(("encoder", "decoder", *noise, *vae.prior.parts), partial(loss, vae))}
-    if judged == "examples":
+    if discriminated == "examples":
         objectives[DISCRIMINATOR] = Objective((DISCRIMINATOR,), partial(adversarial.discriminate_examples, vae))
-    elif judged == "codes":
+    elif discriminated == "codes":
         discriminate = partial(adversarial.discriminate_codes, vae)
         objectives[DISCRIMINATOR] = Objective((DISCRIMINATOR,), discriminate, batches=2)
     return objectives
@@ -112,7 +117,7 @@ def build(settings: Settings, spec: DataSpec, hparams: Hparams) -> Vae:
 
 
 def _discriminator(settings: Settings, spec: DataSpec, latent: int) -> nn.Module | None:
-    match _judged(settings):
+    match _discriminated(settings):
         case "examples":
             return image_discriminator(settings, spec)
         case "codes":
@@ -135,8 +140,9 @@ def _watches(vae: Vae) -> tuple[Watch, ...]:
         Watch(
             "collapsed posterior",
             lambda metrics: metrics["kl"] < COLLAPSED,
-            "the codes say nothing of the examples (kl below 0.05 nats): lower hparams.beta or give it a schedule "
-            "(config.schedules.beta = 'linear'), or use another model.likelihood",
+            "the codes say nothing of the examples (kl below 0.05 nats): lower the weight of the rate, which is "
+            "hparams.beta or the regulariser's, or give it a schedule (config.schedules.beta = 'linear'), or use "
+            "another model.likelihood",
         ),
         Watch(
             "variance at its floor",
@@ -183,7 +189,7 @@ def _unused_settings(settings: Settings) -> set[str]:
     if settings["likelihood"] == "features" and settings["network"] == "mlp":
         conditions["discriminator_hidden"] = True
     unused = networks.unused_settings(settings, "hidden")
-    if settings["layers"] > 1 or settings["prior"] == "flow" or REGULARISERS[settings["regulariser"]].adversarial:
+    if settings["layers"] > 1 or settings["prior"] == "flow" or _discriminated(settings):
         unused -= {"activation"}
     return unused | {name for name, acts in conditions.items() if not acts}
 
@@ -247,7 +253,7 @@ FAMILY = Family(
         "mmd_weight": 10.0,
     },
     objectives=(OBJECTIVE, DISCRIMINATOR),
-    active_objectives=lambda settings: (OBJECTIVE, DISCRIMINATOR) if _judged(settings) else (OBJECTIVE,),
+    active_objectives=lambda settings: (OBJECTIVE, DISCRIMINATOR) if _discriminated(settings) else (OBJECTIVE,),
     active_hparams=_active_hparams,
     make=make,
     unused_settings=_unused_settings,
@@ -255,4 +261,6 @@ FAMILY = Family(
     labelled=lambda settings: settings["condition"] == "label",
     units=_units,
     about=ABOUT,
+    monitor=monitor,
+    signed=("renyi_alpha",),
 )

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from genjax.losses.bounds import LogWeights
-from genjax.models.vae.networks import Codes, Vae, decode_output, infer_output, judge
+from genjax.models.vae.networks import Codes, Vae, decode_output, discriminator_logits, infer_output
 from genjax.models.vae.posteriors import moments
 from genjax.models.vae.priors import Given
 from genjax.models.vae.regularisers import Inferred
@@ -195,6 +195,6 @@ def _inferred(vae: Vae, params: Params, batch: Batch, parts: Terms, rng: Key) ->
         mean=mean,
         log_var=log_var,
         prior=lambda: draw_prior(vae, params, stream(rng, "mmd"), b, batch.label),
-        logits=lambda codes: judge(vae, params, codes),
+        logits=lambda codes: discriminator_logits(vae, params, codes),
         examples=vae.spec.examples,
     )

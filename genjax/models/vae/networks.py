@@ -62,8 +62,8 @@ def init(vae: Vae, rng: Key, batch: Batch) -> Params:
     }
     if vae.discriminator is None:
         return params
-    judged = codes if vae.regulariser.adversarial else batch.x
-    return {**params, "discriminator": initial(vae.discriminator, stream(rng, "discriminator"), judged)}
+    discriminated = codes if vae.regulariser.adversarial else batch.x
+    return {**params, "discriminator": initial(vae.discriminator, stream(rng, "discriminator"), discriminated)}
 
 
 def infer_output(vae: Vae, params: Params, batch: Batch) -> Float[Array, "batch features"]:
@@ -76,7 +76,7 @@ def decode_output(vae: Vae, params: Params, z: Codes, label: Label = None) -> Fl
     return forward(vae.decoder, params["decoder"], _decoder_input(vae, z, label))
 
 
-def judge(vae: Vae, params: Params, x: Float[Array, "n ..."]) -> Float[Array, " n"]:
+def discriminator_logits(vae: Vae, params: Params, x: Float[Array, "n ..."]) -> Float[Array, " n"]:
     """Computes the second player's logits: of codes in FactorVAE, of examples in the VAE-GAN."""
     assert vae.discriminator is not None, "this model has one player"
     return forward(vae.discriminator, params["discriminator"], x)[:, 0]

@@ -49,6 +49,7 @@ class Regulariser(NamedTuple):
       of_rate: whether it takes the place of beta times the rate; it is added to it otherwise.
       of_dimensions: whether it needs the rate of each dimension.
       moments: whether it needs the moments of a Gaussian posterior.
+      of_codes: whether it compares draws of codes on the real line.
       adversarial: whether it needs the discriminator, a second player.
       hparams: the hyperparameters that it reads.
       settings: the settings that it reads.
@@ -57,7 +58,8 @@ class Regulariser(NamedTuple):
     value: Callable[[Inferred, Settings, Hparams], Value] | None
     of_rate: bool = False
     of_dimensions: bool = False
-    moments: bool = True
+    moments: bool = False
+    of_codes: bool = False
     adversarial: bool = False
     hparams: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
@@ -118,7 +120,7 @@ def mmd(inferred: Inferred, settings: Settings, hparams: Hparams) -> Value:
 def discriminator_loss(
     logits: Callable[[Codes], Float[Array, " batch"]], z: Codes, permuted: Codes
 ) -> Float[Array, " batch"]:
-    """Computes -log D(z) - log(1 - D(z')) with z' permuted in each dimension (Kim & Mnih 2018, algorithm 1)."""
+    """Computes half of -log D(z) - log(1 - D(z')), z' permuted in each dimension (Kim & Mnih 2018, algorithm 2)."""
     return 0.5 * (jax.nn.softplus(-logits(z)) + jax.nn.softplus(logits(permuted)))
 
 
@@ -128,13 +130,12 @@ TC_ESTIMATORS = {
 }
 
 REGULARISERS = {
-    "none": Regulariser(None, moments=False),
-    "capacity": Regulariser(capacity, of_rate=True, moments=False, hparams=("capacity", "capacity_weight")),
+    "none": Regulariser(None),
+    "capacity": Regulariser(capacity, of_rate=True, hparams=("capacity", "capacity_weight")),
     "free_bits": Regulariser(
         free_bits,
         of_rate=True,
         of_dimensions=True,
-        moments=False,
         hparams=("beta", "free_bits"),
         settings=("free_bits_group",),
     ),
@@ -142,10 +143,13 @@ REGULARISERS = {
         tc,
         of_rate=True,
         of_dimensions=True,
+        moments=True,
         hparams=("information_weight", "tc_weight", "dimension_weight"),
         settings=("tc_estimator",),
     ),
-    "factor": Regulariser(factor, adversarial=True, hparams=("tc_weight",), settings=("discriminator_hidden",)),
-    "dip": Regulariser(dip, hparams=("dip_off_diagonal", "dip_diagonal"), settings=("dip",)),
-    "mmd": Regulariser(mmd, hparams=("mmd_weight",), settings=("mmd_kernel",)),
+    "factor": Regulariser(
+        factor, of_codes=True, adversarial=True, hparams=("tc_weight",), settings=("discriminator_hidden",)
+    ),
+    "dip": Regulariser(dip, moments=True, hparams=("dip_off_diagonal", "dip_diagonal"), settings=("dip",)),
+    "mmd": Regulariser(mmd, of_codes=True, hparams=("mmd_weight",), settings=("mmd_kernel",)),
 }
