@@ -47,6 +47,7 @@ FACTORS_OF_VAES = (
     ({"likelihood": "logistic_mixture"}, {"model.logistics": 2}),
     ({"likelihood": "categorical"}, {}),
     ({"likelihood": "features"}, {"model.discriminator_hidden": (5,)}),
+    ({"posterior": "flow", "bound": "dreg"}, {**SAMPLES, "model.couplings": 2, "model.coupling_hidden": 5}),
     ({"posterior": "ladder"}, {"model.layers": 2}),
     ({"posterior": "gumbel"}, {"model.categories": 4}),
     ({"regulariser": "capacity"}, {}),

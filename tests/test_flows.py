@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from genjax.models.vae import flows
+from genjax.models.vae.posteriors import flow as flow_posterior
 from genjax.models.vae.priors import flow as flow_prior
 from genjax.nn import networks
 from genjax.types import DataSpec
@@ -17,10 +18,14 @@ def trained(latent, count=3):
     """A flow whose parameters are not those of the identity."""
     flow = flows.Couplings(count, 8, "tanh")
     params = flows.initial(flow, KEY, latent)
+    return flow, moved(params)
+
+
+def moved(params):
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(1), len(leaves))
-    moved = [leaf + 0.5 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
-    return flow, jax.tree.unflatten(tree, moved)
+    noisy = [leaf + 0.5 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    return jax.tree.unflatten(tree, noisy)
 
 
 def test_it_starts_as_the_identity():
@@ -57,3 +62,25 @@ def test_the_density_integrates_to_one_and_is_that_of_the_samples():
     samples = np.asarray(prior.sample({"prior": params}, KEY, 20000, None))
     mean = (mass[:, None] * np.asarray(grid)).sum(axis=0)
     np.testing.assert_allclose(samples.mean(axis=0), mean, atol=5 * samples.std() / np.sqrt(20000))
+
+
+def test_a_posteriors_density_integrates_to_one_and_depends_on_its_context():
+    settings = {**networks.SETTINGS, "activation": "tanh", "latent": 2, "couplings": 3, "coupling_hidden": 8}
+    posterior = flow_posterior(settings, {})
+    flow = flows.make_couplings(settings)
+    params = {"posterior": moved(flows.initial(flow, KEY, 2, context=8))}
+    out = jax.random.normal(jax.random.key(3), (2, posterior.features)) * 0.5
+    side = jnp.linspace(-30.0, 30.0, 2001)
+    grid = jnp.stack(jnp.meshgrid(side, side), axis=-1).reshape(-1, 1, 2)
+    for row in (0, 1):
+        log_q = jax.jit(posterior.log_prob)(params, out[row : row + 1], grid)
+        mass = np.exp(np.asarray(log_q, np.float64)).sum() * float(side[1] - side[0]) ** 2
+        np.testing.assert_allclose(mass, 1, atol=2e-3)
+    u_part = out[:, :4]
+    other = jnp.concatenate([u_part, out[::-1, 4:]], axis=1)  # the same Gaussian, the other context
+    draws, moved_draws = (posterior.draw(params, of, KEY, 5) for of in (out, other))
+    assert draws.shape == (5, 2, 2)
+    assert np.abs(draws - moved_draws).max() > 0.01
+    np.testing.assert_allclose(
+        posterior.mode(params, out), flows.forward(flow, params["posterior"], u_part[:, :2], out[:, 4:]).point
+    )

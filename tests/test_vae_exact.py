@@ -148,7 +148,13 @@ def test_bounds_by_hand():
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, slow({"beta": 0.5}), slow({"beta": 2.0}), slow({"layers": 2, "posterior": "ladder"})],
+    [
+        {},
+        slow({"beta": 0.5}),
+        slow({"beta": 2.0}),
+        slow({"layers": 2, "posterior": "ladder"}),
+        slow({"posterior": "flow", "couplings": 2, "coupling_hidden": 3}),
+    ],
 )
 def test_dreg_is_unbiased_with_a_smaller_variance(changes):
     draws, k = 20_000, 8

@@ -24,7 +24,7 @@ ABOUT = {
     "prior=mixture": "sum_c w_c N(mu_c, diag sigma_c^2), learned, of `components`",
     "prior=vamp": "1/K sum_c q(z|u_c) with K = `components` pseudo-inputs u_c (Tomczak & Welling 2018)",
     "prior=flow": "z = f(u), u ~ N(0, I), f a chain of affine couplings (Dinh et al. 2017)",
-    "couplings": "of the flow",
+    "couplings": "of a flow",
     "coupling_hidden": "width of a coupling's hidden layer",
     "components": "of the mixture, or pseudo-inputs",
     "pseudo_inputs": "of the prior `vamp`",
@@ -33,6 +33,8 @@ ABOUT = {
     "pseudo_inputs=from_examples": "parameters, which start at these examples",
     "posterior": "q(z|x)",
     "posterior=gaussian": "N(mu(x), diag sigma^2(x))",
+    "posterior=flow": "z = f(u; x), u ~ N(mu(x), diag sigma^2(x)), f a chain of affine couplings that see a context of "
+    "x (Kingma et al. 2016; Dinh et al. 2017)",
     "posterior=ladder": "q(z2|x) q(z|x, z2) of two layers, with q(z|x, z2) ~ N(z; mu(x), diag sigma^2(x)) p(z|z2) "
     "(Sønderby et al. 2016)",
     "posterior=gumbel": "`latent` categorical variables, relaxed in training; a uniform prior (Jang et al. 2017)",

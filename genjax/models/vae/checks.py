@@ -35,18 +35,26 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"model.regulariser {regulariser!r} needs codes on the real line: 'gumbel' relaxes categories"
     if bound == "dreg" and layers > 1 and settings["posterior"] != "ladder":
         yield "model.bound 'dreg' needs all layers drawn at once: use the posterior 'ladder', or 'iwae' or 'stl'"
+    if prior == "vamp" and settings["posterior"] == "flow":
+        yield "model.prior 'vamp' mixes Gaussian posteriors: set model.posterior to 'gaussian'"
     if prior == "vamp" and layers > 1:
         yield "model.prior 'vamp' needs the encoder of the only layer: set model.layers to 1"
     if prior == "vamp" and conditional:
         yield "model.prior 'vamp' has pseudo-inputs without a class: use the prior 'class'"
     if prior == "flow" and settings["latent" if layers == 1 else "upper_latent"] < 2:
         yield "model.prior 'flow' divides the dimensions into two halves: it needs two latent dimensions"
+    if settings["posterior"] == "flow" and settings["latent"] < 2:
+        yield "model.posterior 'flow' divides the dimensions into two halves: it needs two latent dimensions"
     if prior == "class" and not conditional:
         yield "model.prior 'class' needs model.condition 'label'"
     if factor.of_rate and bound != "elbo":
         yield f"model.regulariser {regulariser!r} changes the rate of the bound 'elbo'; {bound!r} has no such part"
-    if factor.of_dimensions and (prior not in ("normal", "class") or layers > 1):
-        yield f"model.regulariser {regulariser!r} needs the rate of each dimension: set one layer, prior 'normal'"
+    no_closed_form = prior not in ("normal", "class") or layers > 1 or settings["posterior"] == "flow"
+    if factor.of_dimensions and no_closed_form:
+        yield (
+            f"model.regulariser {regulariser!r} needs the rate of each dimension: set one layer, the prior 'normal' "
+            "and the posterior 'gaussian'"
+        )
     if settings["likelihood"] == "features" and factor.adversarial:
         yield "model.likelihood 'features' has a discriminator of its own: use another regulariser than 'factor'"
     if settings["likelihood"] == "features" and settings["discriminator_hidden"] == () and settings["network"] == "mlp":

@@ -81,7 +81,8 @@ def _objectives(vae: Vae) -> dict[str, Objective]:
     noise = ("noise",) if vae.output.shared else ()
     discriminated = _discriminated(vae.settings)
     loss = adversarial.generator_loss if discriminated == "examples" else model.loss
-    objectives = {OBJECTIVE: Objective(("encoder", "decoder", *noise, *vae.prior.parts), partial(loss, vae))}
+    parts = ("encoder", "decoder", *noise, *vae.prior.parts, *vae.posterior.parts)
+    objectives = {OBJECTIVE: Objective(parts, partial(loss, vae))}
     if discriminated == "examples":
         objectives[DISCRIMINATOR] = Objective((DISCRIMINATOR,), partial(adversarial.discriminate_examples, vae))
     elif discriminated == "codes":
@@ -172,14 +173,15 @@ def _units(settings: Settings) -> dict[str, str]:
 
 def _unused_settings(settings: Settings) -> set[str]:
     gumbel = settings["posterior"] == "gumbel"
+    has_flow = settings["posterior"] == "flow" or (settings["prior"] == "flow" and not gumbel)
     read = REGULARISERS[settings["regulariser"]].settings
     conditions = {
         "groups": BOUNDS[settings["bound"]].grouped,
         "prior": not gumbel,
         "components": settings["prior"] in ("mixture", "vamp") and not gumbel,
         "pseudo_inputs": settings["prior"] == "vamp" and not gumbel,
-        "couplings": settings["prior"] == "flow" and not gumbel,
-        "coupling_hidden": settings["prior"] == "flow" and not gumbel,
+        "couplings": has_flow,
+        "coupling_hidden": has_flow,
         "categories": gumbel,
         "logistics": settings["likelihood"] == "logistic_mixture",
         "upper_hidden": settings["layers"] > 1,
@@ -189,7 +191,7 @@ def _unused_settings(settings: Settings) -> set[str]:
     if settings["likelihood"] == "features" and settings["network"] == "mlp":
         conditions["discriminator_hidden"] = True
     unused = networks.unused_settings(settings, "hidden")
-    if settings["layers"] > 1 or settings["prior"] == "flow" or _discriminated(settings):
+    if settings["layers"] > 1 or has_flow or _discriminated(settings):
         unused -= {"activation"}
     return unused | {name for name, acts in conditions.items() if not acts}
 

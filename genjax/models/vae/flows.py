@@ -1,7 +1,8 @@
-"""A flow as a prior: z = f(u) with u ~ N(0, I) and an invertible f, so that log p(z) is exact.
+"""A flow: z = f(u) with u of a Gaussian and an invertible f, so that the density of z is exact.
 
 f is a chain of affine couplings (Dinh et al. 2017, equations 7 and 8). Each leaves one half of the dimensions as it is,
 and scales and shifts the other half by functions of the first. The halves change places from one coupling to the next.
+Of a posterior these functions see a context as well, which the encoder computes from x (Kingma et al. 2016, section 4).
 """
 
 from typing import NamedTuple
@@ -12,12 +13,14 @@ import jax.numpy as jnp
 from flax.typing import Dtype
 from jaxtyping import Array, Float
 
-from genjax.nn.layers import ACTIVATIONS
+from genjax.nn.layers import ACTIVATIONS, PRECISIONS
+from genjax.types import Settings
 
 # A coupling scales by at most e^2, and by at least e^-2: a chain of them stays invertible in float32.
 LARGEST_LOG_SCALE = 2.0
 
 Codes = Float[Array, "*batch latent"]
+Context = Float[Array, "rows context"] | None  # of each of the last but one axis of the points
 
 
 class Image(NamedTuple):
@@ -48,7 +51,7 @@ class Couplings(nn.Module):
     dtype: Dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, points: Codes, inverse: bool = False) -> Image:
+    def __call__(self, points: Codes, context: Context = None, inverse: bool = False) -> Image:
         """Computes f(u), or the inverse of z."""
         latent = points.shape[-1]
         log_det = jnp.zeros(points.shape[:-1])
@@ -56,14 +59,17 @@ class Couplings(nn.Module):
         for number in reversed(order) if inverse else order:
             mask = (jnp.arange(latent) % 2 == number % 2).astype(jnp.float32)  # of what this coupling leaves as it is
             mask = jnp.broadcast_to(mask, points.shape)
-            log_scale, shift = self._scale_and_shift(number, points * mask)
+            log_scale, shift = self._scale_and_shift(number, points * mask, context)
             log_scale, shift = log_scale * (1 - mask), shift * (1 - mask)
             points = (points - shift) * jnp.exp(-log_scale) if inverse else points * jnp.exp(log_scale) + shift
             log_det += (-1 if inverse else 1) * jnp.sum(log_scale, axis=-1)
         return Image(points, log_det)
 
-    def _scale_and_shift(self, number: int, half: Codes) -> tuple[Codes, Codes]:
-        hidden = nn.Dense(self.hidden, dtype=self.dtype, name=f"hidden_{number}")(half)
+    def _scale_and_shift(self, number: int, half: Codes, context: Context) -> tuple[Codes, Codes]:
+        seen = half
+        if context is not None:
+            seen = jnp.concatenate([half, jnp.broadcast_to(context, (*half.shape[:-1], context.shape[-1]))], axis=-1)
+        hidden = nn.Dense(self.hidden, dtype=self.dtype, name=f"hidden_{number}")(seen)
         zeros = nn.initializers.zeros
         out = nn.Dense(2 * half.shape[-1], dtype=self.dtype, kernel_init=zeros, name=f"out_{number}")(
             ACTIVATIONS[self.activation](hidden)
@@ -72,16 +78,22 @@ class Couplings(nn.Module):
         return LARGEST_LOG_SCALE * jnp.tanh(raw / LARGEST_LOG_SCALE), shift
 
 
-def forward(flow: Couplings, params, u: Codes) -> Image:
+def make_couplings(settings: Settings) -> Couplings:
+    """Makes the chain that the settings ask for."""
+    precision = PRECISIONS[settings["precision"]]
+    return Couplings(settings["couplings"], settings["coupling_hidden"], settings["activation"], precision)
+
+
+def forward(flow: Couplings, params, u: Codes, context: Context = None) -> Image:
     """Computes f(u), the point z that u becomes."""
-    return flow.apply({"params": params}, u)  # pyright: ignore[reportReturnType]
+    return flow.apply({"params": params}, u, context)  # pyright: ignore[reportReturnType]
 
 
-def inverse(flow: Couplings, params, z: Codes) -> Image:
+def inverse(flow: Couplings, params, z: Codes, context: Context = None) -> Image:
     """Computes the u that becomes z."""
-    return flow.apply({"params": params}, z, inverse=True)  # pyright: ignore[reportReturnType]
+    return flow.apply({"params": params}, z, context, inverse=True)  # pyright: ignore[reportReturnType]
 
 
-def initial(flow: Couplings, rng: jax.Array, latent: int):
-    """Draws the parameters of a flow."""
-    return flow.init(rng, jnp.zeros((1, latent)))["params"]
+def initial(flow: Couplings, rng: jax.Array, latent: int, context: int = 0):
+    """Draws the parameters of a flow, which sees a context of so many numbers."""
+    return flow.init(rng, jnp.zeros((1, latent)), jnp.zeros((1, context)) if context else None)["params"]

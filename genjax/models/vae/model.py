@@ -186,7 +186,7 @@ def log_densities(
 
 def _inferred(vae: Vae, params: Params, batch: Batch, parts: Terms, rng: Key) -> Inferred:
     b = batch.x.shape[0]
-    mean, log_var = moments(parts.out) if vae.settings["posterior"] != "gumbel" else (parts.out, parts.out)
+    mean, log_var = moments(parts.out) if vae.regulariser.moments else (parts.out, parts.out)
     kl = vae.prior.kl
     of_groups = -jnp.mean(parts.log_ratio, axis=0)[:, None] if kl is None else kl(params, parts.out, batch.label)
     return Inferred(

@@ -51,7 +51,7 @@ class Vae(NamedTuple):
 
 
 def init(vae: Vae, rng: Key, batch: Batch) -> Params:
-    """Draws `{"encoder", "decoder"}` and the parts of the prior, of the noise and of the discriminator, if any."""
+    """Draws `{"encoder", "decoder"}` and the parts of prior, posterior, noise and discriminator, if any."""
     encoder_key, decoder_key = jax.random.split(rng)
     codes = jnp.zeros((batch.x.shape[0], vae.posterior.latent))
     params = {
@@ -59,6 +59,7 @@ def init(vae: Vae, rng: Key, batch: Batch) -> Params:
         "decoder": initial(vae.decoder, decoder_key, _decoder_input(vae, codes, batch.label)),
         **({"noise": vae.output.shared} if vae.output.shared else {}),
         **vae.prior.init(stream(rng, "prior")),
+        **vae.posterior.init(stream(rng, "posterior")),
     }
     if vae.discriminator is None:
         return params

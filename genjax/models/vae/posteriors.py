@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from genjax.losses.divergences import normal_log_prob
+from genjax.models.vae import flows
 from genjax.nn import networks
 from genjax.nn.networks import forward
 from genjax.types import Hparams, Key, Params, Settings
@@ -33,6 +34,8 @@ class Posterior(NamedTuple):
       draw_exact: the same, from q itself where `draw` is a relaxation of it.
       log_prob: `(params, out, z) -> [k, b]`, log q(z|x) in nats.
       mode: `(params, out) -> [b, latent]`, the code without chance.
+      parts: the names of the trained parts of params that are its own.
+      init: `(rng) -> {part: parameters}`.
     """
 
     features: int
@@ -41,6 +44,8 @@ class Posterior(NamedTuple):
     draw_exact: Callable[[Params, Output, Key, int], Draws]
     log_prob: Callable[[Params, Output, Draws], Float[Array, "draws batch"]]
     mode: Callable[[Params, Output], Codes]
+    parts: tuple[str, ...] = ()
+    init: Callable[[Key], Params] = lambda rng: {}
 
 
 def gaussian(settings: Settings, hparams: Hparams) -> Posterior:
@@ -139,6 +144,32 @@ def gaussian_product(
     return other_mean + share * (mean - other_mean), -jnp.logaddexp(-log_var, -other_log_var)
 
 
+def flow(settings: Settings, hparams: Hparams) -> Posterior:
+    """Makes the distribution of f(u; x) with u ~ N(mu(x), diag sigma^2(x)) and a chain f of `couplings`.
+
+    The encoder's output is mu, log sigma^2 and a context of `coupling_hidden` numbers, which each coupling sees.
+    """
+    del hparams
+    latent, width, couplings = settings["latent"], settings["coupling_hidden"], flows.make_couplings(settings)
+
+    def draw(params: Params, out: Output, rng: Key, k: int) -> Draws:
+        u = draw_gaussian(out[:, : 2 * latent], rng, k)
+        return flows.forward(couplings, params["posterior"], u, out[:, 2 * latent :]).point
+
+    def log_prob(params: Params, out: Output, z: Draws) -> Float[Array, "draws batch"]:
+        u, log_det = flows.inverse(couplings, params["posterior"], z, out[:, 2 * latent :])
+        return normal_log_prob(u, *moments(out[:, : 2 * latent])) + log_det
+
+    def mode(params: Params, out: Output) -> Codes:
+        mean, _ = moments(out[:, : 2 * latent])
+        return flows.forward(couplings, params["posterior"], mean, out[:, 2 * latent :]).point
+
+    def init(rng: Key) -> Params:
+        return {"posterior": flows.initial(couplings, rng, latent, width)}
+
+    return Posterior(2 * latent + width, latent, draw, draw, log_prob, mode, ("posterior",), init)
+
+
 def gumbel(settings: Settings, hparams: Hparams) -> Posterior:
     """Makes `latent` categorical variables of `categories` values each; the encoder's output is their logits.
 
@@ -197,4 +228,4 @@ def _of_output(
     )
 
 
-POSTERIORS = {"gaussian": gaussian, "ladder": ladder, "gumbel": gumbel}
+POSTERIORS = {"gaussian": gaussian, "flow": flow, "ladder": ladder, "gumbel": gumbel}

@@ -27,7 +27,6 @@ from genjax.models.vae.posteriors import (
     moments_at,
 )
 from genjax.models.vae.pseudo_inputs import PSEUDO_INPUTS
-from genjax.nn.layers import PRECISIONS
 from genjax.nn.networks import forward, initial
 from genjax.types import Batch, DataSpec, Key, Params, Settings
 
@@ -82,7 +81,8 @@ def make_prior(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
     if settings["posterior"] == "gumbel":
         return uniform(settings["latent"], settings["categories"])
     if settings["layers"] == 1:
-        return PRIORS[settings["prior"]](settings, spec, encoder)
+        prior = PRIORS[settings["prior"]](settings, spec, encoder)
+        return prior._replace(kl=None) if settings["posterior"] == "flow" else prior  # no rate in closed form
     upper_settings = {**settings, "latent": settings["upper_latent"]}
     return upper_layer(settings, PRIORS[settings["prior"]](upper_settings, spec, encoder))
 
@@ -165,8 +165,7 @@ def vamp(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
 def flow(settings: Settings, spec: DataSpec, encoder: nn.Module) -> Prior:
     """Makes the distribution of f(u), u ~ N(0, I), with a chain f of `couplings` (Dinh et al. 2017, equation 2)."""
     del spec, encoder
-    latent, width = settings["latent"], settings["coupling_hidden"]
-    couplings = flows.Couplings(settings["couplings"], width, settings["activation"], PRECISIONS[settings["precision"]])
+    latent, couplings = settings["latent"], flows.make_couplings(settings)
 
     def sample(params: Params, rng: Key, n: int, label: Label) -> Codes:
         return flows.forward(couplings, params["prior"], jax.random.normal(rng, (n, latent))).point
