@@ -14,14 +14,16 @@ from genjax.config import default
 def get_config() -> ConfigDict:
     config = default("gan")
     config.data.source = "tfds:fashion_mnist"
-    config.model.network = "sndcgan"
+    config.model.network = "dcgan"
+    config.model.dense = (256,)
     config.model.condition = "projection"
     config.model.penalties = ("r1",)
     config.model.penalty_every = 4
     config.model.latent = 32
-    config.hparams.r1_weight = 0.3
+    config.hparams.r1_weight = 1.0
     config.hparams.discriminator_learning_rate = 5e-4
     config.hparams.generator_learning_rate = 5e-4
+    config.optim.discriminator.schedule = config.optim.generator.schedule = "warmup_cosine"
     config.train.batch_size = 64
-    config.train.steps = 3000
+    config.train.steps = 6000
     return config

@@ -1,7 +1,9 @@
 """A learning rate for MNIST: `uv run scripts/sweep.py --config configs/sweeps/vae_rates_mnist.py`.
 
-The one-layer VAE of Burda et al. 2016 with one draw, and with five and doubly reparameterised gradients, by four rates
-that fall along a cosine, 20 epochs in batches of 100.
+The one-layer VAE of Burda et al. 2016 with one draw, and with five and doubly reparameterised gradients, by five rates
+that fall along a cosine, 20 epochs in batches of 100. Reached (JAX 0.10.2, CPU), validation loss in nats: `elbo` 107.9,
+103.3, 100.4, 99.7, 105.4 and `dreg` 104.5, 99.8, 96.8, 95.9, 103.0, so 4e-3 is the best rate of so short a training, of
+one seed. Some 16 minutes on two busy cores.
 """
 
 from pathlib import Path
@@ -27,7 +29,7 @@ def get_config() -> ConfigDict:
         *(
             {"model.bound": bound, "model.samples": samples, "hparams.learning_rate": rate}
             for bound, samples in (("elbo", 1), ("dreg", 5))
-            for rate in (5e-4, 1e-3, 2e-3, 4e-3)
+            for rate in (5e-4, 1e-3, 2e-3, 4e-3, 8e-3)
         )
     )
     return sweep

@@ -8,11 +8,12 @@ from results.kinds import Column, Experiment, Row, Run
 STACKED = {
     "data.source": "stacked:tfds:mnist",
     "model.latent": "100",
-    "model.dense": "(256,)",
     "model.penalties": "()",
+    "model.penalty_every": "1",
+    "optim.discriminator.schedule": "constant",
+    "optim.generator.schedule": "constant",
     "hparams.discriminator_learning_rate": "2e-4",
     "hparams.generator_learning_rate": "2e-4",
-    "train.steps": "10000",
     "train.log_every": "500",
     "train.evaluate_every": "5000",
     "train.checkpoint_every": "5000",
@@ -23,13 +24,13 @@ QUARTER = {"model.discriminator_channels": "8"}  # of the generator's 32
 PACKED = {"model.packing": "2"}
 
 # What the GANs beside the other families change of `gan_conv_mnist`.
-DCGAN = {"train.steps": "10000", "train.evaluate_every": "5000", "train.checkpoint_every": "5000"}
-DENSE = {
-    **DCGAN,
-    "model.dense": "(256,)",
-    "model.penalty_every": "4",
-    "optim.discriminator.schedule": "warmup_cosine",
-    "optim.generator.schedule": "warmup_cosine",
+DENSE = {"train.evaluate_every": "5000", "train.checkpoint_every": "5000"}
+DCGAN = {
+    **DENSE,
+    "model.dense": "()",
+    "model.penalty_every": "1",
+    "optim.discriminator.schedule": "constant",
+    "optim.generator.schedule": "constant",
 }
 
 
