@@ -15,7 +15,7 @@ from genjax import config
 from genjax.data import load
 from genjax.models import FAMILIES
 from genjax.runs import loop
-from genjax.runs.checkpoints import open_checkpoints
+from genjax.runs.checkpoints import open_checkpoints, read_checkpoints
 from genjax.runs.programs import make_run_programs
 from genjax.types import InputError, TrainState
 
@@ -153,6 +153,51 @@ def test_a_damaged_monitor_costs_no_checkpoint(tmp_path, how):
         for step in (30, 40, 50, 60):
             checkpoints.save(state(step), monitor=2.0)
     assert steps(tmp_path) == [10, 40, 50, 60]
+
+
+def content(folder):
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def test_a_reader_changes_nothing(tmp_path):
+    """Not what another process is writing, not a damaged checkpoint, not a damaged monitor; it passes them over."""
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step, monitor in ((10, 1.0), (20, 2.0), (30, 3.0)):
+            checkpoints.save(state(step, float(step)), monitor)
+    (tmp_path / "40.orbax-checkpoint-tmp" / "arrays").mkdir(parents=True)
+    damage(tmp_path / "30" / "digest" / "metadata", "truncated")
+    damage(tmp_path / "20" / "metrics" / "metrics", "truncated")
+    before, said = content(tmp_path), []
+    with read_checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.best_step() == 10
+        assert bits(checkpoints.restore_best(state(0))) == bits(state(10, 10.0))
+        assert bits(checkpoints.restore_newest(state(0), said.append)) == bits(state(20, 20.0))
+    assert content(tmp_path) == before
+    (line,) = said
+    assert line.startswith("checkpoint 30 cannot be read: skipped (")
+
+
+def test_readers_do_not_disturb_a_writer(tmp_path):
+    with open_checkpoints(tmp_path) as writer:
+        writer.save(state(1), 1.0)
+        writer.wait()
+        for step in range(2, 12):
+            writer.save(state(step), 1.0)
+            with read_checkpoints(tmp_path) as reader:
+                assert int(present(reader.restore_newest(state(0), lambda line: None)).step) in (step - 1, step)
+    assert steps(tmp_path)[-1] == 11
+
+
+@pytest.mark.parametrize("monitors", [[5, 1, 3], [2, 2, 3], [None, 2, None], [None, None, None], [3, 1, 1]])
+def test_a_reader_knows_the_best_as_the_writer_does(tmp_path, monitors):
+    with open_checkpoints(tmp_path) as checkpoints:
+        for step, monitor in zip((10, 20, 30), monitors, strict=True):
+            checkpoints.save(state(step), monitor)
+        best = checkpoints.best_step()
+    with read_checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.best_step() == best
+    with open_checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.best_step() == best
 
 
 def test_arrays_that_are_not_those_of_the_digest_are_refused(tmp_path):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -35,7 +35,7 @@ LATE_SECONDS = 0.5  # within which the readers of a damaged checkpoint that are 
 
 @contextmanager
 def open_checkpoints(directory: Path) -> Iterator["Checkpoints"]:
-    """Opens a folder of checkpoints; leaving the block waits for what is still being written.
+    """Opens a folder of checkpoints to write in; leaving the block waits for what is still being written.
 
     Args:
       directory: made on the first process if it is not there.
@@ -72,9 +72,44 @@ def open_checkpoints(directory: Path) -> Iterator["Checkpoints"]:
         checkpoints.wait()
 
 
+@contextmanager
+def read_checkpoints(directory: Path) -> Iterator["Checkpoints"]:
+    """Opens a folder of checkpoints and changes nothing in it: another process may be writing there."""
+    if not processes.is_primary():
+        yield Checkpoints(None, None)
+        return
+    import orbax.checkpoint as ocp
+
+    own = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
+    with ocp.Checkpointer(ocp.CompositeCheckpointHandler(), multiprocessing_options=own) as reader:
+        yield Checkpoints(_Folder(directory.absolute(), reader), None)
+
+
 def has_checkpoints(directory: Path) -> bool:
     """Whether a folder has a checkpoint; one whose writing was broken off has another name."""
     return directory.is_dir() and any(path.name.isdigit() for path in directory.iterdir())
+
+
+class _Folder(NamedTuple):
+    """What is read of a folder of checkpoints, under the names of orbax's manager, which would write there too."""
+
+    directory: Path
+    reader: "ocp.Checkpointer"
+
+    def all_steps(self) -> list[int]:
+        return sorted(int(path.name) for path in self.directory.iterdir() if path.name.isdigit())
+
+    def latest_step(self) -> int | None:
+        return max(self.all_steps(), default=None)
+
+    def best_step(self) -> int | None:
+        """The newest of the steps whose monitor is the least; a monitor that cannot be read is passed over."""
+        paths = {step: self.directory / str(step) / "metrics" / "metrics" for step in self.all_steps()}
+        monitors = {step: monitor for step, path in paths.items() if (monitor := _read_monitor(path)) is not None}
+        return min(sorted(monitors, reverse=True), key=lambda step: monitors[step], default=None)
+
+    def restore(self, step: int, args: Any) -> Any:
+        return self.reader.restore(self.directory / str(step), args=args)
 
 
 class _Newest:
@@ -95,7 +130,7 @@ class Checkpoints:
     Every method but `restore` may be called on every process; `restore` reads, and so is for the first process.
     """
 
-    def __init__(self, manager: "ocp.CheckpointManager | None", writer: Executor | None):
+    def __init__(self, manager: "ocp.CheckpointManager | _Folder | None", writer: Executor | None):
         self._manager, self._writer = manager, writer
         self._written: Future | None = None  # of the last save
         self.restored_log = ""  # what the log was when the state was saved that was read last
@@ -115,7 +150,7 @@ class Checkpoints:
         arrays = _to_host(state)
         with processes.raise_together():
             self.wait()
-        if self._manager is not None and self._writer is not None:
+        if self._writer is not None and not isinstance(self._manager, _Folder | None):
             ranked_by = math.inf if monitor is None or not math.isfinite(monitor) else monitor
             metrics = {"monitor": ranked_by, "scheduled": scheduled}
             self._written = self._writer.submit(_write, self._manager, arrays, metrics, log)
@@ -175,7 +210,8 @@ class Checkpoints:
 
         Args:
           like: a state of the right structure, shapes and types.
-          report: receives one line for each checkpoint that was skipped. It is moved aside and can be written anew.
+          report: receives one line for each checkpoint that was skipped. Where the folder is open to write in, it is
+            moved aside and can be written anew.
 
         Raises:
           InputError: there are checkpoints, and none can be read: nothing is moved, and the run does not start again.
@@ -186,27 +222,24 @@ class Checkpoints:
                 state = self._restore_newest(self._manager, like, report)
         return processes.broadcast_tree(state, like)
 
-    def restore_best(self, like: TrainState) -> TrainState:
-        """Reads the checkpoint whose monitored metric is the least; there must be one.
+    def restore_best(self, like: TrainState) -> TrainState | None:
+        """Reads the checkpoint whose monitored metric is the least; None if there is no checkpoint.
 
         Raises:
           InputError: it cannot be read.
         """
         state = None
         with processes.raise_together():
-            if self._manager is not None:
-                step = self.best_step()
+            if self._manager is not None and (step := self.best_step()) is not None:
                 try:
-                    state = self.restore(-1 if step is None else step, like)
+                    state = self.restore(step, like)
                 except Exception as error:  # whatever a damaged file makes the reader raise
                     reason = f"checkpoint {step} in {self._manager.directory} cannot be read: {first_line(error)}"
                     raise InputError(reason) from error
-        restored = processes.broadcast_tree(state, like)
-        assert restored is not None
-        return restored
+        return processes.broadcast_tree(state, like)
 
     def _restore_newest(
-        self, manager: "ocp.CheckpointManager", like: TrainState, report: Callable[[str], None]
+        self, manager: "ocp.CheckpointManager | _Folder", like: TrainState, report: Callable[[str], None]
     ) -> TrainState | None:
         self.wait()
         damaged: dict[int, str] = {}
@@ -216,7 +249,11 @@ class Checkpoints:
             except Exception as error:  # whatever a damaged file makes the reader raise
                 damaged[step] = first_line(error)
                 continue
-            _move_aside(manager, damaged, report)
+            if not isinstance(manager, _Folder):
+                _move_aside(manager, damaged, report)
+                return state
+            for number, reason in damaged.items():
+                report(f"checkpoint {number} cannot be read: skipped ({reason})")
             return state
         if damaged:
             reason = next(iter(damaged.values()))

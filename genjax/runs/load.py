@@ -17,11 +17,10 @@ from genjax.config import plugins
 from genjax.data import Dataset, Split
 from genjax.data.source import parse
 from genjax.runs import weights
-from genjax.runs.checkpoints import Checkpoints, open_checkpoints
+from genjax.runs.checkpoints import Checkpoints, read_checkpoints
 from genjax.runs.folder import check_data
 from genjax.runs.programs import check_fit
 from genjax.system.files import read_arrays, read_object, write_atomically
-from genjax.system.messages import first_line
 from genjax.training.scan import make_train
 from genjax.training.step import averaged_params, prepare
 from genjax.types import Batch, DataSpec, DiscreteCodes, InputError, Model, Params, TrainState
@@ -99,7 +98,7 @@ def load_run(
         arrays, step, _ = weights.read(workdir / weights.FILE)
         params = weights.fill(averaged_params(like), arrays, workdir / weights.FILE)
     else:
-        with open_checkpoints(workdir / "checkpoints") as checkpoints:
+        with read_checkpoints(workdir / "checkpoints") as checkpoints:
             name = checkpoint or ("best" if config.train.patience else "newest")
             state = _restore(checkpoints, name, like, workdir, say)
         params, step = averaged_params(state), int(state.step)
@@ -183,14 +182,7 @@ def _restore(
     checkpoints: Checkpoints, name: str, like: TrainState, workdir: Path, say: Callable[[str], None]
 ) -> TrainState:
     """Reads the checkpoint of a name, `newest` or `best`."""
-    state = None
-    if name == "newest":
-        state = checkpoints.restore_newest(like, say)
-    elif (step := checkpoints.best_step()) is not None:
-        try:
-            state = checkpoints.restore(step, like)
-        except Exception as error:  # whatever a damaged file makes the reader raise
-            raise InputError(f"checkpoint {step} of {workdir} cannot be read: {first_line(error)}") from error
+    state = checkpoints.restore_newest(like, say) if name == "newest" else checkpoints.restore_best(like)
     if state is None:
         raise InputError(f"{workdir} has no checkpoint yet")
     return state

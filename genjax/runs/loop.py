@@ -253,7 +253,9 @@ def _finish(
     """
     trained_steps = int(state.step)
     if config.train.patience:
-        state = programs.replicate(checkpoints.restore_best(state))
+        best = checkpoints.restore_best(state)
+        assert best is not None, "a run that watches its monitor saves the state of each evaluation"
+        state = programs.replicate(best)
     metrics = _evaluate(programs, state, "validation") | _evaluate(programs, state, "test")
     trained = _trained_model(programs, state)
     if not processes.is_primary():
