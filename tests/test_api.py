@@ -1,6 +1,8 @@
 """A trained run and a finished sweep on plain arrays, and a fit of an array in memory."""
 
 import importlib.util
+import shutil
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,6 +12,8 @@ import trained
 
 import genjax
 from genjax.api import blocks, interpolation, values
+from genjax.api.fit import _configure
+from genjax.api.sweep import Sweep
 from genjax.evaluation import likelihood, samplers
 from genjax.evaluation.options import Options
 from genjax.types import DataSpec, InputError
@@ -216,6 +220,56 @@ def test_a_fit_is_the_run_of_the_same_configuration(tmp_path, vae):
 def test_a_setting_that_a_fit_cannot_use_is_refused(vae, settings, message):
     with pytest.raises(InputError, match=message):
         genjax.fit(vae.dataset.train.x, "vae", **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, (100, 1000)),
+        ({"steps": 500, "log_every": 200}, (200, 400)),
+        ({"steps": 50, "log_every": 100}, (100, 100)),
+        ({"evaluate_every": 50}, (50, 50)),
+        ({"steps": 7}, (7, 7)),
+    ],
+)
+def test_intervals_that_were_not_given_fit_those_that_were(settings, expected):
+    config = _configure("vae", settings)
+    assert (config.train.log_every, config.train.evaluate_every) == expected
+
+
+def test_numbers_may_be_numpys():
+    config = _configure("vae", {"beta": np.float64(4), "latent": np.int64(2), "hidden": np.array([16, 8])})
+    assert (config.hparams.beta, config.model.latent, config.model.hidden) == (4.0, 2, (16, 8))
+
+
+def test_no_fewer_than_no_samples(vae):
+    with pytest.raises(InputError, match="n = -3 draws"):
+        vae.sample(-3)
+
+
+def test_a_trials_settings_are_those_of_its_run():
+    settings = {
+        "axes": [["hparams.learning_rate"], ["model.hidden"], ["hparams.beta_duration"]],
+        **{f"base.optim.{player}.optimiser": "adam" for player in ("generator", "discriminator")},
+        **{f"base.hparams.{player}_learning_rate": 1.0 for player in ("generator", "discriminator")},
+    }
+    row = {"hparams.learning_rate": 0.1, "model.hidden": "(16,)", "hparams.beta_duration": 0.2, "seed": 3}
+    assert Sweep(Path("s"), settings, [row], np.zeros(1), {}).settings_of(row) == {
+        "hparams.discriminator_learning_rate": 0.1,
+        "hparams.generator_learning_rate": 0.1,
+        "model.hidden": (16,),
+        "hparams.beta_duration": 0.2,
+        "seed": 3,
+    }
+
+
+def test_a_table_with_cells_beyond_its_columns_is_refused(sweep, tmp_path):
+    shutil.copytree(sweep.workdir, tmp_path / "s")
+    table = tmp_path / "s" / "trials.csv"
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([*lines[:-1], f"{lines[-1]},5"]))
+    with pytest.raises(InputError, match="more cells than there are columns"):
+        genjax.load_sweep(tmp_path / "s")
 
 
 def test_what_a_notebook_shows_of_it_is_one_line(vae, sweep):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -110,6 +111,14 @@ def test_the_example_of_the_card_runs_with_jax_alone(exported):
 def test_an_export_is_written_anew_and_nothing_else_is_written_over(exported, tmp_path):
     _, run, folder = exported
     assert export(run, folder) == sorted(path.name for path in folder.iterdir())
+    names = export(run, tmp_path / "out")
+    (tmp_path / "out" / "again").mkdir()
+    (tmp_path / "out" / "again" / "config.json").write_text("mine")
+    (tmp_path / "out" / "other.stablehlo").write_text("of a model that the run no longer is")
+    assert export(run, tmp_path / "out") == names
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*names, "again"])
+    assert (tmp_path / "out" / "again" / "config.json").read_text() == "mine"
+    shutil.rmtree(tmp_path / "out")
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="holds something else"):
         export(run, tmp_path)

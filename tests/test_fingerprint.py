@@ -110,6 +110,8 @@ def test_a_sweep_and_its_exported_trials_know_their_data(tmp_path):
     written(path, x=changed(range(960)))
     with pytest.raises(InputError, match="holds other data"):
         load_run(exported)
+    with pytest.raises(InputError, match="holds other data"):  # an export would call these the data of the training
+        sweep_loop.sweep(sweep, tmp_path / "sweep", best=2)
     (tmp_path / "sweep" / "trials.csv").unlink()
     with pytest.raises(InputError, match="holds other data"):
         sweep_loop.sweep(sweep, tmp_path / "sweep")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from genjax import config as configs
+from genjax.models import FAMILIES
 from genjax.runs import loop
 from genjax.sweeps import batches, default, execution, log_uniform, programs, values
 from genjax.sweeps.loop import sweep
@@ -258,6 +259,19 @@ def test_auto_measures_and_says_so(base, tmp_path):
 )
 def test_what_cannot_differ_is_not_measured(platform, lowered, expected):
     assert execution.distinct_modes(platform, lowered) == expected
+
+
+@pytest.mark.slow
+def test_a_setting_that_did_not_exist_yet_keeps_what_was_trained(base, tmp_path, monkeypatch):
+    config = swept(base, (values("seed", 0, 1),))
+    ran(config, tmp_path / "s")
+    path = tmp_path / "s" / "batches" / "000" / "cohort-000.npz"
+    content = path.read_bytes()
+    monkeypatch.setitem(FAMILIES, "vae", FAMILIES["vae"]._replace(settings=FAMILIES["vae"].settings | {"later": 3}))
+    _, said = ran(swept(base, (values("seed", 0, 1),)), tmp_path / "s", best=1)
+    assert "start again" not in said
+    assert "best/1-trial-" in said
+    assert path.read_bytes() == content
 
 
 @pytest.mark.slow

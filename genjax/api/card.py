@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from genjax.api.run import Run
+from genjax.evaluation.results import read_evaluation
 from genjax.system.files import read_object, write_atomically
 from genjax.system.messages import format_value
 
@@ -95,7 +96,7 @@ def _training(directory: Path) -> list[str]:
 
 
 def _metrics(directory: Path) -> list[str]:
-    evaluation = read_object(directory / "evaluation.json") or {}
+    evaluation = read_evaluation(directory / "evaluation.json")
     figures = {name: value for name, value in evaluation.items() if "/" in name}
     results = evaluation.get("results", [])
     lines = ["## Metrics", "", "| metric | value |", "|---|---|"]

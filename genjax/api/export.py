@@ -44,7 +44,7 @@ class Program(NamedTuple):
 
 
 def export(run: Run, directory: Path | str) -> list[str]:
-    """Writes a run for others; a folder that an export wrote before is written anew.
+    """Writes a run for others; of a folder that an export wrote before, its own files are written anew.
 
     Args:
       run: of `load_run`.
@@ -71,10 +71,16 @@ def export(run: Run, directory: Path | str) -> list[str]:
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{directory.name}.") as unfinished:
         complete = Path(unfinished, directory.name)
         _write(run, complete)
-        if directory.is_dir():
-            shutil.rmtree(directory)
-        complete.rename(directory)
-    return sorted(path.name for path in directory.iterdir())
+        names = sorted(path.name for path in complete.iterdir())
+        if not directory.is_dir():
+            complete.rename(directory)
+            return names
+        for name in names:
+            (complete / name).replace(directory / name)
+        for path in {*directory.glob("*.stablehlo"), *(directory / name for name in COPIED)}:
+            if path.name not in names:
+                path.unlink(missing_ok=True)  # of the export before
+    return names
 
 
 def _write(run: Run, directory: Path) -> None:

@@ -1,6 +1,7 @@
 """A model of an array in memory, without a folder."""
 
 import difflib
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,18 @@ from genjax.types import InputError
 
 NAME = "array"  # of the data
 OF_FOLDERS = {
-    f"train.{name}" for name in ("trackers", "init_from", "init_parts", "patience", "least_steps", "smallest_change")
-}
+    f"train.{name}"
+    for name in (
+        "trackers",
+        "init_from",
+        "init_parts",
+        "patience",
+        "least_steps",
+        "smallest_change",
+        "checkpoint_every",
+        "deterministic",
+    )
+} | {"data.source"}
 GROUPS = ("model", "hparams", "train", "data")  # where a short name is looked for, in this order
 
 
@@ -72,7 +83,7 @@ def _configure(family: str, settings: Mapping[str, Any]) -> ConfigDict:
     for name, value in settings.items():
         full = _full_name(name, defaults)
         like = defaults[full]
-        value = tuple(value) if isinstance(value, list) else value
+        value = _plain(value)
         value = (value,) if isinstance(like, tuple) and not isinstance(value, tuple) else value
         value = float(value) if isinstance(like, float) and type(value) is int else value
         configs.check_type(full, value, like)
@@ -81,12 +92,27 @@ def _configure(family: str, settings: Mapping[str, Any]) -> ConfigDict:
         values[full] = value
     with config.unlocked():
         config.update_from_flattened_dict(values)
-    if config.train.steps < max(config.train.log_every, config.train.evaluate_every):  # a short run is one chunk
-        for name in ("log_every", "evaluate_every", "checkpoint_every"):
-            if f"train.{name}" not in values:
-                config.train[name] = config.train.steps
+    _choose_intervals(config.train, set(values))
     config, _ = configs.drop_unused(config, list(values))
     return config
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's own, and lists as tuples."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
+
+
+def _choose_intervals(train: ConfigDict, given: set[str]) -> None:
+    """Lets the intervals that were not given fit those that were, and a run that is shorter than they are."""
+    if "train.evaluate_every" not in given:
+        train.evaluate_every = min(train.evaluate_every, train.steps)
+        if "train.log_every" in given:
+            train.evaluate_every = train.log_every * max(1, train.evaluate_every // train.log_every)
+    if "train.log_every" not in given:
+        train.log_every = math.gcd(min(train.log_every, train.steps), train.evaluate_every)
+    train.checkpoint_every = train.evaluate_every  # nothing is saved, but they are checked together
 
 
 def _full_name(name: str, defaults: Mapping[str, Any]) -> str:

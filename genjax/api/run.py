@@ -199,6 +199,8 @@ class Run:
           >>> run.sample(16).shape, run.sample(4, sampler="gaussian").shape
           ((16, 8, 8, 1), (4, 8, 8, 1))
         """
+        if n < 0:
+            raise InputError(f"n = {n} draws: it must be at least 0")
         root = stream(jax.random.key(seed), "samples for samples")
         if label is not None:
             return self._sample_classes(root, n, label, sampler)

@@ -1,7 +1,11 @@
 """A finished sweep as a table, curves and its best run."""
 
+import ast
 import csv
 import importlib.util
+import re
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,6 +75,30 @@ class Sweep(NamedTuple):
         path = self.workdir / gallery.FILE
         return gallery.load(path) if path.exists() else {}
 
+    def settings_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns what a trial sets beside the base, by the names that a run has for it, and its seed.
+
+        An axis over a rate that all players share sets the rate of each.
+
+        Args:
+          row: of `rows`.
+
+        Example:
+          >>> sweep.settings_of(sweep.rows[-1])
+          {'hparams.beta': 2.0, 'seed': 1}
+        """
+        objectives = {name.split(".")[2] for name in self.settings if name.startswith("base.optim.")}
+        settings = {}
+        for name in (*self.axes, "seed"):
+            if row.get(name) is None:
+                continue
+            short = name.removeprefix("hparams.")
+            of_players = [f"hparams.{objective}_{short}" for objective in sorted(objectives)]
+            known = self.settings.keys()
+            shared = f"base.{name}" not in known and {f"base.{player}" for player in of_players} <= known
+            settings |= dict.fromkeys(of_players if shared else [name], _value(row[name]))
+        return settings
+
     @property
     def axes(self) -> list[str]:
         """The settings that vary, the seed left out.
@@ -130,6 +158,8 @@ def load_sweep(workdir: Path | str) -> Sweep:
     try:
         with (workdir / TABLE).open(newline="") as file:
             rows = [{name: _parse(text) for name, text in row.items()} for row in csv.DictReader(file)]
+        if any(None in row for row in rows):
+            raise csv.Error("a row has more cells than there are columns")
     except (OSError, *DAMAGES, csv.Error) as error:
         raise InputError(f"{workdir / TABLE} cannot be read: {describe_damage(error)}") from error
     if not rows or not all(type(row.get("trial")) is int and _is_figure(row.get("objective", "")) for row in rows):
@@ -151,14 +181,24 @@ def _read_settings(path: Path) -> dict[str, Any]:
     return settings
 
 
+def _value(cell: Any) -> Any:
+    """A setting from its cell: tuples and booleans are text there."""
+    if isinstance(cell, str) and re.fullmatch(r"True|False|\(.*\)", cell):
+        with suppress(ValueError, SyntaxError):  # a name in brackets is a name
+            return ast.literal_eval(cell)
+    return cell
+
+
 def _is_figure(value: Any) -> bool:
     return value is None or type(value) in (int, float)
 
 
-def _parse(text: str | None) -> Any:
+def _parse(text: Any) -> Any:
     """A cell of the table: a number where it is one, None where it is empty, else its text."""
     if not text:
         return None
+    if not isinstance(text, str):
+        return text  # the cells beyond the last column
     for kind in (int, float):
         try:
             return kind(text)

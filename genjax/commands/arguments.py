@@ -95,9 +95,17 @@ def config_parser(prog: str, description: str) -> argparse.ArgumentParser:
         metavar="NAME",
         help="one that `genjax configs` lists, or the path of a file with get_config() or of a run's config.json",
     )
-    parser.add_argument("--workdir", type=Path, metavar="FOLDER", help="default: runs/<config>-<hash of its settings>")
+    default = "default: runs/<config>-<hash of its settings>"
+    parser.add_argument("--workdir", type=_folder, metavar="FOLDER", help=default)
     add_hosts(parser)
     return parser
+
+
+def _folder(text: str) -> Path:
+    """A folder's path; an empty one, such as that of a variable that is not set, would be where the command runs."""
+    if not text:
+        refuse("--workdir is empty")
+    return Path(text)
 
 
 class _Help(argparse.Action):

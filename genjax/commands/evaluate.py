@@ -58,7 +58,7 @@ def read_options(parsed: argparse.Namespace) -> "Options":
     Raises:
       InputError: some option cannot be.
     """
-    from genjax.evaluation.options import Options, check
+    from genjax.evaluation.options import Options, check, refuse_unread
 
     try:
         count = int(parsed.samples)
@@ -66,6 +66,7 @@ def read_options(parsed: argparse.Namespace) -> "Options":
         refuse(f"--samples={parsed.samples} must be a number; a source of samples is compared with --against")
     options = Options(**{**{name: getattr(parsed, name) for name in Options._fields}, "samples": count})
     check(options)
+    refuse_unread(options)
     return options
 
 

@@ -111,7 +111,7 @@ def _loader(parsed: argparse.Namespace) -> Any:
     if parsed.shape is None:
         return load_data
     parts = parsed.shape.split(",")
-    if not all(part.isdigit() and int(part) for part in parts) or len(parts) not in (1, 3):
+    if not all(part.isascii() and part.isdecimal() and int(part) for part in parts) or len(parts) not in (1, 3):
         refuse(f"--shape={parsed.shape} is not a shape such as 28,28,1 of images or 2 of points")
     shape = tuple(map(int, parts))
     return lambda source: shaped_dataset(source, shape, parsed.examples)

@@ -42,6 +42,8 @@ def _train_features(arguments: Sequence[str], prog: str) -> int:
     objective = parsed.objective or (classifier.CLASSIFICATION if _labelled(dataset) else classifier.CONTRASTIVE)
     _check(dataset, nearest_name("objective", objective, training.OBJECTIVES))
     path = parsed.out / f"{name}{classifier.SUFFIX}"
+    if not 0 <= parsed.seed < 2**32:
+        refuse(f"--seed={parsed.seed} must be at least 0 and less than 2**32")
     recipe = training.choose_recipe(name, objective, len(dataset.train.x), parsed.epochs)
     params, metadata = _train(dataset, recipe, parsed.seed)
     classifier.write(path, params, metadata)

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple, TextIO
 
 from genjax.data import fingerprint
 from genjax.evaluation import bounds, fidelity, latent, likelihood, modes, pictures, recognition, samplers
-from genjax.evaluation.options import Options
-from genjax.evaluation.results import Result, merged, show_progress
+from genjax.evaluation.options import METRICS as READ
+from genjax.evaluation.options import Options, changed
+from genjax.evaluation.results import Result, merged, read_evaluation, show_progress
 from genjax.runs.folder import claim
 from genjax.runs.load import LoadedRun, load_run, read_config
 from genjax.system import compiler
-from genjax.system.files import read_object, write_json
+from genjax.system.files import write_json
 from genjax.system.progress import print_line
 from genjax.types import InputError
 
@@ -25,22 +26,19 @@ class Metrics(NamedTuple):
       applies: names what a subject lacks for it, or nothing.
       measure: measures it.
       on_request: whether it is measured only where it is asked for by name, because it takes long.
-      reads: names of options; one that the user gave and that cannot be is an error, where the group is not asked for
-        by name too.
     """
 
     applies: Callable[[LoadedRun], str]
     measure: Callable[[LoadedRun, Options, Any], list[Result]]
     on_request: bool = False
-    reads: tuple[str, ...] = ()
 
 
 METRICS = {
     "likelihood": Metrics(likelihood.applies, likelihood.measure),
-    "fidelity": Metrics(fidelity.applies, fidelity.measure, reads=("features", "sampler", "neighbours")),
-    "recognition": Metrics(recognition.applies, recognition.measure, reads=("sampler",)),
-    "modes": Metrics(modes.applies, modes.measure, reads=("sampler",)),
-    "latent": Metrics(latent.applies, latent.measure, reads=("neighbours",)),
+    "fidelity": Metrics(fidelity.applies, fidelity.measure),
+    "recognition": Metrics(recognition.applies, recognition.measure),
+    "modes": Metrics(modes.applies, modes.measure),
+    "latent": Metrics(latent.applies, latent.measure),
     "bounds": Metrics(bounds.applies, bounds.measure, on_request=True),
 }
 
@@ -69,9 +67,9 @@ def evaluate(
     compiler.ask_for_determinism(config.train.deterministic)
     compiler.keep_programs()
     with claim(workdir, config):
-        _check_results(workdir / "evaluation.json")
+        read_evaluation(workdir / "evaluation.json")  # a file to which nothing can be added is refused at once
         loaded = load_run(workdir, options.checkpoint, say, data_source)
-        changed_options = {name for name in options._fields if getattr(options, name) != getattr(Options(), name)}
+        given = changed(options)
         options = options._replace(sampler=options.sampler or samplers.default(loaded))
         names = _applicable(loaded, options.metrics)
         say(f"{workdir}: step {loaded.step:,}, {', '.join(names)}")
@@ -81,7 +79,7 @@ def evaluate(
             try:
                 measured = METRICS[name].measure(loaded, options, show_progress(out))
             except InputError as error:
-                if name in options.metrics or changed_options.intersection(METRICS[name].reads):
+                if name in options.metrics or given.intersection(READ[name]):
                     raise
                 say(f"{name} is left out: {error}")
                 continue
@@ -101,15 +99,7 @@ def _applicable(loaded: LoadedRun, names_asked_for: Sequence[str]) -> list[str]:
     ]
 
 
-def _check_results(path: Path) -> None:
-    """Refuses a file to which nothing can be added, before anything is measured."""
-    results = (read_object(path) or {}).get("results", [])
-    names = [set(r) if isinstance(r, dict) else set() for r in results] if isinstance(results, list) else [set()]
-    if any(not {"metric", "value", "protocol"} <= own for own in names):
-        raise InputError(f"{path} cannot be read: its results are not those of an evaluation")
-
-
 def _add_results(path: Path, results: Sequence[Result]) -> None:
     """Adds results to the file that the run itself wrote, if it was finished."""
-    content = read_object(path) or {}
+    content = read_evaluation(path)
     write_json(path, {**content, "results": merged(content.get("results", []), results)})

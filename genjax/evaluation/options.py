@@ -6,7 +6,15 @@ from typing import NamedTuple
 from genjax.system.messages import nearest_name
 from genjax.types import InputError
 
-METRICS = ("likelihood", "fidelity", "recognition", "modes", "latent", "bounds")
+# The groups of metrics, and what each reads of the options below, beside the checkpoint, the split and the seed.
+METRICS = {
+    "likelihood": ("importance_samples",),
+    "fidelity": ("features", "sampler", "samples", "neighbours"),
+    "recognition": ("sampler",),
+    "modes": ("sampler",),
+    "latent": ("neighbours",),
+    "bounds": ("importance_samples", "annealing_steps", "chains"),
+}
 CHECKPOINTS = ("newest", "best")
 SPLITS = ("test", "validation", "train")
 SAMPLERS = ("prior", "gaussian", "mixture:<components>", "run:<workdir>", "reconstruction")
@@ -40,6 +48,24 @@ class Options(NamedTuple):
     annealing_steps: int = 1000
     chains: int = 16
     seed: int = 0
+
+
+def changed(options: Options) -> set[str]:
+    """Names the options that are not at their defaults."""
+    return {name for name in options._fields if getattr(options, name) != getattr(Options(), name)}
+
+
+def refuse_unread(options: Options) -> None:
+    """Refuses an option that none of the metrics reads that are asked for by name.
+
+    Raises:
+      InputError: which, in one line.
+    """
+    asked_for = options.metrics or tuple(METRICS)
+    read = {name for metric in asked_for for name in METRICS[metric]}
+    for name in sorted(changed(options) & ({name for names in METRICS.values() for name in names} - read)):
+        readers = " and ".join(metric for metric, names in METRICS.items() if name in names)
+        raise InputError(f"--{name.replace('_', '-')} would not act: only {readers} would read it")
 
 
 def check(options: Options) -> None:

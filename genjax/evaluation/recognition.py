@@ -17,6 +17,7 @@ from genjax.runs.load import LoadedRun
 
 SAMPLES = 1000
 TRAINED_ON = 3000  # examples at most
+SHIPPED_CLASSES = 10  # of MNIST and of Fashion-MNIST
 WITHOUT_DOUBT = 0.9  # the probability of one class
 
 Classify = Callable[[np.ndarray], np.ndarray]  # `[n, *shape] -> [n, classes]`, probabilities
@@ -33,7 +34,7 @@ def applies(subject: LoadedRun) -> str:
 def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]:
     """The share of samples, and of unseen examples, that are recognised."""
     with progress("recognition", 1) as tick:
-        name, classify = _classifier(subject)
+        name, classify, classes = _classifier(subject)
         examples = chosen_examples(split_of(subject, options), SAMPLES)
         real = classify(stored(subject, examples.x))
         fake = classify(samplers.samples(subject, options, SAMPLES, "recognition"))
@@ -46,7 +47,7 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
         "step": subject.step,
     }
     if examples.y is not None:
-        protocol["accuracy"] = round(float(np.mean(real.argmax(axis=1) == examples.y)), 4)
+        protocol["accuracy"] = round(float(np.mean(classes[real.argmax(axis=1)] == examples.y)), 4)
     of_samples = {**protocol, "sampler": options.sampler}
     return [
         averaged("recognised_samples", fake.max(axis=1) > WITHOUT_DOUBT, "", of_samples),
@@ -59,14 +60,16 @@ def _shipped(subject: LoadedRun) -> str:
     return CLASSIFIERS.get(":".join(subject.config.data.source.split(":")[:2]), "")
 
 
-def _classifier(subject: LoadedRun) -> tuple[str, Classify]:
-    """The shipped classifier of the data, or a small one that is trained on them."""
+def _classifier(subject: LoadedRun) -> tuple[str, Classify, np.ndarray]:
+    """The shipped classifier of the data, or a small one that is trained on them, and the labels of its columns."""
     if name := _shipped(subject):
         features = maps.load(name, stored(subject, subject.dataset.train.x[:1]))
         assert features.classify is not None
         classify = features.classify
-        return f"{name} ({features.digest})", lambda x: np.asarray(jax.nn.softmax(maps.over_batches(classify, x)))
+        title = f"{name} ({features.digest})"
+        return title, lambda x: np.asarray(jax.nn.softmax(maps.over_batches(classify, x))), np.arange(SHIPPED_CLASSES)
     train = chosen_examples(subject.dataset.train, TRAINED_ON)
     assert train.y is not None
     predict = fit_classifier(stored(subject, train.x).reshape(len(train.x), -1), train.y)
-    return f"MLP of {len(train.x):,} training examples", lambda x: predict(x.reshape(len(x), -1))
+    name = f"MLP of {len(train.x):,} training examples"
+    return name, lambda x: predict(x.reshape(len(x), -1)), np.unique(train.y)

@@ -5,10 +5,14 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TextIO
 
 import numpy as np
+
+from genjax.system.files import read_object
+from genjax.types import InputError
 
 
 class Result(NamedTuple):
@@ -116,6 +120,20 @@ def _to_json_value(value: Any) -> Any:
     if isinstance(value, list):
         return [_to_json_value(item) for item in value]
     return str(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """Reads an `evaluation.json`; nothing where there is no file.
+
+    Raises:
+      InputError: its results are not those of an evaluation.
+    """
+    content = read_object(path) or {}
+    results = content.get("results", [])
+    names = [set(r) if isinstance(r, dict) else set() for r in results] if isinstance(results, list) else [set()]
+    if any(not {"metric", "value", "protocol"} <= own for own in names):
+        raise InputError(f"{path} cannot be read: its results are not those of an evaluation")
+    return content
 
 
 def merged(old: Sequence[Mapping[str, Any]], new: Sequence[Result]) -> list[dict[str, Any]]:

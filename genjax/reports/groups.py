@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from genjax.api.sweep import Sweep, load_sweep
+from genjax.evaluation.results import read_evaluation
 from genjax.reports.overview import overview
 from genjax.runs.logs import read_metrics
 from genjax.system.files import read_object
@@ -99,7 +100,7 @@ def _members(path: Path) -> list[Member]:
 
 
 def _of_run(source: str, folder: Path) -> Member:
-    settings, evaluation = (read_object(folder / name) or {} for name in ("config.json", "evaluation.json"))
+    settings, evaluation = read_object(folder / "config.json") or {}, read_evaluation(folder / "evaluation.json")
     metrics = {name: v for name, v in evaluation.items() if name.startswith(SPLITS) and isinstance(v, float)}
     metrics |= {describe_result(r): r["value"] for r in evaluation.get("results", ()) if _is_number(r["value"])}
     curves: dict[str, Curve] = {}
@@ -125,8 +126,10 @@ def _of_sweep(source: str, sweep: Sweep) -> list[Member]:
     base = {name.removeprefix("base."): v for name, v in sweep.settings.items() if name.startswith("base.")}
     members = []
     for i, row in enumerate(sweep.rows):
-        own = {name: row[name] for name in (*sweep.axes, "seed") if row.get(name) is not None}
-        settings = {**base, **own}
+        own = sweep.settings_of(row)
+        seed = own.pop("seed")
+        settings = base | {name: list(v) if isinstance(v, tuple) else v for name, v in own.items()}  # as in JSON
+        settings.pop("seed", None)
         metrics = {name: v for name, v in row.items() if name.startswith(SPLITS) and _is_number(v)}
         curves = {
             name.removeprefix("validation/"): [
@@ -135,7 +138,7 @@ def _of_sweep(source: str, sweep: Sweep) -> list[Member]:
             for name, values in sweep.curves.items()
             if name.startswith("validation/")
         }
-        members.append(Member(source, settings, settings.pop("seed"), metrics, curves))
+        members.append(Member(source, settings, seed, metrics, curves))
     return members
 
 

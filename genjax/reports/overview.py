@@ -63,6 +63,9 @@ def select(entries: Sequence[Entry], where: Sequence[str], sort: str, reverse: b
       ['b', 'a']
       >>> [entry.name for entry in select(entries, ["family=vae"], "name", False)]
       ['a']
+      >>> figures = [Entry(number, "run", figure=f"test/elbo {number}") for number in ("-29.0", "-300.0", "-2.5")]
+      >>> [entry.name for entry in select(figures, [], "figure", False)]
+      ['-300.0', '-29.0', '-2.5']
     """
     nearest_name("column", sort, Entry._fields)
     for condition in where:
@@ -71,7 +74,18 @@ def select(entries: Sequence[Entry], where: Sequence[str], sort: str, reverse: b
             raise InputError(f"--where {condition}: a condition is <column>=<value>")
         nearest_name("column", column, Entry._fields)
         entries = [entry for entry in entries if str(getattr(entry, column)) == value]
-    return sorted(entries, key=lambda entry: getattr(entry, sort), reverse=reverse)
+    return sorted(entries, key=lambda entry: _rank(getattr(entry, sort)), reverse=reverse)
+
+
+def _rank(value: Any) -> tuple[Any, ...]:
+    """What a cell is sorted by: figures such as 'test/elbo -23.7' by their name, and then as numbers."""
+    if not isinstance(value, str):
+        return (value,)
+    name, _, last = value.rpartition(" ")
+    try:
+        return name, float(last)
+    except ValueError:
+        return value, 0.0
 
 
 def table(entries: Sequence[Entry]) -> str:

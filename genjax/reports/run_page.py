@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from genjax import config as configs
+from genjax.evaluation.results import read_evaluation
 from genjax.reports import figures
 from genjax.reports.filmstrip import read_images
 from genjax.reports.overview import overview
@@ -23,7 +24,7 @@ def run_page(workdir: Path) -> str:
     """
     config, rows = read_config(workdir), read_metrics(workdir / "metrics.jsonl")
     (entry,) = overview(workdir)
-    evaluation = _read(workdir / "evaluation.json")
+    evaluation = read_evaluation(workdir / "evaluation.json")
     words = (entry.family, entry.data, f"{entry.steps:,} steps", entry.state, entry.figure, entry.when)
     sections: list[Section] = [
         Text("Warnings", [f"{w['name']} at step {w['step']:,}: {w['advice']}" for w in evaluation.get("warnings", ())]),
@@ -71,8 +72,8 @@ def results_table(results: Iterable[Mapping[str, Any]]) -> Table:
         [
             result["metric"],
             result["value"],
-            result["error"],
-            result["unit"],
+            result.get("error"),
+            result.get("unit", ""),
             ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result["protocol"].items()),
         ]
         for result in results

@@ -63,8 +63,7 @@ def trials_table(sweep: Sweep) -> Table:
 
 def _describe(sweep: Sweep, row: dict[str, Any]) -> Detail:
     """The command that trains a trial alone, the folder of one that was exported, and its samples."""
-    settings = [name for name in (*sweep.axes, "seed") if row.get(name) is not None]
-    arguments = [f"--config.{name}={row[name]}" for name in settings]
+    arguments = [f"--config.{name}={value}" for name, value in sweep.settings_of(row).items()]
     base, own = str(sweep.workdir / BASE), f"{sweep.workdir}-trial-{row['trial']}"
     lines = [shlex.join(["genjax", "train", "--config", base, *arguments, "--workdir", own])]
     for folder in sweep.workdir.glob(f"best/*-trial-{row['trial']}"):

@@ -119,6 +119,8 @@ def _train_in_folder(
             rows = logs.read_metrics(path) if processes.is_primary() else []
             code, state = _train_chunks(config, programs, state, checkpoints, log, rows, signals)
             if code == FINISHED:
+                if processes.is_primary():
+                    (workdir / "diverged.json").unlink(missing_ok=True)  # of a start with other numbers
                 _finish(config, programs, dataset, state, checkpoints, log, workdir)
     if code == DIVERGED and processes.is_primary():
         write_json(workdir / "diverged.json", {"diverged_at": int(state.diverged_at)})

@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from ml_collections import ConfigDict
 
 from genjax import config as configs
 from genjax.sweeps.cohorts import Cohort, CohortState
@@ -35,9 +36,18 @@ def save(path: Path, cohort: Cohort, state: CohortState) -> None:
 
 
 def identity(cohort: Cohort) -> str:
-    """A name of the trials of a cohort and of all their settings, so that no file is taken for another cohort's."""
-    settings = [[trial.number, trial.point, configs.to_json(trial.config)] for trial in cohort.trials]
-    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+    """A name of the trials of a cohort and of their settings, so that no file is taken for another cohort's.
+
+    Settings at their defaults are left out: those that did not exist when a file was written make it no other one.
+    """
+    settings = [[trial.number, trial.point, _changed_settings(trial.config)] for trial in cohort.trials]
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def _changed_settings(config: ConfigDict) -> dict[str, Any]:
+    values = json.loads(configs.to_json(config))
+    defaults = json.loads(configs.to_json(configs.default(config.model.family)))
+    return {name: value for name, value in values.items() if name not in defaults or defaults[name] != value}
 
 
 def load(path: Path, cohort: Cohort, like: TrainState, say: Callable[[str], None]) -> CohortState | None:

@@ -5,7 +5,7 @@ import sys
 import time
 from functools import cache
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -73,7 +73,6 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
     compiler.keep_programs()
     check_folder(workdir, config)
     progress = open_progress(stream or sys.stderr, SECONDS_BETWEEN_LINES) if processes.is_primary() else silent()
-    fingerprints: dict[str, Any] = {}
     finished = processes.any_of(processes.is_primary() and (workdir / results.TABLE).exists())
     load, read_weights = cache(load_data), cache(start.read_weights)
     resolve, make_programs = batches.trial_resolver(config, load), batches.program_maker(load, read_weights)
@@ -82,11 +81,12 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
         progress.say(f"{workdir} is finished")
         if not best:
             return FINISHED
-    else:
-        with processes.raise_together():
+    with processes.raise_together():
+        if not finished:
             batches.check_fit(config, resolve(trials), make_programs)
-        fingerprints = {source: fingerprint(load(source)) for source in {trial.config.data.source for trial in trials}}
-        check_data(workdir, fingerprints)
+    fingerprints = {source: fingerprint(load(source)) for source in {trial.config.data.source for trial in trials}}
+    check_data(workdir, fingerprints)
+    if not finished:
         start.check_start(workdir, weights)
     study = fixed_study([]) if finished else make_study(config, points, workdir)
     with claim(workdir, config), collect_stop_signals(progress.say) as signals:

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -236,8 +237,17 @@ def available_memory(limit: int) -> int:
     if stats and "bytes_limit" in stats:
         total = stats["bytes_limit"]
     else:
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // len(jax.local_devices())
+        total = min(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), _limit_of_container())
+        total = int(total) // len(jax.local_devices())
     return int(SHARE_OF_MEMORY.get(device.platform, DEFAULT_SHARE) * total)
+
+
+def _limit_of_container() -> float:
+    """Bytes that the control group of the process may take: a container's limit, or a batch system's."""
+    try:
+        return float(Path("/sys/fs/cgroup/memory.max").read_text())
+    except (OSError, ValueError):  # no such group, or "max"
+        return math.inf
 
 
 def fit_memory(

@@ -58,7 +58,7 @@ ABOUT = {
     "objective.of": "the last value or the best one; with train.patience the last is that of the best state",
     "execution": "trials side by side (vmap), likewise with convolutions as batched products on every platform"
     " (vmap_products), one after another inside the program (map), or the fastest of these, which is measured (auto)",
-    "memory_bytes": "that a program may take; 0: what the device has free",
+    "memory_bytes": "that a program may take; 0: a share of what the device has",
     "stopping": "none, halving or population",
     "halving.first": "steps after which the first points are stopped",
     "halving.eta": "one point in so many goes on, to so many times the steps",
