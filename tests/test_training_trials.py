@@ -109,6 +109,18 @@ def test_a_trial_that_diverges_leaves_the_others_bits_alone(over):
     assert (alone[0].diverged_at == -1).all()
 
 
+def test_a_single_number_is_that_of_all_trials_and_data_may_be_numpys():
+    hparams, rngs = four_trials("vae")
+    some = {**hparams, "beta": 1.0}
+    data = jax.tree.map(np.asarray, DATA)
+    train = case("vae").functions
+    whole, alike = (
+        jax.jit(lambda h, r, d=d: trials.sweep(train, h, r, d, 2))(h, rngs)
+        for h, d in (({**hparams, "beta": jnp.ones(4)}, DATA), (some, data))
+    )
+    assert same(whole, alike)
+
+
 @pytest.mark.parametrize(("over", "expected"), [("vmap", True), ("vmap_products", False)])
 def test_trials_may_have_products_in_the_place_of_convolutions(over, expected):
     hparams, rngs = four_trials("gan_dcgan")

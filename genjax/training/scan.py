@@ -129,6 +129,7 @@ def advance(
       >>> metrics["recon"].shape
       (2,)
     """
+    data = jax.tree.map(jnp.asarray, data)  # a NumPy array has no traced indices
     indices = train.indices(hparams, rng, state.step, length, data.x.shape[0])
     return train.chunk(state, data, indices, hparams, rng)
 

@@ -98,7 +98,7 @@ def sweep(
 
     Args:
       train: of `make_train`.
-      hparams: `{name: [T]}`.
+      hparams: `{name: [T]}`; a single number is that of all trials.
       rngs: `[T]`, each trial's root key.
       data: `[n, *shape]` as stored, one for all trials.
       length: static.
@@ -122,6 +122,7 @@ def sweep(
       >>> metrics["generator_loss"].shape  # trials, steps
       (3, 2)
     """
+    hparams = _of_all_trials(hparams, len(rngs))
     states = initial(train, hparams, rngs, over) if states is None else states
 
     def train_trial(data: Batch, state: TrainState, hparams: Hparams, rng: Key) -> tuple[TrainState, dict[str, Array]]:
@@ -132,7 +133,13 @@ def sweep(
 
 def initial(train: Train, hparams: Hparams, rngs: Key, over: Over = vectorised) -> TrainState:
     """Every trial's state before its first step, `[T, ...]`."""
+    hparams = _of_all_trials(hparams, len(rngs))
     return over(lambda _, hparams, rng: train.init(hparams, rng))(Batch(jnp.zeros(())), hparams, rngs)
+
+
+def _of_all_trials(hparams: Hparams, count: int) -> Hparams:
+    """Arrays of `[count]`; a single number is every trial's."""
+    return {name: jnp.broadcast_to(jnp.asarray(value), (count,)) for name, value in hparams.items()}
 
 
 def evaluate(
