@@ -14,7 +14,7 @@ import pytest
 import trained
 from present import present
 
-from genjax import load_run
+from genjax import fit, load_run
 from genjax.api.export import DRAWS, export
 from genjax.commands.main import main
 from genjax.types import InputError
@@ -106,6 +106,18 @@ def test_the_example_of_the_card_runs_with_jax_alone(exported):
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"\(\d+, .*8, 8, 1\)\n|\(\d+, \d+\)\n", done.stdout)
+
+
+def test_the_card_of_a_fit_says_where_its_array_has_to_be(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, size=(60, 8, 8), dtype=np.uint8)
+    run = fit(x, "autoencoder", latent=2, hidden=(4,), steps=2, batch_size=8)
+    export(run, tmp_path / "out")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "`genjax.load_run(folder, data_source='npz:FILE')`" in card
+    assert "`genjax train --config config.json --data npz:FILE --workdir again`" in card
+    np.savez(tmp_path / "mine.npz", x=x)
+    again = load_run(tmp_path / "out", data_source=f"npz:{tmp_path / 'mine.npz'}")
+    np.testing.assert_allclose(again.encode(x), run.encode(x), atol=1e-6)
 
 
 def test_an_export_is_written_anew_and_nothing_else_is_written_over(exported, tmp_path):

@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 from planning import BETA, BETAS, CONFIGS, HIDDEN, LATENT, RANDOM, RATE, RATES, SOBOL, planned, sweep
 
 from genjax import config
-from genjax.sweeps import axes, choice, integers, log_uniform, plan, settings, together, uniform, values
+from genjax.sweeps import axes, choice, default, integers, log_uniform, plan, settings, together, uniform, values
 from genjax.sweeps.axes import Axis
 from genjax.types import InputError
 
@@ -304,3 +304,9 @@ def test_what_was_typed_for_a_base_in_vain_is_refused(typed, where):
     with pytest.raises(InputError, match=rf"^base.model.hidden = \(8,\) would not act: nothing {where} reads it$"):
         settings.drop_unused(made, typed)
     settings.drop_unused(made)  # from a file it may stand
+
+
+def test_a_base_may_be_a_path_as_text_or_a_name_that_comes_with_the_package():
+    bases = [default(base).base for base in (CONFIGS / "vae_digits.py", str(CONFIGS / "vae_digits.py"), "vae_digits")]
+    assert bases[0].to_dict() == bases[1].to_dict() == bases[2].to_dict()
+    assert config.load(str(CONFIGS / "vae_digits.py")).to_dict() == bases[0].to_dict()

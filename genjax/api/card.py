@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from genjax.api.fit import NAME as ARRAY
 from genjax.api.run import Run
 from genjax.evaluation.results import read_evaluation
 from genjax.system.files import read_object, write_atomically
@@ -38,12 +39,21 @@ def write_card(directory: Path, run: Run, signatures: Mapping[str, Any]) -> None
         "|---|---|---|",
         *(_signature_row(name, signature) for name, signature in signatures.items()),
         "",
-        "With genjax, where the data are: `genjax.load_run(folder)`, and `genjax evaluate --workdir folder`.",
+        _loading(run),
         "",
-        *_training(directory),
+        *_training(directory, run),
         *_metrics(directory),
     ]
     write_atomically(directory / "README.md", ("\n".join(lines).rstrip() + "\n").encode())
+
+
+def _loading(run: Run) -> str:
+    if run.config.data.source == ARRAY:
+        return (
+            "With genjax, and the array that it was fitted to in a file: `genjax.load_run(folder, "
+            "data_source='npz:FILE')`, and `genjax evaluate --workdir folder --data npz:FILE`."
+        )
+    return "With genjax, where the data are: `genjax.load_run(folder)`, and `genjax evaluate --workdir folder`."
 
 
 def _pictures(directory: Path) -> list[str]:
@@ -81,10 +91,11 @@ def _signature_row(name: str, signature: Mapping[str, Any]) -> str:
     return f"| `{name}.stablehlo` | {signature['about']} [{shape}] | {inputs} |"
 
 
-def _training(directory: Path) -> list[str]:
+def _training(directory: Path, run: Run) -> list[str]:
     environment = read_object(directory / "environment.json") or {}
     facts = [(name, environment[name]) for name in ("command", "devices", "jax", "commit") if environment.get(name)]
-    command = "genjax train --config config.json --workdir again"
+    data = " --data npz:FILE" if run.config.data.source == ARRAY else ""
+    command = f"genjax train --config config.json{data} --workdir again"
     return [
         "## Training",
         "",

@@ -14,7 +14,7 @@ from genjax.system.user_code import call, run_file
 from genjax.types import InputError
 
 
-def load(path: Path) -> ConfigDict:
+def load(path: Path | str) -> ConfigDict:
     """The configuration that a file's `get_config()` returns, or that a run's `config.json` holds.
 
     A file that defines `ENTRIES` is a plugin as well.
@@ -22,6 +22,7 @@ def load(path: Path) -> ConfigDict:
     Raises:
       InputError: no such file, no `get_config`, or an error in it, with its line.
     """
+    path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such config file")
     if path.suffix == ".json":

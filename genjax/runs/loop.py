@@ -42,7 +42,7 @@ from genjax.types import InputError, Model, TrainState
 FINISHED, DIVERGED, STOPPED = 0, 3, 4  # exit codes; 2 is for input that cannot be used
 
 
-def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None, data_source: str = "") -> int:
+def train(config: ConfigDict, workdir: Path | str, stream: TextIO | None = None, data_source: str = "") -> int:
     """Trains, evaluates and draws, going on from the newest checkpoint where there is one.
 
     Nothing is written before the configuration, the folder, the data, the devices and the model fit one another.
@@ -66,6 +66,7 @@ def train(config: ConfigDict, workdir: Path, stream: TextIO | None = None, data_
             print_line(out, line)
 
     configs.check(config)
+    workdir = Path(workdir)
     source = data_source or config.data.source
     config = configs.with_absolute_source(config)
     compiler.ask_for_determinism(config.train.deterministic)

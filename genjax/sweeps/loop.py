@@ -45,7 +45,7 @@ SAVING_SHARE = 1 / 20  # of the time, which saving may take
 SECONDS_BETWEEN_LINES = 5.0  # of progress, in a pipe
 
 
-def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | None = None) -> int:
+def sweep(config: ConfigDict, workdir: Path | str, best: int = 0, stream: TextIO | None = None) -> int:
     """Trains every trial, ranks them and draws, going on from where it was stopped.
 
     Nothing is written before the configuration, the folder, the data, the devices and the models fit one another.
@@ -64,6 +64,7 @@ def sweep(config: ConfigDict, workdir: Path, best: int = 0, stream: TextIO | Non
         were deleted.
     """
     settings.check(config)
+    workdir = Path(workdir)
     config = config.copy_and_resolve_references()
     config.base = configs.with_absolute_source(config.base)
     # Optuna's points are not known yet, but every program that they may need is.

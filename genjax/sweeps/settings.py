@@ -75,9 +75,9 @@ def default(base: Path | str) -> ConfigDict:
     """A sweep over a base configuration, for a config file to edit; `ABOUT` says what each setting is.
 
     Args:
-      base: the file of a configuration of a run.
+      base: the file of a configuration of a run, or the name of one that comes with the package.
     """
-    sweep = ConfigDict({"base": configs.load(Path(base)), **SWEEP})
+    sweep = ConfigDict({"base": configs.load(configs.find(str(base))), **SWEEP})
     sweep.objective.metric = FAMILIES[sweep.base.model.family].monitor(sweep.base.model)
     return sweep
 
