@@ -75,7 +75,7 @@ def test_a_run_of_a_plugin_is_evaluated_with_it_and_says_so_without(tmp_path, mo
     assert json.loads((tmp_path / "x" / "config.json").read_text())["hparams.drift_weight"] == 0.5
 
     forget(monkeypatch)
-    evaluate = ["evaluate", "--workdir", "x", "--metrics", "modes", "--samples", "8"]
+    evaluate = ["evaluate", "--workdir", "x", "--metrics", "modes"]
     capsys.readouterr()
     assert main(evaluate) == 2
     assert (
