@@ -53,9 +53,9 @@ def modes() -> Experiment:
         "Modes of 1,000 in 26,000 samples, and KL(classes of the samples || uniform) in nats, by the frozen MNIST "
         "classifier channel by channel; a perfect sampler has about 0.019. A DCGAN of 32 channels with a hidden layer "
         "of 256 units behind its 7x7 map, 10,000 steps of 64, a shorter training than the papers'. Without a "
-        "penalty this discriminator wins, its loss falls below 0.03, and the generator shows one or two images, in packs "
-        "or not; the papers' nets have batch norms and nothing hidden behind the map. A quarter: the discriminator has 8 "
-        "channels.",
+        "penalty this discriminator wins, its loss falls below 0.03, and the generator shows one or two images, in "
+        "packs or not; the papers' nets have batch norms and nothing hidden behind the map. A quarter: the "
+        "discriminator has 8 channels.",
         (Column("modes found", "modes_found"), Column("KL, nats", "kl_to_uniform")),
         (
             Row("DCGAN", _run("plain", {}), "99, 3.40 (Srivastava et al. 2017)"),
