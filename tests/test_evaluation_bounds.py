@@ -157,7 +157,7 @@ def test_a_model_without_weights_has_bounds_alone(tmp_path):
 def test_it_applies_to_models_that_simulate_and_only_on_request(tmp_path):
     subject = loaded(tmp_path)
     assert bounds.applies(subject) == ""
-    assert tuple(evaluator.METRICS) == tuple(METRICS)
+    assert tuple(evaluator.METRICS) == METRICS
     assert [name for name, group in evaluator.METRICS.items() if group.on_request] == ["bounds"]
     for missing in ("simulate", "log_densities"):
         lacking = subject._replace(model=subject.model._replace(**{missing: None}))

@@ -94,8 +94,7 @@ class Sweep(NamedTuple):
                 continue
             short = name.removeprefix("hparams.")
             of_players = [f"hparams.{objective}_{short}" for objective in sorted(objectives)]
-            known = self.settings.keys()
-            shared = f"base.{name}" not in known and {f"base.{player}" for player in of_players} <= known
+            shared = f"base.{name}" not in self.settings and all(f"base.{rate}" in self.settings for rate in of_players)
             settings |= dict.fromkeys(of_players if shared else [name], _value(row[name]))
         return settings
 

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple, TextIO
 
 from genjax.data import fingerprint
 from genjax.evaluation import bounds, fidelity, latent, likelihood, modes, pictures, recognition, samplers
-from genjax.evaluation.options import METRICS as READ
-from genjax.evaluation.options import Options, changed
+from genjax.evaluation.options import OPTIONS_READ, Options, changed
 from genjax.evaluation.results import Result, merged, read_evaluation, show_progress
 from genjax.runs.folder import claim
 from genjax.runs.load import LoadedRun, load_run, read_config
@@ -69,7 +68,7 @@ def evaluate(
     with claim(workdir, config):
         read_evaluation(workdir / "evaluation.json")  # a file to which nothing can be added is refused at once
         loaded = load_run(workdir, options.checkpoint, say, data_source)
-        given = changed(options)
+        changed_options = changed(options)
         options = options._replace(sampler=options.sampler or samplers.default(loaded))
         names = _applicable(loaded, options.metrics)
         say(f"{workdir}: step {loaded.step:,}, {', '.join(names)}")
@@ -79,7 +78,7 @@ def evaluate(
             try:
                 measured = METRICS[name].measure(loaded, options, show_progress(out))
             except InputError as error:
-                if name in options.metrics or given.intersection(READ[name]):
+                if name in options.metrics or changed_options.intersection(OPTIONS_READ[name]):
                     raise
                 say(f"{name} is left out: {error}")
                 continue

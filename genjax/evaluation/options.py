@@ -7,7 +7,7 @@ from genjax.system.messages import nearest_name
 from genjax.types import InputError
 
 # The groups of metrics, and what each reads of the options below, beside the checkpoint, the split and the seed.
-METRICS = {
+OPTIONS_READ = {
     "likelihood": ("importance_samples",),
     "fidelity": ("features", "sampler", "samples", "neighbours"),
     "recognition": ("sampler",),
@@ -15,6 +15,7 @@ METRICS = {
     "latent": ("neighbours",),
     "bounds": ("importance_samples", "annealing_steps", "chains"),
 }
+METRICS = tuple(OPTIONS_READ)
 CHECKPOINTS = ("newest", "best")
 SPLITS = ("test", "validation", "train")
 SAMPLERS = ("prior", "gaussian", "mixture:<components>", "run:<workdir>", "reconstruction")
@@ -61,10 +62,10 @@ def refuse_unread(options: Options) -> None:
     Raises:
       InputError: which, in one line.
     """
-    asked_for = options.metrics or tuple(METRICS)
-    read = {name for metric in asked_for for name in METRICS[metric]}
-    for name in sorted(changed(options) & ({name for names in METRICS.values() for name in names} - read)):
-        readers = " and ".join(metric for metric, names in METRICS.items() if name in names)
+    read = {name for metric in options.metrics or METRICS for name in OPTIONS_READ[metric]}
+    read_by_any = {name for names in OPTIONS_READ.values() for name in names}
+    for name in sorted(changed(options) & (read_by_any - read)):
+        readers = " and ".join(metric for metric, names in OPTIONS_READ.items() if name in names)
         raise InputError(f"--{name.replace('_', '-')} would not act: only {readers} would read it")
 
 

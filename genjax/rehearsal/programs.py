@@ -88,11 +88,11 @@ def run_programs(config: ConfigDict, dataset: Dataset, devices: list[Any]) -> It
     check_fit(config, dataset, functions)
     hparams = {name: jax.ShapeDtypeStruct((), np.float32) for name in configs.active(config)}
     rng = jax.eval_shape(jax.random.key, config.seed)
-    state = _lying(placement.whole, jax.eval_shape(functions.init, hparams, rng))
+    state = _lying(placement.replicated, jax.eval_shape(functions.init, hparams, rng))
     labelled = reads_labels(config)
 
     def split(name: str) -> Batch:
-        return _lying(placement.whole, stored_batch(dataset, getattr(dataset, name), labelled))
+        return _lying(placement.replicated, stored_batch(dataset, getattr(dataset, name), labelled))
 
     count, lower_chunk = len(placement.devices), _chunk(config, functions, placement, fits_device(config, dataset))
     chunk = partial(lower_chunk, state, split("train"), hparams, rng)
@@ -118,7 +118,7 @@ def _chunk(config: ConfigDict, functions: Train, placement: Placement, resident:
 
     def lower(state: TrainState, data: Batch, hparams: Hparams, rng: Key) -> Any:
         sent = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((places.size, *leaf.shape[1:]), leaf.dtype), data)
-        examples = _lying(placement.whole, (sent, places))
+        examples = _lying(placement.replicated, (sent, places))
         return feeding.streamed_chunk(functions, platform).lower(state, *examples, hparams, rng)
 
     return lower

@@ -98,18 +98,18 @@ def summary(part: Record) -> list[str]:
 def compare(first: Record, second: Record) -> str:
     """Two devices side by side, program by program; the part of each in turn."""
     rows = [("", first["title"], second["title"])]
-    for one, other in zip(first["parts"], second["parts"], strict=False):
-        rows.append((one["name"], "", ""))
-        theirs = {(p["name"], p["trials"], p["devices"]): p for p in other["programs"]}
-        for program in one["programs"]:
+    for part, counterpart in zip(first["parts"], second["parts"], strict=False):
+        rows.append((part["name"], "", ""))
+        theirs = {(p["name"], p["trials"], p["devices"]): p for p in counterpart["programs"]}
+        for program in part["programs"]:
             name = (
                 f"{program['name']}, {numbered(program['trials'], 'trial')} on {numbered(program['devices'], 'device')}"
             )
             rows.append(
                 (name, cost(program), cost(theirs.get((program["name"], program["trials"], program["devices"]))))
             )
-        rows.append(("trials that fit", number(one["fits"]), number(other["fits"])))
-        rows.append(("the whole job", time_range(one["job_seconds"]), time_range(other["job_seconds"])))
+        rows.append(("trials that fit", number(part["fits"]), number(counterpart["fits"])))
+        rows.append(("the whole job", time_range(part["job_seconds"]), time_range(counterpart["job_seconds"])))
     return "\n".join([f"side by side: {SAID}", *columns(rows)])
 
 

@@ -56,14 +56,14 @@ class Placement(NamedTuple):
 
     Attributes:
       devices: that the run uses.
-      whole: where everything but the batches lies.
+      replicated: where everything but the batches lies.
       batches: splits `[batches, b, ...]` along b.
       indices: has every device compute all of the indices.
       replicate: puts a tree of arrays on the devices.
     """
 
     devices: list[Any]
-    whole: Sharding
+    replicated: Sharding
     batches: Callable[[Batch], Batch]
     indices: Callable[[Array], Array]
     replicate: Callable[[Any], Any]

@@ -22,8 +22,7 @@ def fastest_mode(make: Callable[[int, str], CohortPrograms], group: list[Trial],
     if count <= devices:
         return "map", f"map: one trial on each of {numbered(devices, 'device')}"
     paces = {}
-    lowered = make(1, "vmap").lower_chunk(1).as_text()
-    for mode in distinct_modes(jax.default_backend(), lowered):
+    for mode in distinct_modes(jax.default_backend(), lambda: make(1, "vmap").lower_chunk(1).as_text()):
         programs = fit_memory(
             lambda n, mode=mode: make(n, mode), count, limit, lambda programs: programs.bytes_to_train(MEASURED_STEPS)
         )
@@ -35,7 +34,7 @@ def fastest_mode(make: Callable[[int, str], CohortPrograms], group: list[Trial],
     return best, reason
 
 
-def distinct_modes(platform: str, lowered: str) -> list[str]:
+def distinct_modes(platform: str, lower: Callable[[], str]) -> list[str]:
     """The modes that are worth measuring: convolutions as products only on a GPU.
 
     A CPU has no others, and a TPU makes an axis of space of the trials: an eighth of the cycles of products, by the
@@ -43,9 +42,9 @@ def distinct_modes(platform: str, lowered: str) -> list[str]:
 
     Args:
       platform: that the trials are trained on.
-      lowered: the text of the program of trials side by side.
+      lower: returns the text of the program of trials side by side, which takes a while.
     """
-    other_form = platform == "gpu" and "stablehlo.convolution" in lowered
+    other_form = platform == "gpu" and "stablehlo.convolution" in lower()
     return [mode for mode in MODES if mode != "vmap_products" or other_form]
 
 

@@ -82,8 +82,8 @@ def sweep(config: ConfigDict, workdir: Path | str, best: int = 0, stream: TextIO
         progress.say(f"{workdir} is finished")
         if not best:
             return FINISHED
-    with processes.raise_together():
-        if not finished:
+    if not finished:
+        with processes.raise_together():
             batches.check_fit(config, resolve(trials), make_programs)
     fingerprints = {source: fingerprint(load(source)) for source in {trial.config.data.source for trial in trials}}
     check_data(workdir, fingerprints)

@@ -66,10 +66,10 @@ class Couplings(nn.Module):
         return Image(points, log_det)
 
     def _scale_and_shift(self, number: int, half: Codes, context: Context) -> tuple[Codes, Codes]:
-        seen = half
+        inputs = half
         if context is not None:
-            seen = jnp.concatenate([half, jnp.broadcast_to(context, (*half.shape[:-1], context.shape[-1]))], axis=-1)
-        hidden = nn.Dense(self.hidden, dtype=self.dtype, name=f"hidden_{number}")(seen)
+            inputs = jnp.concatenate([half, jnp.broadcast_to(context, (*half.shape[:-1], context.shape[-1]))], axis=-1)
+        hidden = nn.Dense(self.hidden, dtype=self.dtype, name=f"hidden_{number}")(inputs)
         zeros = nn.initializers.zeros
         out = nn.Dense(2 * half.shape[-1], dtype=self.dtype, kernel_init=zeros, name=f"out_{number}")(
             ACTIVATIONS[self.activation](hidden)
