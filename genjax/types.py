@@ -295,9 +295,10 @@ class Family(NamedTuple):
       unused_settings: `(settings) -> names of the settings that nothing reads` under these; they cannot be changed.
       active_objectives: `(settings) -> names of the objectives that a model has` under these settings; all if None.
       resolve: `(settings, spec) -> settings`, in which a value that says `auto` is replaced by what suits the data.
-        Everything but `choices`, `least` and this function sees resolved settings.
+        Everything but `choices`, `minimums` and this function sees resolved settings.
       labelled: `(settings) -> whether the losses read labels` under these; a source without labels is then refused.
-      least: `{setting: the least number it may be}`, for settings that are numbers or tuples of them; 1 for the others.
+      minimums: `{setting: the least number it may be}`, for settings that are numbers or tuples of them; 1 for all
+        others.
       signed: the hyperparameters that may be negative.
       monitor: `(settings) -> the Model.monitor of its models`, by which a sweep ranks trials unless told otherwise.
       units: `(settings) -> {metric: unit}`, for the metrics of its models that have one.
@@ -321,7 +322,7 @@ class Family(NamedTuple):
     active_objectives: Callable[[Settings], Collection[str]] | None = None
     resolve: Callable[[Settings, DataSpec], Settings] = lambda settings, spec: settings
     labelled: Callable[[Settings], bool] = lambda settings: False
-    least: Mapping[str, float] = {}
+    minimums: Mapping[str, float] = {}
     signed: Collection[str] = ()
     monitor: Callable[[Settings], str] = lambda settings: "loss"
     units: Callable[[Settings], Mapping[str, str]] = lambda settings: {}

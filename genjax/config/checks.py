@@ -170,7 +170,7 @@ def _check_numbers(name: str, value: Any, kind: Family) -> None:
     default_value = kind.settings[name]
     like = default_value[0] if isinstance(default_value, tuple) and default_value else default_value
     numeric, kind_of_numbers = (float, "numbers") if isinstance(like, float) else (int, "whole numbers")
-    minimum = kind.least.get(name, 1)
+    minimum = kind.minimums.get(name, 1)
     for number in value if isinstance(value, tuple) else (value,):
         if type(number) is not numeric or number < minimum:
             raise InputError(f"model.{name} = {value!r} must hold {kind_of_numbers} from {minimum:g} on")
