@@ -15,8 +15,9 @@ from genjax import config
 from genjax.data import load
 from genjax.models import FAMILIES
 from genjax.runs import loop
-from genjax.runs.checkpoints import open_checkpoints, read_checkpoints
+from genjax.runs.checkpoints import read_checkpoints
 from genjax.runs.programs import make_run_programs
+from genjax.runs.saving import open_checkpoints
 from genjax.types import InputError, TrainState
 
 OPTIMISERS = {"autoencoder": "adamw", "vae": "rmsprop", "gan": "sgd", "autoregressive": "adam"}

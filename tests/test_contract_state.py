@@ -10,7 +10,7 @@ import pytest
 from cases import few_quick
 from examples import FAMILIES, STATE
 
-from genjax.runs.checkpoints import open_checkpoints
+from genjax.runs.saving import open_checkpoints
 from genjax.training import optimisers, trials
 from genjax.training.scan import advance, make_train
 from genjax.types import Aux, Batch, DataSpec, Family, Model, Objective

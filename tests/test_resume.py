@@ -18,8 +18,8 @@ from command import checkpoint_steps, environment, rows, run_train, start, wait_
 from present import present
 
 from genjax import config, data
-from genjax.runs.checkpoints import open_checkpoints
 from genjax.runs.programs import make_run_programs
+from genjax.runs.saving import open_checkpoints
 
 FAR = {"hidden": (256,), "batch_size": 128, "steps": 400, "log_every": 10, "evaluate_every": 40}
 STEPS = FAR["steps"]

@@ -83,7 +83,7 @@ def _configure(family: str, settings: Mapping[str, Any]) -> ConfigDict:
     for name, value in settings.items():
         full = _full_name(name, defaults)
         like = defaults[full]
-        value = _plain(value)
+        value = configs.plain(value)
         value = (value,) if isinstance(like, tuple) and not isinstance(value, tuple) else value
         value = float(value) if isinstance(like, float) and type(value) is int else value
         configs.check_type(full, value, like)
@@ -95,13 +95,6 @@ def _configure(family: str, settings: Mapping[str, Any]) -> ConfigDict:
     _choose_intervals(config.train, set(values))
     config, _ = configs.drop_unused(config, list(values))
     return config
-
-
-def _plain(value: Any) -> Any:
-    """NumPy's numbers as Python's own, and lists as tuples."""
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
 
 
 def _choose_intervals(train: ConfigDict, given: set[str]) -> None:

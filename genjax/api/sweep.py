@@ -13,6 +13,7 @@ import numpy as np
 
 from genjax.api.run import Run, load_run
 from genjax.sweeps import gallery, ranking
+from genjax.sweeps.axes import shared_rates
 from genjax.sweeps.results import TABLE
 from genjax.system.files import DAMAGES, describe_damage, read_arrays, read_object
 from genjax.system.messages import numbered
@@ -87,15 +88,11 @@ class Sweep(NamedTuple):
           >>> sweep.settings_of(sweep.rows[-1])
           {'hparams.beta': 2.0, 'seed': 1}
         """
-        objectives = {name.split(".")[2] for name in self.settings if name.startswith("base.optim.")}
+        base = {name.removeprefix("base."): value for name, value in self.settings.items() if name.startswith("base.")}
         settings = {}
         for name in (*self.axes, "seed"):
-            if row.get(name) is None:
-                continue
-            short = name.removeprefix("hparams.")
-            of_players = [f"hparams.{objective}_{short}" for objective in sorted(objectives)]
-            shared = f"base.{name}" not in self.settings and all(f"base.{rate}" in self.settings for rate in of_players)
-            settings |= dict.fromkeys(of_players if shared else [name], _value(row[name]))
+            if row.get(name) is not None:
+                settings |= dict.fromkeys(shared_rates(name, base) or (name,), _value(row[name]))
         return settings
 
     @property

@@ -5,7 +5,16 @@ A configuration is an `ml_collections.ConfigDict` with `seed`, `data`, `model`, 
 """
 
 from genjax.config.about import describe
-from genjax.config.checks import check, check_resolved, check_type, check_values, drop_unused, unused, with_defaults
+from genjax.config.checks import (
+    check,
+    check_resolved,
+    check_type,
+    check_values,
+    drop_unused,
+    plain,
+    unused,
+    with_defaults,
+)
 from genjax.config.defaults import (
     active,
     active_objectives,
@@ -41,6 +50,7 @@ __all__ = [
     "metric_units",
     "override",
     "parse",
+    "plain",
     "resolve",
     "setting_defaults",
     "shared_unit",

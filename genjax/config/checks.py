@@ -70,6 +70,13 @@ def check_values(config: ConfigDict) -> None:
         raise InputError(f"data.resident_bytes = {config['data']['resident_bytes']} must be at least 0")
 
 
+def plain(value: Any) -> Any:
+    """What a configuration holds of a value: Python's own numbers for NumPy's, and tuples for lists."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
+
+
 def check_type(name: str, value: Any, like: Any) -> None:
     """Refuses a value of another type than `like`, and one that is not finite."""
     if type(value) is not type(like):

@@ -1,22 +1,17 @@
-"""Checkpoints of a training state: the newest three and the best, written in the background, verified when read.
+"""The checkpoints of a training state, to read: verified by their digests, and left as they are.
 
-The first process alone writes and reads them. The others call the same methods, to give and to be given the arrays.
+`saving` writes them. The first process alone reads. The others call the same methods, to be given the arrays.
 """
 
-import errno
 import gc
 import hashlib
 import logging
-import math
-import os
-import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -29,60 +24,28 @@ from genjax.types import InputError, TrainState
 if TYPE_CHECKING:  # orbax takes seconds to import
     import orbax.checkpoint as ocp
 
-KEPT = 3
+MONITOR = "metrics/metrics"  # of a checkpoint's folder: the file of its monitor
 LATE_SECONDS = 0.5  # within which the readers of a damaged checkpoint that are still at work report
-
-
-@contextmanager
-def open_checkpoints(directory: Path) -> Iterator["Checkpoints"]:
-    """Opens a folder of checkpoints to write in; leaving the block waits for what is still being written.
-
-    Args:
-      directory: made on the first process if it is not there.
-    """
-    if not processes.is_primary():
-        yield Checkpoints(None, None)
-        return
-    directory.mkdir(parents=True, exist_ok=True)
-    for path in directory.glob("*/metrics/metrics"):
-        if _read_monitor(path) is None:  # orbax could not open the folder: this checkpoint is merely not the best
-            path.unlink()
-    import orbax.checkpoint as ocp
-    from orbax.checkpoint import checkpoint_managers as managers
-
-    def monitor(metrics: dict[str, float]) -> float:
-        return metrics["monitor"]
-
-    best = managers.BestN(get_metric_fn=monitor, reverse=True, n=1, keep_checkpoints_without_metrics=False)
-    options = ocp.CheckpointManagerOptions(
-        best_fn=monitor,  # without it orbax would not write the metrics, and a resumed run would not know its best
-        best_mode="min",
-        preservation_policy=managers.AnyPreservationPolicy([_Newest(), best]),
-        cleanup_tmp_directories=True,
-        enable_async_checkpointing=False,  # a disk that is full leaves orbax's own threads waiting for ever
-        create=False,  # orbax makes no folder for one process of several
-        multiprocessing_options=ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0}),
-    )
-    with (
-        ocp.CheckpointManager(directory.absolute(), options=options) as manager,
-        ThreadPoolExecutor(1) as writer,
-    ):
-        checkpoints = Checkpoints(manager, writer)
-        yield checkpoints
-        checkpoints.wait()
 
 
 @contextmanager
 def read_checkpoints(directory: Path) -> Iterator["Checkpoints"]:
     """Opens a folder of checkpoints and changes nothing in it: another process may be writing there."""
     if not processes.is_primary():
-        yield Checkpoints(None, None)
+        yield Checkpoints(directory, None)
         return
+    with open_reader() as reader:
+        yield Checkpoints(directory, reader)
+
+
+@contextmanager
+def open_reader() -> Iterator["ocp.Checkpointer"]:
+    """Opens what reads a checkpoint's arrays, on the first process alone."""
     import orbax.checkpoint as ocp
 
     own = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler(), multiprocessing_options=own) as reader:
-        yield Checkpoints(_Folder(directory.absolute(), reader), None)
+        yield reader
 
 
 def has_checkpoints(directory: Path) -> bool:
@@ -90,90 +53,31 @@ def has_checkpoints(directory: Path) -> bool:
     return directory.is_dir() and any(path.name.isdigit() for path in directory.iterdir())
 
 
-class _Folder(NamedTuple):
-    """What is read of a folder of checkpoints, under the names of orbax's manager, which would write there too."""
-
-    directory: Path
-    reader: "ocp.Checkpointer"
-
-    def all_steps(self) -> list[int]:
-        return sorted(int(path.name) for path in self.directory.iterdir() if path.name.isdigit())
-
-    def latest_step(self) -> int | None:
-        return max(self.all_steps(), default=None)
-
-    def best_step(self) -> int | None:
-        """The newest of the steps whose monitor is the least; a monitor that cannot be read is passed over."""
-        paths = {step: self.directory / str(step) / "metrics" / "metrics" for step in self.all_steps()}
-        monitors = {step: monitor for step, path in paths.items() if (monitor := _read_monitor(path)) is not None}
-        return min(sorted(monitors, reverse=True), key=lambda step: monitors[step], default=None)
-
-    def restore(self, step: int, args: Any) -> Any:
-        return self.reader.restore(self.directory / str(step), args=args)
-
-
-class _Newest:
-    """Keeps the newest checkpoints of the schedule, and the newest of all.
-
-    One that a stop asked for lasts until the next of the schedule: a run that was stopped keeps what any other does.
-    """
-
-    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
-        del context
-        scheduled = [i for i, checkpoint in enumerate(checkpoints) if (checkpoint.metrics or {}).get("scheduled", True)]
-        return [i in scheduled[-KEPT:] or i == len(checkpoints) - 1 for i in range(len(checkpoints))]
-
-
 class Checkpoints:
-    """The checkpoints of a run; see `open_checkpoints`.
+    """The checkpoints of a folder; see `read_checkpoints`.
 
     Every method but `restore` may be called on every process; `restore` reads, and so is for the first process.
     """
 
-    def __init__(self, manager: "ocp.CheckpointManager | _Folder | None", writer: Executor | None):
-        self._manager, self._writer = manager, writer
-        self._written: Future | None = None  # of the last save
+    def __init__(self, directory: Path, reader: "ocp.Checkpointer | None"):
+        self.directory, self._reader = directory.absolute(), reader
         self.restored_log = ""  # what the log was when the state was saved that was read last
 
-    def save(self, state: TrainState, monitor: float | None = None, log: str = "", scheduled: bool = True) -> None:
-        """Starts to write a state as the checkpoint of its step, once the one before is written.
-
-        Args:
-          state: the next chunk may be donated it at once: the values are copied before this returns.
-          monitor: the validation metric by which the best checkpoint is the least, where it was measured.
-          log: a digest of the log up to this step.
-          scheduled: whether an uninterrupted run would save here too.
-
-        Raises:
-          OSError: the one before could not be written.
-        """
-        arrays = _to_host(state)
-        with processes.raise_together():
-            self.wait()
-        if self._writer is not None and not isinstance(self._manager, _Folder | None):
-            ranked_by = math.inf if monitor is None or not math.isfinite(monitor) else monitor
-            metrics = {"monitor": ranked_by, "scheduled": scheduled}
-            self._written = self._writer.submit(_write, self._manager, arrays, metrics, log)
-
     def wait(self) -> None:
-        """Waits until the last save is written.
-
-        Raises:
-          OSError: it could not be written.
-        """
-        if self._written is not None:
-            written, self._written = self._written, None
-            written.result()
+        """Waits until nothing is being written here by this object: a reader has nothing to wait for."""
 
     def latest_step(self) -> int | None:
         """The step of the newest checkpoint; None where there is none, and on the other processes."""
-        self.wait()
-        return None if self._manager is None else self._manager.latest_step()
+        return max(self._steps(), default=None)
 
     def best_step(self) -> int | None:
-        """The step of the checkpoint whose monitored metric is the least; None as for `latest_step`."""
-        self.wait()
-        return None if self._manager is None else self._manager.best_step()
+        """The step of the checkpoint whose monitor is the least, the newest of several; None as for `latest_step`.
+
+        A monitor that cannot be read is passed over.
+        """
+        read = {step: read_monitor(self.directory / str(step) / MONITOR) for step in self._steps()}
+        monitors = {step: monitor for step, monitor in read.items() if monitor is not None}
+        return min(sorted(monitors, reverse=True), key=lambda step: monitors[step], default=None)
 
     def restore(self, step: int, like: TrainState) -> TrainState:
         """Reads the state that was saved at a step, onto the default device.
@@ -186,40 +90,39 @@ class Checkpoints:
           ValueError: the arrays are not the ones that were saved, or do not fit `like`; a damaged file may raise any
             other exception.
         """
-        assert self._manager is not None
+        assert self._reader is not None
         self.wait()
         import orbax.checkpoint as ocp
 
-        target = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in _flatten(like).items()}
+        target = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in flatten(like).items()}
         items = ocp.args.Composite(
             arrays=ocp.args.StandardRestore(target),  # pyright: ignore[reportCallIssue]
             digest=ocp.args.JsonRestore(),
         )
-        with _late_reports_silenced():
-            content = self._manager.restore(step, args=items)
+        with late_reports_silenced():
+            content = self._reader.restore(self.directory / str(step), args=items)
         arrays = {name: np.asarray(leaf) for name, leaf in content["arrays"].items()}
-        if _digest(arrays) != content["digest"]["sha256"]:
+        if digest(arrays) != content["digest"]["sha256"]:
             raise ValueError("its contents are not what was written")
         if any(arrays[name].shape != leaf.shape or arrays[name].dtype != leaf.dtype for name, leaf in target.items()):
             raise ValueError("its arrays are of other shapes or types")
         self.restored_log = str(content["digest"].get("log", ""))
-        return jax.tree.unflatten(jax.tree.structure(like), [jax.numpy.array(arrays[name]) for name in _flatten(like)])
+        return jax.tree.unflatten(jax.tree.structure(like), [jax.numpy.array(arrays[name]) for name in flatten(like)])
 
     def restore_newest(self, like: TrainState, report: Callable[[str], None]) -> TrainState | None:
         """Reads the newest checkpoint that can be read whole; None if there is no checkpoint.
 
         Args:
           like: a state of the right structure, shapes and types.
-          report: receives one line for each checkpoint that was skipped. Where the folder is open to write in, it is
-            moved aside and can be written anew.
+          report: receives one line for each checkpoint that was skipped.
 
         Raises:
           InputError: there are checkpoints, and none can be read: nothing is moved, and the run does not start again.
         """
         state = None
         with processes.raise_together():
-            if self._manager is not None:
-                state = self._restore_newest(self._manager, like, report)
+            if self._reader is not None:
+                state = self._restore_newest(like, report)
         return processes.broadcast_tree(state, like)
 
     def restore_best(self, like: TrainState) -> TrainState | None:
@@ -230,73 +133,43 @@ class Checkpoints:
         """
         state = None
         with processes.raise_together():
-            if self._manager is not None and (step := self.best_step()) is not None:
+            if (step := self.best_step()) is not None:
                 try:
                     state = self.restore(step, like)
                 except Exception as error:  # whatever a damaged file makes the reader raise
-                    reason = f"checkpoint {step} in {self._manager.directory} cannot be read: {first_line(error)}"
+                    reason = f"checkpoint {step} in {self.directory} cannot be read: {first_line(error)}"
                     raise InputError(reason) from error
         return processes.broadcast_tree(state, like)
 
-    def _restore_newest(
-        self, manager: "ocp.CheckpointManager | _Folder", like: TrainState, report: Callable[[str], None]
-    ) -> TrainState | None:
+    def _steps(self) -> list[int]:
+        """Of all checkpoints, the newest first; of none on the other processes."""
         self.wait()
+        if self._reader is None:
+            return []
+        return sorted((int(path.name) for path in self.directory.iterdir() if path.name.isdigit()), reverse=True)
+
+    def _restore_newest(self, like: TrainState, report: Callable[[str], None]) -> TrainState | None:
         damaged: dict[int, str] = {}
-        for step in sorted(manager.all_steps(), reverse=True):
+        for step in self._steps():
             try:
                 state = self.restore(step, like)
             except Exception as error:  # whatever a damaged file makes the reader raise
                 damaged[step] = first_line(error)
                 continue
-            if not isinstance(manager, _Folder):
-                _move_aside(manager, damaged, report)
-                return state
-            for number, reason in damaged.items():
-                report(f"checkpoint {number} cannot be read: skipped ({reason})")
+            self._skip(damaged, report)
             return state
         if damaged:
             reason = next(iter(damaged.values()))
-            raise InputError(
-                f"no checkpoint in {manager.directory} can be read ({reason}); move them away to start anew"
-            )
+            raise InputError(f"no checkpoint in {self.directory} can be read ({reason}); move them away to start anew")
         return None
 
-
-def _write(
-    manager: "ocp.CheckpointManager", arrays: dict[str, np.ndarray], metrics: dict[str, float], log: str
-) -> None:
-    """Writes arrays with their digest, the digest of the log, and what decides which checkpoints are kept.
-
-    Raises:
-      OSError: the disk is full, or something else of the machine.
-    """
-    import orbax.checkpoint as ocp
-
-    items = ocp.args.Composite(
-        arrays=ocp.args.StandardSave(arrays),  # pyright: ignore[reportCallIssue]
-        digest=ocp.args.JsonSave({"sha256": _digest(arrays), "log": log}),  # pyright: ignore[reportCallIssue]
-    )
-    step = int(arrays["step"])
-    try:
-        with _late_reports_silenced():
-            manager.save(step, args=items, metrics=metrics, force=True)
-    except Exception as error:  # tensorstore has errors of its own, in which the system's number is text
-        logging.getLogger("asyncio").disabled = True  # other arrays' writers report when the process ends
-        number = re.search(r"os_error_code='(\d+)'", str(error))
-        code = error.errno if isinstance(error, OSError) and error.errno else int(number[1]) if number else errno.EIO
-        raise OSError(code, os.strerror(code), str(Path(manager.directory) / str(step))) from error
+    def _skip(self, damaged: Mapping[int, str], report: Callable[[str], None]) -> None:
+        """Reports the checkpoints that could not be read, `{step: reason}`."""
+        for step, reason in damaged.items():
+            report(f"checkpoint {step} cannot be read: skipped ({reason})")
 
 
-def _move_aside(manager: "ocp.CheckpointManager", damaged: dict[int, str], report: Callable[[str], None]) -> None:
-    for step, reason in damaged.items():
-        aside = Path(manager.directory) / f"damaged-{step}-{time.time_ns()}"
-        (Path(manager.directory) / str(step)).rename(aside)
-        report(f"checkpoint {step} cannot be read: skipped, and moved to {aside.name} ({reason})")
-    manager.reload()  # forgets what was moved
-
-
-def _flatten(state: TrainState) -> dict[str, Any]:
+def flatten(state: TrainState) -> dict[str, Any]:
     """`{path: array}`: a form that depends on no optimiser's own types."""
     return {
         jax.tree_util.keystr(path, simple=True, separator="."): leaf
@@ -304,20 +177,17 @@ def _flatten(state: TrainState) -> dict[str, Any]:
     }
 
 
-def _to_host(state: TrainState) -> dict[str, np.ndarray]:
-    return {name: np.array(leaf) for name, leaf in _flatten(processes.gather(state)).items()}
-
-
-def _digest(arrays: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
+def digest(arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of arrays with their names, types and shapes."""
+    sha256 = hashlib.sha256()
     for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        digest.update(np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
+        sha256.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        sha256.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return sha256.hexdigest()
 
 
 @contextmanager
-def _late_reports_silenced() -> Iterator[None]:
+def late_reports_silenced() -> Iterator[None]:
     """Silences the readers or writers of other arrays, which still report once one array has failed."""
     hook, logs = sys.unraisablehook, [logging.getLogger(name) for name in ("asyncio", "absl")]
     sys.unraisablehook = lambda late: None if str(late.exc_value) == "Event loop is closed" else hook(late)
@@ -335,7 +205,8 @@ def _late_reports_silenced() -> Iterator[None]:
             log.disabled = False
 
 
-def _read_monitor(path: Path) -> float | None:
+def read_monitor(path: Path) -> float | None:
+    """The number by which a checkpoint may be the best; None where the file cannot be read."""
     try:
         monitor = (read_object(path) or {}).get("monitor")
     except InputError:

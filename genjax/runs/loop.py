@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 from genjax import config as configs
 from genjax import data
 from genjax.runs import feeding, logs, pictures, start, stopping, trackers, watches
-from genjax.runs.checkpoints import Checkpoints, has_checkpoints, open_checkpoints
+from genjax.runs.checkpoints import has_checkpoints
 from genjax.runs.chunks import Chunk, schedule
 from genjax.runs.folder import (
     check_data,
@@ -32,6 +32,7 @@ from genjax.runs.folder import (
 from genjax.runs.load import load_data
 from genjax.runs.logs import Log
 from genjax.runs.programs import RunPrograms, make_run_programs
+from genjax.runs.saving import CheckpointWriter, open_checkpoints
 from genjax.system import compiler, environment, processes
 from genjax.system.files import read_object, write_json
 from genjax.system.progress import print_line
@@ -160,7 +161,7 @@ def _train_chunks(
     config: ConfigDict,
     programs: RunPrograms,
     state: TrainState,
-    checkpoints: Checkpoints,
+    checkpoints: CheckpointWriter,
     log: Log,
     rows: list[dict[str, Any]],
     signals: list[int],
@@ -246,7 +247,7 @@ def _finish(
     programs: RunPrograms,
     dataset: data.Dataset,
     state: TrainState,
-    checkpoints: Checkpoints,
+    checkpoints: CheckpointWriter,
     log: Log,
     workdir: Path,
 ) -> None:

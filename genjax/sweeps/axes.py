@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from ml_collections import ConfigDict
 
 from genjax import config as configs
@@ -28,7 +27,7 @@ class Axis(NamedTuple):
 
 def values(setting: str, *options: Any) -> Axis:
     """Every one of the listed values: crossed with the other axes, whatever the strategy."""
-    return Axis(setting, "values", _plain(options))
+    return Axis(setting, "values", configs.plain(options))
 
 
 def together(*cases: Mapping[str, Any]) -> tuple[Axis, ...]:
@@ -49,22 +48,22 @@ def together(*cases: Mapping[str, Any]) -> tuple[Axis, ...]:
 
 def choice(setting: str, *options: Any) -> Axis:
     """One of the listed values, each as likely, where points are drawn; all of them in a grid."""
-    return Axis(setting, "choice", _plain(options))
+    return Axis(setting, "choice", configs.plain(options))
 
 
 def uniform(setting: str, low: float, high: float) -> Axis:
     """A number between two others, drawn evenly."""
-    return Axis(setting, "uniform", _plain((low, high)))
+    return Axis(setting, "uniform", configs.plain((low, high)))
 
 
 def log_uniform(setting: str, low: float, high: float) -> Axis:
     """A positive number whose logarithm is drawn evenly."""
-    return Axis(setting, "log_uniform", _plain((low, high)))
+    return Axis(setting, "log_uniform", configs.plain((low, high)))
 
 
 def integers(setting: str, low: int, high: int) -> Axis:
     """A whole number from the least to the greatest, both included; all of them in a grid."""
-    return Axis(setting, "integers", _plain((low, high)))
+    return Axis(setting, "integers", configs.plain((low, high)))
 
 
 LISTED = ("values", "choice")
@@ -73,22 +72,35 @@ KINDS = (*LISTED, *CONTINUOUS, "integers")
 BEYOND = 2**53  # where neighbouring whole numbers are one number to a float
 
 
-def _plain(numbers: Sequence[Any]) -> tuple[Any, ...]:
-    """NumPy's numbers as Python's: a configuration holds no others."""
-    return tuple(number.tolist() if isinstance(number, np.generic | np.ndarray) else number for number in numbers)
-
-
 def targets(setting: str, base: ConfigDict) -> tuple[str, ...]:
     """What an axis sets: `hparams.learning_rate` is every player's, where each has a rate of its own.
 
     Raises:
       InputError: there is no such setting; the line names the nearest.
     """
-    defaults, name = configs.setting_defaults(base), setting.removeprefix("hparams.")
-    targets_of_objectives = tuple(f"hparams.{objective}_{name}" for objective in base.optim)
-    if setting not in defaults and name != setting and set(targets_of_objectives) <= configs.flatten(base).keys():
-        return targets_of_objectives
+    defaults = configs.setting_defaults(base)
+    if setting not in defaults and (rates := shared_rates(setting, configs.flatten(base))):
+        return rates
     return (nearest_name("setting", setting, defaults),)
+
+
+def shared_rates(setting: str, base: Mapping[str, Any]) -> tuple[str, ...]:
+    """The rate of every player, where a setting is none of the base's own and stands for them all; else nothing.
+
+    Args:
+      setting: such as `hparams.learning_rate`.
+      base: `{dotted name: value}`.
+
+    Example:
+      >>> pair = dict.fromkeys(("generator", "discriminator"), 1e-3)
+      >>> base = {f"hparams.{player}_learning_rate": rate for player, rate in pair.items()}
+      >>> shared_rates("hparams.learning_rate", base | {f"optim.{player}.optimiser": "adam" for player in pair})
+      ('hparams.discriminator_learning_rate', 'hparams.generator_learning_rate')
+    """
+    group, _, name = setting.partition(".")
+    players = sorted({name.split(".")[1] for name in base if name.startswith("optim.")})
+    rates = tuple(f"hparams.{player}_{name}" for player in players)
+    return rates if group == "hparams" and setting not in base and base.keys() >= set(rates) else ()
 
 
 def options(axis: Axis) -> Sequence[Any]:

@@ -9,8 +9,8 @@ from ml_collections import ConfigDict
 from genjax import config as configs
 from genjax.data import fingerprint
 from genjax.runs import logs
-from genjax.runs.checkpoints import open_checkpoints
 from genjax.runs.folder import record_data, record_plugins
+from genjax.runs.saving import open_checkpoints
 from genjax.sweeps import batches, cohort_files, cohorts, results
 from genjax.sweeps.batches import SweepContext
 from genjax.sweeps.cohorts import CohortState, FinishedCohort
