@@ -83,6 +83,16 @@ LONGEST = (
     "test_api",
     "test_report_page",
     "test_website",
+    "test_networks",
+    "test_autoencoder_factors",
+    "test_docstrings",
+    "test_vae_factors",
+    "test_checkpoint",
+    "test_commands",
+    "test_public_names",
+    "test_autoregressive",
+    "test_vae_exact",
+    "test_convolution",
 )
 
 

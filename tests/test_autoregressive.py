@@ -50,7 +50,7 @@ def every_example(shape, levels):
 
 
 @every_network
-@pytest.mark.parametrize("levels", [2, 3])
+@pytest.mark.parametrize("levels", [slow(2), 3])
 def test_probabilities_of_all_images_sum_to_one(network, levels):
     shape = (2, 2, 1) if levels == 3 else (2, 3, 1)
     x = every_example(shape, levels)
@@ -62,7 +62,7 @@ def test_probabilities_of_all_images_sum_to_one(network, levels):
 
 
 @every_network
-@pytest.mark.parametrize("levels", [2, 4])
+@pytest.mark.parametrize("levels", [2, slow(4)])
 def test_no_output_depends_on_its_own_or_a_later_value(network, levels):
     """Every bit of the logits up to a position stays when the value there changes, and some later logit moves."""
     settings = {**FAMILY.settings, **NETWORKS[network]}

@@ -77,7 +77,7 @@ def check_alike(ours, theirs, x, kernel):
     chex.assert_trees_all_close(*scaled, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("case", few_quick(CASES, 3), ids=ids)
+@pytest.mark.parametrize("case", few_quick(CASES, 2), ids=ids)
 def test_conv_is_xlas(case):
     *_, strides, padding, dilation = case
     check_alike(lambda x, k: conv(x, k, strides, padding, dilation), native(strides, padding, dilation), *arrays(case))
@@ -155,7 +155,7 @@ def test_a_convolution_and_its_gradients_are_those_of_its_definition(form, case)
         np.testing.assert_allclose(gradient, by_definition, rtol=1e-5, atol=3e-5)
 
 
-@pytest.mark.parametrize("shape", [(0, 6, 6, 2), (2, 2, 5, 2)])
+@pytest.mark.parametrize("shape", few_quick([(0, 6, 6, 2), (2, 2, 5, 2)], 1))
 def test_a_convolution_may_have_no_outputs(shape):
     x, kernel = jnp.ones(shape), jnp.ones((3, 3, 2, 4))
     for strides in ((1, 1), (2, 2)):

@@ -200,6 +200,7 @@ def test_importing_the_sources_imports_none_of_their_libraries():
 needs_real_data = pytest.mark.skipif("TFDS_DATA_DIR" not in os.environ, reason="TFDS_DATA_DIR is not set")
 
 
+@pytest.mark.slow
 @needs_real_data
 def test_mnist():
     dataset = data.load("tfds:mnist")

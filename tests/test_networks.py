@@ -93,14 +93,14 @@ def test_what_judges_both_ends_of_an_image_together(changes, sees):
     """The second derivative of a logit by two far pixels is zero where it is a sum of scores of patches."""
     shape = (28, 28, 1)
     encoder = networks.encoder(settings(activation="tanh", **changes), (), shape, 1)
-    params = networks.initial(encoder, KEY, jnp.zeros((1, *shape)))
+    params = jax.jit(partial(networks.initial, encoder))(KEY, jnp.zeros((1, *shape)))
     x = jax.random.normal(KEY, shape)
 
-    def logit(ends):
-        image = x.at[0, 0, 0].set(ends[0]).at[27, 27, 0].set(ends[1])
+    def logit(first, last):
+        image = x.at[0, 0, 0].set(first).at[27, 27, 0].set(last)
         return networks.forward(encoder, params, image[None])[0, 0]
 
-    mixed = jax.hessian(logit)(jnp.array([0.5, -0.5]))[0, 1]
+    mixed = jax.jit(jax.grad(jax.grad(logit), argnums=1))(0.5, -0.5)
     assert (mixed != 0) == sees
 
 
@@ -113,12 +113,12 @@ def test_a_code_as_large_as_the_image_is_refused():
 def test_a_residual_network_starts_without_its_blocks(network, layers):
     x = jax.random.normal(KEY, (2, 16, 16, 1))
     residual = networks.encoder(settings(network=network), (), (16, 16, 1), 5)
-    params = residual.init(KEY, x)["params"]
+    params = jax.jit(partial(networks.initial, residual))(KEY, x)
     named = [name for name in params if name.startswith("Conv")]  # a halving, then the layers of its blocks, and again
     levels, period = len(named) // (1 + layers), 1 + layers
     plain = {f"Conv_{i}": params[f"Conv_{period * i}"] for i in range(levels)} | {"Dense_0": params["Dense_0"]}
-    expected = networks.encoder(settings(), (), (16, 16, 1), 5).apply({"params": plain}, x)
-    chex.assert_trees_all_close(residual.apply({"params": params}, x), expected, rtol=1e-6)
+    expected = networks.forward(networks.encoder(settings(), (), (16, 16, 1), 5), plain, x)
+    chex.assert_trees_all_close(jax.jit(partial(networks.forward, residual))(params, x), expected, rtol=1e-6)
 
 
 @pytest.mark.slow

@@ -109,6 +109,7 @@ def test_a_trial_that_diverges_leaves_the_others_bits_alone(over):
     assert (alone[0].diverged_at == -1).all()
 
 
+@pytest.mark.slow
 def test_a_single_number_is_that_of_all_trials_and_data_may_be_numpys():
     hparams, rngs = four_trials("vae")
     some = {**hparams, "beta": 1.0}

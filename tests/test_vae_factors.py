@@ -82,9 +82,9 @@ def test_what_has_no_meaning_is_refused_in_one_line(changes, message):
 )
 def test_a_ladder_draws_codes_like_any_other(changes):
     model, batch = make(**changes), Batch(jnp.full((4, *SHAPE), 0.5))
-    value, slopes = jax.value_and_grad(model.objectives["elbo"].loss, has_aux=True)(
-        model.init(jax.random.key(0), batch), batch, jax.random.key(1)
-    )
+    params = jax.jit(model.init)(jax.random.key(0), batch)
+    loss = jax.jit(jax.value_and_grad(model.objectives["elbo"].loss, has_aux=True))
+    value, slopes = loss(params, batch, jax.random.key(1))
     assert np.isfinite(value[0])
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(slopes))
     assert any(bool(leaf.any()) for leaf in jax.tree.leaves(slopes["encoder"]))

@@ -84,7 +84,8 @@ def _configure(family: str, settings: Mapping[str, Any]) -> ConfigDict:
         full = _full_name(name, defaults)
         like = defaults[full]
         value = configs.plain(value)
-        value = (value,) if isinstance(like, tuple) and not isinstance(value, tuple) else value
+        if isinstance(like, tuple):
+            value = tuple(map(configs.plain, value)) if isinstance(value, list | tuple) else (value,)
         value = float(value) if isinstance(like, float) and type(value) is int else value
         configs.check_type(full, value, like)
         if full in OF_FOLDERS:

@@ -71,10 +71,8 @@ def check_values(config: ConfigDict) -> None:
 
 
 def plain(value: Any) -> Any:
-    """What a configuration holds of a value: Python's own numbers for NumPy's, and tuples for lists."""
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
+    """Python's own numbers for NumPy's: a configuration holds no others."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def check_type(name: str, value: Any, like: Any) -> None:

@@ -27,7 +27,7 @@ class Axis(NamedTuple):
 
 def values(setting: str, *options: Any) -> Axis:
     """Every one of the listed values: crossed with the other axes, whatever the strategy."""
-    return Axis(setting, "values", configs.plain(options))
+    return Axis(setting, "values", _plain(options))
 
 
 def together(*cases: Mapping[str, Any]) -> tuple[Axis, ...]:
@@ -48,28 +48,32 @@ def together(*cases: Mapping[str, Any]) -> tuple[Axis, ...]:
 
 def choice(setting: str, *options: Any) -> Axis:
     """One of the listed values, each as likely, where points are drawn; all of them in a grid."""
-    return Axis(setting, "choice", configs.plain(options))
+    return Axis(setting, "choice", _plain(options))
 
 
 def uniform(setting: str, low: float, high: float) -> Axis:
     """A number between two others, drawn evenly."""
-    return Axis(setting, "uniform", configs.plain((low, high)))
+    return Axis(setting, "uniform", _plain((low, high)))
 
 
 def log_uniform(setting: str, low: float, high: float) -> Axis:
     """A positive number whose logarithm is drawn evenly."""
-    return Axis(setting, "log_uniform", configs.plain((low, high)))
+    return Axis(setting, "log_uniform", _plain((low, high)))
 
 
 def integers(setting: str, low: int, high: int) -> Axis:
     """A whole number from the least to the greatest, both included; all of them in a grid."""
-    return Axis(setting, "integers", configs.plain((low, high)))
+    return Axis(setting, "integers", _plain((low, high)))
 
 
 LISTED = ("values", "choice")
 CONTINUOUS = ("uniform", "log_uniform")
 KINDS = (*LISTED, *CONTINUOUS, "integers")
 BEYOND = 2**53  # where neighbouring whole numbers are one number to a float
+
+
+def _plain(numbers: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(map(configs.plain, numbers))
 
 
 def targets(setting: str, base: ConfigDict) -> tuple[str, ...]:
