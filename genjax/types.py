@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 import numpy as np
 
+from genjax.ranges import Range
+
 Array: TypeAlias = jax.Array
 Key: TypeAlias = jax.Array
 Params: TypeAlias = Mapping[str, Any]  # {part: tree of arrays}, such as {"encoder": ..., "decoder": ...}
@@ -299,7 +301,7 @@ class Family(NamedTuple):
       labelled: `(settings) -> whether the losses read labels` under these; a source without labels is then refused.
       minimums: `{setting: the least number it may be}`, for settings that are numbers or tuples of them; 1 for all
         others.
-      signed: the hyperparameters that may be negative.
+      ranges: `{hyperparameter: what it may be}`; all others are not negative.
       monitor: `(settings) -> the Model.monitor of its models`, by which a sweep ranks trials unless told otherwise.
       units: `(settings) -> {metric: unit}`, for the metrics of its models that have one.
       about: a sentence about each setting, each `setting=choice` and each hyperparameter, for `docs/models.md`.
@@ -323,7 +325,7 @@ class Family(NamedTuple):
     resolve: Callable[[Settings, DataSpec], Settings] = lambda settings, spec: settings
     labelled: Callable[[Settings], bool] = lambda settings: False
     minimums: Mapping[str, float] = {}
-    signed: Collection[str] = ()
+    ranges: Mapping[str, Range] = {}
     monitor: Callable[[Settings], str] = lambda settings: "loss"
     units: Callable[[Settings], Mapping[str, str]] = lambda settings: {}
     about: Mapping[str, str] = {}

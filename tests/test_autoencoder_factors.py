@@ -127,6 +127,8 @@ def test_sparsity_and_its_gradient_in_float64():
     expected = rho * np.log(rho / mean) + (1 - rho) * np.log((1 - rho) / (1 - mean))
     activations = jnp.asarray(a, jnp.float32)
     np.testing.assert_allclose(codes.activation_divergence(activations, rho), expected, rtol=1e-4)
+    for end, limit in ((0.0, -np.log(1 - mean)), (1.0, -np.log(mean))):
+        np.testing.assert_allclose(codes.activation_divergence(activations, end), limit, rtol=1e-5)
     slope = jax.grad(lambda a: jnp.sum(codes.activation_divergence(a, rho)))(activations)
     by_hand = ((1 - rho) / (1 - mean) - rho / mean) / 8
     np.testing.assert_allclose(slope, np.broadcast_to(by_hand, (8, 3)), rtol=1e-4, atol=1e-6)

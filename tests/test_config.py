@@ -251,16 +251,23 @@ def test_dropping_refuses_what_cannot_be_run():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("family", "name", "value", "message"),
     [
-        ("lambda_w", "-1e-3", "must not be negative"),
-        ("learning_rate", "1e39", "beyond float32"),
-        ("learning_rate", "1" + 400 * "0", "is not of type float"),
+        ("autoencoder", "lambda_w", "-1e-3", "must not be negative"),
+        ("autoencoder", "learning_rate", "1e39", "beyond float32"),
+        ("autoencoder", "learning_rate", "1" + 400 * "0", "is not of type float"),
+        ("autoencoder", "masked", "2.0", "must lie between 0 and 1"),
+        ("vae", "b1", "1.0", "b1 = 1.0 must be at least 0 and below 1"),
+        ("vae", "elbo_b2", "1.5", "elbo_b2 = 1.5 must be at least 0 and below 1"),
+        ("vae", "decoder_variance", "0.0", "must be above 0"),
+        ("vae", "temperature", "1e-40", "must be above 0"),
+        ("vae", "renyi_alpha", "-1e39", "beyond float32"),
+        ("gan", "ada_target", "-2.0", "must lie between -1 and 1"),
     ],
 )
-def test_values_out_of_range_are_refused(name, value, message):
+def test_values_out_of_range_are_refused(family, name, value, message):
     with pytest.raises(InputError, match=message):
-        config.check(config.override(config.default("autoencoder"), {f"hparams.{name}": value}))
+        config.check(config.override(config.default(family), {f"hparams.{name}": value}))
 
 
 @pytest.mark.parametrize(

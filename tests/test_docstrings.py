@@ -9,7 +9,7 @@ import pytest
 
 from genjax import losses, metrics, nn, rehearsal, reports
 
-MODULES = ["genjax.rng", "genjax.api.values", "genjax.api.blocks", "genjax.api.interpolation"] + [
+MODULES = ["genjax.ranges", "genjax.rng", "genjax.api.values", "genjax.api.blocks", "genjax.api.interpolation"] + [
     f"{package.__name__}.{module.name}"
     for package in (losses, metrics, nn, rehearsal, reports)
     for module in pkgutil.iter_modules(package.__path__)

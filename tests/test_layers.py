@@ -16,7 +16,7 @@ LAYERS = {
     for number, names in ROW.findall(DESIGN.read_text())
     for name in re.findall("`[^`]+`", names)
 }
-PURE = {"types", "rng", "losses", "nn", "metrics", "models", "training"}
+PURE = {"ranges", "types", "rng", "losses", "nn", "metrics", "models", "training"}
 INPUT_AND_OUTPUT = {"pathlib", "os", "io", "sys", "shutil", "tempfile", "orbax", "matplotlib", "tensorboardX", "tqdm"}
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 

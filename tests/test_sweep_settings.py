@@ -54,9 +54,11 @@ AXES = [
     ([log_uniform(BETA, 2, 1)], "axis hparams.beta goes from 2 to 1: the least must come first"),
     ([uniform(BETA, 1, 1)], "axis hparams.beta goes from 1 to 1: the least must come first"),
     ([uniform(BETA, math.nan, 1)], "axis hparams.beta goes from nan to 1: the least must come first"),
-    ([uniform(BETA, 0, math.inf)], "axis hparams.beta goes from 0 to inf: no setting is below 0 or beyond 2**53"),
-    ([uniform(BETA, 0, 10**400)], "no setting is below 0 or beyond 2**53"),
-    ([uniform(BETA, -1, 1)], "axis hparams.beta goes from -1 to 1: no setting is below 0"),
+    ([uniform(BETA, 0, math.inf)], "axis hparams.beta goes from 0 to inf: no setting is beyond 2**53"),
+    ([uniform(BETA, 0, 10**400)], "no setting is beyond 2**53"),
+    ([uniform(BETA, -1, 1)], "hparams.beta = -1.0 must not be negative"),
+    ([integers(LATENT, -1, 1)], "trial 0 (latent=-1 seed=0): model.latent = -1 must hold whole numbers from 1 on"),
+    ([uniform("hparams.elbo_share", 0.5, 2)], "hparams.elbo_share = 2.0 must lie between 0 and 1"),
     ([log_uniform(BETA, 0, 1)], "axis hparams.beta begins at 0: a logarithm needs positive numbers"),
     (
         [uniform(BETA, "0", 1)],  # pyright: ignore

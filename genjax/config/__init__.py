@@ -7,6 +7,7 @@ A configuration is an `ml_collections.ConfigDict` with `seed`, `data`, `model`, 
 from genjax.config.about import describe
 from genjax.config.checks import (
     check,
+    check_hparam,
     check_resolved,
     check_type,
     check_values,
@@ -33,6 +34,7 @@ __all__ = [
     "active",
     "active_objectives",
     "check",
+    "check_hparam",
     "check_resolved",
     "check_type",
     "check_values",

@@ -17,6 +17,7 @@ from genjax.config.defaults import (
     setting_defaults,
 )
 from genjax.models import FAMILIES
+from genjax.ranges import NOT_NEGATIVE
 from genjax.system.messages import nearest_name
 from genjax.training import optimisers, precision, schedules
 from genjax.types import Family, InputError
@@ -84,13 +85,14 @@ def check_type(name: str, value: Any, like: Any) -> None:
 
 
 def check_hparam(name: str, value: float, kind: Family) -> None:
-    """Refuses a hyperparameter beyond float32, and a negative one unless its family says that it may be negative."""
-    largest = float(np.finfo(np.float32).max)
-    if name in kind.signed:
-        if not -largest <= value <= largest:
-            raise InputError(f"hparams.{name} = {value} must not be beyond float32")
-    elif not 0 <= value <= largest:
-        raise InputError(f"hparams.{name} = {value} must not be negative or beyond float32")
+    """Refuses a hyperparameter beyond float32 or its range. An objective's own has the range of all objectives'."""
+    names = (name, *(name.removeprefix(optimisers.own_name(objective, "")) for objective in kind.objectives))
+    ranges = {**optimisers.RANGES, **kind.ranges}
+    allowed = next((ranges[each] for each in names if each in ranges), NOT_NEGATIVE)
+    if not allowed.least <= value <= allowed.greatest:
+        raise InputError(f"hparams.{name} = {value} {allowed.words}")
+    if abs(value) > float(np.finfo(np.float32).max):
+        raise InputError(f"hparams.{name} = {value} must not be beyond float32")
 
 
 def unused(config: ConfigDict) -> set[str]:

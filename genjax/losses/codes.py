@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import xlogy
 from jaxtyping import Array, Float
 
 Codes = Float[Array, "batch latent"]
@@ -39,7 +40,7 @@ def activation_divergence(
 
     Args:
       activations: in (0, 1), such as outputs of a sigmoid.
-      target: rho, in (0, 1).
+      target: rho, in [0, 1].
       eps: rho_j is clipped to [eps, 1 - eps], where the divergence has a finite slope.
 
     Example:
@@ -47,7 +48,8 @@ def activation_divergence(
       [0.     0.1927]
     """
     mean = jnp.clip(jnp.mean(activations, axis=0), eps, 1 - eps)
-    return target * (jnp.log(target) - jnp.log(mean)) + (1 - target) * (jnp.log1p(-target) - jnp.log1p(-mean))
+    entropy = xlogy(target, target) + xlogy(1 - target, 1 - target)  # with a minus; zero at both ends
+    return entropy - target * jnp.log(mean) - (1 - target) * jnp.log1p(-mean)
 
 
 def squared_jacobian_by_outputs(

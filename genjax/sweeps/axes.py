@@ -159,7 +159,7 @@ def check(axis: Axis) -> None:
     low, high = axis.of
     if not low < high:
         raise InputError(f"axis {axis.setting} goes from {low} to {high}: the least must come first")
-    if low < 0 or high > BEYOND:
-        raise InputError(f"axis {axis.setting} goes from {low} to {high}: no setting is below 0 or beyond 2**53")
-    if axis.kind == "log_uniform" and low == 0:
-        raise InputError(f"axis {axis.setting} begins at 0: a logarithm needs positive numbers")
+    if not max(-low, high) <= BEYOND:
+        raise InputError(f"axis {axis.setting} goes from {low} to {high}: no setting is beyond 2**53")
+    if axis.kind == "log_uniform" and low <= 0:
+        raise InputError(f"axis {axis.setting} begins at {low}: a logarithm needs positive numbers")

@@ -1,7 +1,8 @@
 """A sweep's configuration: its defaults, and the checks that turn a mistake into one line."""
 
+import itertools
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from genjax.sweeps import axes, plan
 from genjax.sweeps.axes import CONTINUOUS, KINDS, LISTED, Axis
 from genjax.sweeps.programs import MODES
 from genjax.system.messages import nearest_name
-from genjax.types import InputError
+from genjax.types import Family, InputError
 
 STRATEGIES = ("grid", "zip", "random", "sobol", "optuna")
 DRAWN = ("random", "sobol", "optuna")
@@ -209,6 +210,7 @@ def _check_axes(sweep: ConfigDict) -> None:
         if axis.setting in FIXED:
             raise InputError(f"there is no axis over {axis.setting}: all trials of a sweep share it")
         axes.check(axis)
+        _check_ends(axis, targets, FAMILIES[sweep.base.model.family])
         _check_kind(axis, sweep.strategy)
         named = [value for value in axis.of if value is not None] or axis.of
         if len(named) < len(axis.of) and (sweep.strategy != "zip" or axis.setting == "seed"):
@@ -217,6 +219,14 @@ def _check_axes(sweep: ConfigDict) -> None:
         if len(set(values)) < len(values) and (sweep.strategy != "zip" or axis.setting == "seed"):
             raise InputError(f"axis {axis.setting} lists a value twice")
         swept_settings.update(targets)
+
+
+def _check_ends(axis: Axis, targets: Sequence[str], kind: Family) -> None:
+    """Refuses a range of a hyperparameter whose ends it may not be; what is listed is checked with each trial."""
+    for name, end in itertools.product(targets, axis.of if axis.kind not in LISTED else ()):
+        group, _, hparam = name.partition(".")
+        if group == "hparams":
+            configs.check_hparam(hparam, float(end), kind)
 
 
 def _check_kind(axis: Axis, strategy: str) -> None:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from genjax.losses.regularisers import is_kernel
+from genjax.ranges import DECAY
 from genjax.training import schedules
 from genjax.types import Array, Hparams, Params, Settings
 
@@ -25,6 +26,8 @@ HPARAMS = {
     "clip_norm": 1.0,
     **schedules.FALL,
 }
+
+RANGES = dict.fromkeys(("b1", "b2", "momentum", "decay"), DECAY)
 
 SETTINGS = {"optimiser": "adam", "schedule": "constant", "clip": False}
 

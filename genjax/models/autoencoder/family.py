@@ -17,6 +17,7 @@ from genjax.models.autoencoder.penalties import CODE_PENALTIES, make_discriminat
 from genjax.nn import networks
 from genjax.nn.layers import ACTIVATIONS
 from genjax.nn.networks import logit, start_at
+from genjax.ranges import DECAY, SHARE
 from genjax.types import DataSpec, DiscreteCodes, Family, Hparams, InputError, Model, Objective, Settings, Watch
 
 OBJECTIVE, DISCRIMINATOR, GENERATOR = "autoencoder", "discriminator", "generator"
@@ -221,6 +222,7 @@ FAMILY = Family(
         "restart_share": 0.01,
     },
     objectives=(OBJECTIVE, DISCRIMINATOR, GENERATOR),
+    ranges={"masked": SHARE, "sparsity_target": SHARE, "codebook_decay": DECAY},
     active_objectives=lambda settings: (
         (OBJECTIVE, DISCRIMINATOR, GENERATOR) if CODE_PENALTIES[settings["code_penalty"]].adversarial else (OBJECTIVE,)
     ),

@@ -14,6 +14,7 @@ from genjax.models.gan.penalties import PENALTIES
 from genjax.models.gan.priors import PRIORS
 from genjax.nn import networks
 from genjax.nn.layers import NORMS
+from genjax.ranges import DECAY, POSITIVE, SIGN
 from genjax.types import Array, DataSpec, Family, Hparams, InputError, Model, Objective, Settings, Watch
 
 DISCRIMINATOR, GENERATOR = "discriminator", "generator"
@@ -270,6 +271,13 @@ FAMILY = Family(
     make=make,
     unused_settings=_unused_settings,
     minimums={"discriminator_channels": 0},
+    ranges={
+        "lecam_decay": DECAY,
+        "ema_decay": DECAY,
+        "ada_target": SIGN,
+        "ada_images": POSITIVE,
+        "truncation": POSITIVE,
+    },
     labelled=lambda settings: CONDITIONS[settings["condition"]].labelled,
     about=ABOUT,
     monitor=lambda settings: MONITOR,

@@ -18,6 +18,7 @@ from genjax.models.vae.pseudo_inputs import PSEUDO_INPUTS
 from genjax.models.vae.regularisers import REGULARISERS, TC_ESTIMATORS
 from genjax.nn import networks
 from genjax.nn.networks import start_at
+from genjax.ranges import POSITIVE, REAL, SHARE
 from genjax.types import DataSpec, Family, Hparams, Model, Objective, Settings, Watch
 
 OBJECTIVE, DISCRIMINATOR = "elbo", "discriminator"
@@ -264,5 +265,5 @@ FAMILY = Family(
     units=_units,
     about=ABOUT,
     monitor=monitor,
-    signed=("renyi_alpha",),
+    ranges={"renyi_alpha": REAL, "elbo_share": SHARE, "decoder_variance": POSITIVE, "temperature": POSITIVE},
 )
