@@ -11,7 +11,7 @@ import jax
 from genjax.rehearsal import hlo
 from genjax.rehearsal.costs import Kernel, program_kernels, step_kernels
 from genjax.rehearsal.programs import Program
-from genjax.sweeps.programs import bytes_on_device
+from genjax.sweeps.memory import bytes_on_device
 from genjax.system.messages import first_line
 
 # XLA writes here in which command buffers a GPU's kernels lie; its text of the program does not say so.

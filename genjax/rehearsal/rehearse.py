@@ -19,7 +19,8 @@ from genjax.rehearsal.targets import described_devices
 from genjax.runs import chunks
 from genjax.runs.programs import fits_device
 from genjax.sweeps import plan
-from genjax.sweeps.programs import DEFAULT_SHARE, CohortPrograms, fit_memory
+from genjax.sweeps.memory import DEFAULT_SHARE, fit_memory
+from genjax.sweeps.programs import CohortPrograms
 from genjax.types import InputError
 
 TRIALS = (1, 16, 256)

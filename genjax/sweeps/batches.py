@@ -16,6 +16,7 @@ from genjax.runs import start
 from genjax.runs.load import load_data
 from genjax.sweeps import execution, plan, programs, ranking
 from genjax.sweeps.cohorts import Cohort
+from genjax.sweeps.memory import fit_memory
 from genjax.sweeps.plan import Point, Trial
 from genjax.sweeps.programs import CohortPrograms
 from genjax.sweeps.study import Study
@@ -208,7 +209,7 @@ def _cut_into_cohorts(context: SweepContext, trials: list[Trial]) -> list[list[T
         def bytes_needed(cohort_programs: CohortPrograms) -> int:
             return max(cohort_programs.bytes_to_train(length), cohort_programs.bytes_to_evaluate())
 
-        fits = programs.fit_memory(make, len(group), context.memory, bytes_needed).count
+        fits = fit_memory(make, len(group), context.memory, bytes_needed).count
         size = math.ceil(len(group) / math.ceil(len(group) / fits))
         cohorts += [group[i : i + size] for i in range(0, len(group), size)]
         if size < len(group):

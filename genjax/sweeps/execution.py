@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import jax
 
+from genjax.sweeps.memory import fit_memory
 from genjax.sweeps.plan import Trial
-from genjax.sweeps.programs import MODES, CohortPrograms, fit_memory, stack_traced
+from genjax.sweeps.programs import MODES, CohortPrograms, stack_traced
 from genjax.system import processes
 from genjax.system.messages import numbered
 

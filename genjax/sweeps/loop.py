@@ -25,7 +25,6 @@ from genjax.sweeps import (
     export,
     pictures,
     plan,
-    programs,
     ranking,
     results,
     settings,
@@ -34,6 +33,7 @@ from genjax.sweeps import (
 from genjax.sweeps.batches import PointBatch, SweepContext
 from genjax.sweeps.cohort_training import Move
 from genjax.sweeps.cohorts import Cohort, CohortState, FinishedCohort
+from genjax.sweeps.memory import available_memory
 from genjax.sweeps.programs import CohortPrograms
 from genjax.sweeps.study import Study, fixed_study, make_study
 from genjax.system import compiler, environment, processes
@@ -98,7 +98,7 @@ def sweep(config: ConfigDict, workdir: Path | str, best: int = 0, stream: TextIO
             for line in record_plugins(workdir, config):
                 progress.say(line)
             batches.write_on_primary(workdir / results.BASE, configs.flatten(config.base))
-        memory = programs.available_memory(config.memory_bytes)
+        memory = available_memory(config.memory_bytes)
         context = SweepContext(config, workdir, resolve, make_programs, signals, progress, memory)
         return _run(context, study, finished, best)
 
