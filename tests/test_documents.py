@@ -154,3 +154,10 @@ def test_every_script_and_every_document_that_ought_to_print_a_command_does():
 @pytest.mark.parametrize("path", [*PRINTED, *SCRIPTS], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_command_is_printed_that_a_shell_would_not_find(path):
     assert WITHOUT_UV.findall(path.read_text()) == []
+
+
+def test_the_readme_lists_every_configuration():
+    folder, readme = ROOT / "configs", (ROOT / "README.md").read_text()
+    names = [path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.py")]
+    assert names
+    assert [name for name in names if f"`{name}`" not in readme] == []
