@@ -2,9 +2,8 @@
 
 `uv run scripts/train.py --config configs/autoregressive_codes_mnist.py --workdir runs/codes_mnist`, and then
 `uv run scripts/evaluate.py --workdir runs/ae_fsq_mnist --sampler run:runs/codes_mnist`.
-Reached (seed 0, JAX 0.10.2, CPU): test log p of the 49 codes -86.7 nats, still rising; samples have a Fréchet distance
-of 41.0 in the features of the frozen classifier, precision 0.78, recall 0.94, coverage 0.73. 22 minutes on two busy
-cores.
+Reached (seed 0, JAX 0.10.2, CPU): test log p of the 16 codes -49.2 nats; samples have a Fréchet distance of 18.9 in the
+features of the frozen classifier, precision 0.87, recall 0.91, coverage 0.86. 4 minutes on two busy cores.
 """
 
 from ml_collections import ConfigDict

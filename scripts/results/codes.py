@@ -24,6 +24,12 @@ CONTINUOUS: Mapping[str, Mapping[str, str]] = {
     "sliced Wasserstein": {"model.code_penalty": "sliced"},
     "adversarial": {"model.code_penalty": "adversarial"},
 }
+DISCRETE = {  # a config, and the side of its map of codes
+    "codebook of 256, 7x7": ("ae_vq_mnist", 7),
+    "codebook of 256, 4x4": ("ae_vq_mnist", 4),
+    "FSQ of 8 x 6 x 5, 7x7": ("ae_fsq_mnist", 7),
+    "FSQ of 8 x 6 x 5, 4x4": ("ae_fsq_mnist", 4),
+}
 PUBLISHED = {"500": "-94.5 (karpathy/pytorch-made)", "1000": "-86.64 (Germain et al. 2015, their best)"}
 PRIOR = "_prior"  # ends the name of the run that has learned how a run's codes are distributed
 PRIORS = {"Wasserstein, MMD", "sliced Wasserstein", "adversarial"}
@@ -33,8 +39,9 @@ SAMPLERS = ("reconstruction", "prior", "gaussian", "mixture:10", "run")
 def sampler_table(data: str, title: str) -> Experiment:
     """Returns the table of autoencoders on a data set, one column a sampler."""
     rows = [Row(name, {_folder(data, name): _continuous(data, name)}) for name in CONTINUOUS]
-    for name, config in {"codebook of 256, 7x7": "ae_vq_mnist", "FSQ of 8 x 6 x 5, 7x7": "ae_fsq_mnist"}.items():
-        rows.append(Row(name, {_folder(data, name): _discrete(data, name, config)}))
+    for name, (config, side) in DISCRETE.items():
+        folder = _folder(data, f"{config.removesuffix('_mnist')} {side}x{side}")
+        rows.append(Row(name, {folder: _discrete(data, folder, config, side)}))
     return Experiment(
         f"Autoencoders with every sampler on {title}",
         "Fréchet distance between 10,000 samples and the test images in the features of the frozen classifier. "
@@ -95,10 +102,10 @@ def _continuous(data: str, name: str) -> Run:
     return Run("ae_digits", {"data.source": f"tfds:{data}", **MLP, **CONTINUOUS[name]}, _fidelity(*samplers))
 
 
-def _discrete(data: str, name: str, config: str) -> Run:
-    folder = _folder(data, name)
+def _discrete(data: str, folder: str, config: str, side: int) -> Run:
     prior = Run("autoregressive_codes_mnist", {"data.source": f"codes:{{runs}}/{folder}"}, ())
     samplers = ("reconstruction", f"run:{{runs}}/{folder}{PRIOR}")
     if config == "ae_fsq_mnist":  # of a codebook's 784 dimensions a mixture takes long, and says little
         samplers = ("reconstruction", "gaussian", "mixture:10", f"run:{{runs}}/{folder}{PRIOR}")
-    return Run(config, {"data.source": f"tfds:{data}"}, _fidelity(*samplers), {f"{folder}{PRIOR}": prior})
+    settings = {"data.source": f"tfds:{data}", "model.code_size": str(side)}
+    return Run(config, settings, _fidelity(*samplers), {f"{folder}{PRIOR}": prior})
