@@ -12,11 +12,11 @@ import jax
 from ml_collections import ConfigDict
 
 from genjax import config as configs
-from genjax import data
 from genjax.rehearsal.devices import find_device
 from genjax.rehearsal.rehearse import compiler_version, rehearse
 from genjax.rehearsal.report import megabytes, number, operations, range_text, time_range
 from genjax.rehearsal.targets import missing
+from genjax.runs.load import load_data
 from genjax.types import InputError
 
 DEVICES = ("h100", "v5e")
@@ -126,7 +126,7 @@ def _record(config: ConfigDict, name: str, say: Callable[[str], None]) -> dict[s
     today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
     try:
         trials = () if "base" in config else TRIALS  # a sweep has trials of its own
-        return {"date": today, **rehearse(config, data.load, find_device(name), trials=trials, say=say)}
+        return {"date": today, **rehearse(config, load_data, find_device(name), trials=trials, say=say)}
     except InputError as error:
         return {"date": today, "error": str(error)}
 
