@@ -47,10 +47,10 @@ def sampler_table(data: str, title: str) -> Experiment:
         "Fréchet distance between 10,000 samples and the test images in the features of the frozen classifier. "
         "Continuous codes: 784-512-256-16, squared error, 20,000 steps of 128. Discrete codes: convolutions, "
         "cross-entropy, 5,000 steps of 128; their autoregressive prior is a transformer of width 64 and depth 3, "
-        "10,000 steps of 64. A map of 7x7 codes holds more than one of 4x4, and is harder to draw from. Weights are the defaults, but for l1 and contractive, which have 0.01. The distortion of "
-        "a test image is the squared error of continuous codes, and the cross-entropy in nats of discrete ones; their "
-        "rate is -log p of the image's codes under the prior. Continuous codes have no noise, so their rate has no "
-        "limit.",
+        "10,000 steps of 64. A map of 7x7 codes holds more than one of 4x4, and is harder to draw from. Weights are "
+        "the defaults, but for l1 and contractive, which have 0.01. The distortion of a test image is the squared "
+        "error of continuous codes, and the cross-entropy in nats of discrete ones; their rate is -log p of the "
+        "image's codes under the prior. Continuous codes have no noise, so their rate has no limit.",
         (
             *(
                 Column("autoregressive prior" if name == "run" else name, "frechet_distance", {"sampler": name}, i > 0)
