@@ -7,8 +7,8 @@
 `write` trains every configuration in `configs/` for 200 steps with its own seed, and two sweeps, with the Python that
 runs this script and the code of a checkout. It records the SHA-256 of each run's final state, of its rows of metrics
 and of its last evaluation, and of each sweep's table of trials. Everything that depends on the clock is left out. A
-configuration whose data are not prepared is recorded as refused. `compare` prints the entries that differ, and exits
-with 1 if there are any.
+configuration whose data are not prepared is recorded as refused. `compare` prints a line for each entry, and exits with
+1 if one differs or is in one table alone.
 
 This script starts `train.py` and `sweep.py` as a user would and reads the files that they write. It imports nothing
 from the package, so it can compare any two commits.
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def compare(before: dict, after: dict) -> int:
-    """Compares the entries that both tables have, a line each; returns 1 if one differs, else 0."""
+    """Compares the entries, a line each; returns 1 if one differs or is in one table alone, else 0."""
     print(
         f"before: JAX {before['jax']}, Python {before['python']}; after: JAX {after['jax']}, Python {after['python']}"
     )
@@ -57,6 +57,7 @@ def compare(before: dict, after: dict) -> int:
         old, new = (table["entries"].get(name) for table in (before, after))
         if old is None or new is None:
             print(f"{name}: only {'after' if old is None else 'before'}")
+            differing += 1
             continue
         parts = [part for part in sorted(old.keys() | new.keys()) if old.get(part) != new.get(part)]
         differing += bool(parts)

@@ -113,13 +113,27 @@ def test_the_command_prints_tables_and_writes_a_page(folder, capsys, tmp_path):
     assert page.count('class="figure"') == len(read_groups([folder / "low"])[0].members[0].curves)
 
 
+def test_of_several_steps_the_one_counts_at_which_training_ended(folder, tmp_path):
+    run = shutil.copytree(folder / "low" / "seed-0", tmp_path / "runs" / "a")
+    of_steps = [
+        {"metric": "fid", "value": value, "protocol": {"split": "test", "step": step}}
+        for step, value in ((2, 1.0), (1, 5.0), (3, 7.0))
+    ]
+    (run / "evaluation.json").write_text(json.dumps({"step": 2, "results": of_steps}))
+    (group,) = read_groups([tmp_path / "runs"])
+    assert group.members[0].metrics["fid (split test)"] == 1.0
+
+
 def test_wrong_input_is_one_line(folder, tmp_path, capsys):
-    twice = tmp_path / "twice"
+    twice, seedless = tmp_path / "twice", shutil.copytree(folder / "low", tmp_path / "seedless")
+    path = seedless / "seed-0" / "config.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "seed"}))
     for name in ("a", "b"):
         shutil.copytree(folder / "low" / "seed-0", twice / name)
     cases = [
         ([tmp_path / "nowhere"], "nowhere: no such folder"),
         ([folder / "low"], "holds one group of runs: there is nothing to compare it with"),
+        ([seedless, folder / "high"], "config.json cannot be read: it has no seed"),
         ([twice], "holds two runs of the seed 0 with the same settings"),
         ([folder / "low" / "seed-0" / "checkpoints"], "holds no run and no sweep that can be read"),
     ]

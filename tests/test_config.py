@@ -250,6 +250,12 @@ def test_dropping_refuses_what_cannot_be_run():
         config.drop_unused(changed)
 
 
+@pytest.mark.parametrize("setting", ["train.trackers", "model.penalties"])
+def test_names_are_no_numbers(setting):
+    with pytest.raises(InputError, match=f"{setting} holds 1, and takes names"):
+        config.check(config.override(config.default("gan"), {setting: "(1,)"}))
+
+
 @pytest.mark.parametrize(
     ("family", "name", "value", "message"),
     [

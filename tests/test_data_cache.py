@@ -1,11 +1,14 @@
 """Arrays that are computed once and memory-mapped from then on."""
 
+import os
 import threading
+import time
 
 import chex
 import numpy as np
 import pytest
 
+from genjax import data
 from genjax.data import cache
 from genjax.types import InputError
 
@@ -123,3 +126,26 @@ def test_cache_root(monkeypatch, variables, expected):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert cache.root().as_posix() == expected
+
+
+@pytest.mark.parametrize("name", ["GENJAX_CACHE", "TFDS_DATA_DIR"])
+def test_the_home_of_nobody_is_one_line(monkeypatch, name):
+    monkeypatch.setenv(name, "~nouser/x")
+    with pytest.raises(InputError, match=f"{name}: ~nouser/x has no home folder"):
+        data.load("tfds:mnist") if name == "TFDS_DATA_DIR" else cache.root()
+
+
+def test_what_a_killed_builder_left_is_removed_after_a_day(own_cache):
+    for name, age in (("old", 2 * cache.A_DAY), ("young", 60.0)):
+        (left := own_cache / "a" / f"{cache.PARTIAL}{name}").mkdir(parents=True)
+        os.utime(left, times=(time.time() - age, time.time() - age))
+    cache.cached("a", build_ramp)
+    assert [path.name for path in (own_cache / "a").glob(f"{cache.PARTIAL}*")] == [f"{cache.PARTIAL}young"]
+
+
+def test_a_file_that_cannot_be_decoded_is_not_a_cache_that_cannot_be_written(own_cache):
+    def build(folder):
+        raise PermissionError(13, "Permission denied", "/a/picture.png")
+
+    with pytest.raises(PermissionError, match=r"/a/picture\.png"):
+        cache.cached("a", build)

@@ -245,6 +245,8 @@ PNG = picture_bytes(COLOUR[0])
         ({"train/0.png": PNG, "vla/1.png": PNG}, "'validation', 'val' or 'test', not 'vla'"),
         ({"train/0.png": PNG, "val/1.png": PNG, "validation/1.png": PNG}, "'val' and 'validation' are the same split"),
         ({"test/0.png": PNG, "val/1.png": PNG}, "no sub-folder 'train' beside 'test'"),
+        ({"training/0.png": PNG, "validation/1.png": PNG, "test/2.png": PNG}, "no sub-folder 'train' beside 'test'"),
+        ({"Train/0.png": PNG, "Test/1.png": PNG}, "no sub-folder 'train' beside 'Test'"),
         ({"train/0.png": PNG, "1.png": PNG}, "belong to no split"),
         ({"train/0.png": PNG, "test/1.txt": b""}, "no PNG or JPEG image in test"),
         ({"train/a/0.png": PNG, "test/1.png": PNG}, "different kinds of labels"),

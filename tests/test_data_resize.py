@@ -133,6 +133,12 @@ def test_tfds_images_are_resized(data_dir, own_cache):
     assert len(list((own_cache / "tfds" / "genjax_tiny").iterdir())) == 2
 
 
+def test_binary_tfds_images_are_not_resized(data_dir):
+    prepare(data_dir, data_dir, values=2)
+    with pytest.raises(InputError, match="holds 0 and 1 alone; resize is for images of bytes"):
+        data.load("tfds:genjax_tiny#resize=3")
+
+
 def test_tfds_images_of_mixed_sizes(data_dir):
     prepare(data_dir, data_dir, features=("photo",))
     with pytest.raises(InputError, match="as by tfds:genjax_tiny#resize=64"):

@@ -25,8 +25,10 @@ def own_cache(tmp_path, monkeypatch):
 TRAIN, TEST = 40, 10
 
 
-def prepare(data_dir, package, version="1.0.0", features=None, fields=(), splits=(("train", TRAIN), ("test", TEST))):
-    """Prepares `genjax_tiny`, whose image i is filled with i, as TFDS does it but without TensorFlow."""
+def prepare(
+    data_dir, package, version="1.0.0", features=None, fields=(), splits=(("train", TRAIN), ("test", TEST)), values=256
+):
+    """Prepares `genjax_tiny`, whose image i is filled with i modulo `values`, as TFDS does it, without TensorFlow."""
     import tensorflow_datasets as library
     from etils import epath
     from PIL import Image
@@ -60,7 +62,13 @@ def prepare(data_dir, package, version="1.0.0", features=None, fields=(), splits
         def _generate_examples(self, n):
             for i in range(n):
                 photo = png(i, 4 + i % 3, 5, 3)
-                every = {"image": png(i, 6, 5), "photo": photo, "label": i % 2, "other": i % 2, "number": i}
+                every = {
+                    "image": png(i % values, 6, 5),
+                    "photo": photo,
+                    "label": i % 2,
+                    "other": i % 2,
+                    "number": i,
+                }
                 yield i, {name: every[name] for name in features or ("image", "label")}
 
     GenjaxTiny(data_dir=data_dir, file_format="array_record").download_and_prepare()

@@ -211,7 +211,7 @@ def test_files_of_another_kind_are_refused(tmp_path, fresh, change, metadata, me
 def test_damaged_files_are_refused(tmp_path, contents):
     if contents is not None:
         (tmp_path / "it").write_bytes(contents)
-    with pytest.raises(InputError, match="no classifier of genjax"):
+    with pytest.raises(InputError, match="no such file" if contents is None else "no classifier of genjax"):
         classifier.read(tmp_path / "it")
 
 
@@ -257,15 +257,19 @@ def test_a_loss_by_contrast_by_hand(fresh):
 
 
 @pytest.mark.slow
-def test_views_are_crops_and_differ():
+def test_views_are_crops_and_differ(monkeypatch):
+    """A crop of 70% to all of each side: the grey of the crop grows so much more slowly."""
+    monkeypatch.setattr(training, "change_colour", lambda rng, x: x)
     recipe = training.choose_recipe("anything", "contrastive", len(IMAGES))
     x = jnp.ones((64, 8, 10, 3)) * jnp.linspace(0, 1, 10)[None, None, :, None]  # grey that grows from left to right
     views = np.asarray(training.view(jax.random.key(0), x, recipe))
     chex.assert_shape(views, (64, 8, 10, 3))
     assert views.min() >= 0
     assert views.max() <= 1
-    ranges = views.max(axis=(1, 2, 3)) - views.min(axis=(1, 2, 3))
-    assert ranges.std() > 0.05
+    slopes = np.abs(np.diff(views, axis=2))[:, :, 2:-2].mean(axis=(1, 2, 3)) * 9  # of a whole image 1
+    assert slopes.min() > 0.65
+    assert slopes.max() < 1.01
+    assert slopes.std() > 0.05
 
 
 def test_small_data_are_seen_more_often_by_contrast():
@@ -339,7 +343,8 @@ def test_the_command_trains_and_states_what_the_file_does(tmp_path, capsys):
         (["--objective", "contrast"], {}, "the nearest is 'contrastive'"),
         (["--objective", "classification"], {"y": None}, "needs one label for each image"),
         (["--objective", "classification"], {"y": np.zeros((40, 2), int)}, "needs one label for each image"),
-        ([], {"y": np.full(40, 5000)}, "labels from 0 to 4095"),
+        (["--objective", "classification"], {"y": np.ones(40, int)}, "of two or more; --objective contrastive"),
+        ([], {"y": np.arange(40) + 5000}, "labels from 0 to 4095"),
     ],
 )
 def test_the_command_refuses_what_it_cannot_use(tmp_path, arguments, changes, message, capsys):
@@ -347,6 +352,34 @@ def test_the_command_refuses_what_it_cannot_use(tmp_path, arguments, changes, me
     error = capsys.readouterr().err
     assert re.search(message, error)
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("digits", "digits"),
+        ("tfds:mnist", "mnist"),
+        ("tfds:mnist:3.0.1", "mnist"),
+        ("tfds:mnist#resize=14", "mnist-resize-14"),
+        ("stacked:tfds:mnist", "stacked-mnist"),
+        ("hf:uoft-cs/cifar100#labels=fine_label", "uoft-cs-cifar100-labels-fine_label"),
+        ("folder:faces.v1", "faces.v1"),
+        ("folder:.", "place"),
+        ("npz:faces.v1/a.npz", "a"),
+    ],
+)
+def test_a_file_is_called_after_its_source(tmp_path, monkeypatch, source, name):
+    (tmp_path / "place" / "faces.v1").mkdir(parents=True)
+    (tmp_path / "place" / "faces.v1" / "a.npz").touch()
+    monkeypatch.chdir(tmp_path / "place")
+    assert train_features.name_of(source) == name
+
+
+def test_images_of_one_class_have_features_by_contrast():
+    digits = data.load("digits")
+    one = digits._replace(train=digits.train._replace(y=np.zeros(len(digits.train.x), int)))
+    assert train_features.has_classes(digits)
+    assert not train_features.has_classes(one)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 import trained
 
 from genjax.commands import main
-from genjax.reports.overview import Entry, overview
+from genjax.reports.overview import Entry, overview, table
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,15 @@ def test_states(tmp_path):
     assert by_name(tmp_path)["a"].state == "finished"
     (run / "diverged.json").write_text("{}")
     assert by_name(tmp_path)["a"].state == "diverged"
+
+
+@pytest.mark.parametrize("changes", [{"model.family": None}, {"data.source": 3}, {"train.steps": "x"}])
+def test_a_damaged_configuration_is_unreadable(tmp_path, changes):
+    config = {"model.family": "vae", "data.source": "digits", "train.steps": 10}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "config.json").write_text(json.dumps(config | changes))
+    assert by_name(tmp_path)["a"].state == "unreadable"
+    assert "unreadable" in table(overview(tmp_path))
 
 
 def test_the_command_filters_and_sorts(folder, capsys):

@@ -43,6 +43,13 @@ def test_the_share_is_that_of_samples_whose_class_is_beyond_doubt(subject):
     assert examples.protocol["classifier"] == f"MLP of {len(train.x):,} training examples"
 
 
+def test_one_class_tells_nothing(subject):
+    train = subject.dataset.train
+    one = subject._replace(dataset=subject.dataset._replace(train=train._replace(y=np.zeros(len(train.x), int))))
+    assert recognition.applies(subject) == ""
+    assert recognition.applies(one) == "data with labels of two classes or more"
+
+
 def test_probabilities_are_of_all_classes_and_right_for_separated_ones():
     rng, labels = np.random.default_rng(0), np.repeat([2, 5, 9], 60)
     x = np.eye(3)[np.repeat([0, 1, 2], 60)] * 4 + rng.normal(size=(180, 3)) * 0.1
@@ -85,5 +92,5 @@ def test_a_shipped_classifier_comes_first(subject, monkeypatch):
 def test_what_it_applies_to(subject):
     assert recognition.applies(subject) == ""
     bare = subject.dataset._replace(train=subject.dataset.train._replace(y=None))
-    assert recognition.applies(subject._replace(dataset=bare)) == "data with labels"
+    assert recognition.applies(subject._replace(dataset=bare)) == "data with labels of two classes or more"
     assert recognition.applies(subject._replace(spec=subject.spec._replace(shape=(2,)))) == "images"

@@ -305,6 +305,8 @@ ARGUMENTS = ["--config", "configs/vae_digits.py", "--device", "h100"]
         ([*ARGUMENTS, "--devices", "0"], "--devices must be at least 1"),
         ([*ARGUMENTS, "--trials", "4", "0"], "--trials must be at least 1"),
         ([*ARGUMENTS, "--all", "--page", "x.md"], "--all rehearses every configuration"),
+        (["--all", "--page", "x.md", "--json", "x.json"], "--all rehearses every configuration"),
+        (["--all", "--page", "x.md", "--devices", "4"], "--all rehearses every configuration"),
         (["--all"], "--all and --page go together"),
         ([*ARGUMENTS, "--page", "x.md"], "--all and --page go together"),
     ],
@@ -381,7 +383,15 @@ def test_the_page_holds_a_row_of_each_record():
     path = Path(__file__).parents[1] / "docs" / "accelerators.md"
     records = json.loads(path.with_suffix(".json").read_text())["records"]
     assert len(records) > 30
-    assert set(page.text(records, ()).splitlines()) <= set(path.read_text().splitlines())
+    text, written = page.text(records, ()), path.read_text()
+    assert set(text.splitlines()) <= set(written.splitlines())
+    rows, written_rows = ({line for line in lines.splitlines() if line.startswith("| `")} for lines in (text, written))
+    assert written_rows == rows
+
+
+def test_a_page_of_no_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="there is no folder"):
+        page.write(tmp_path / "page.md", tmp_path / "configs", print)
 
 
 def test_a_page_compiles_again_what_a_configuration_itself_changes():

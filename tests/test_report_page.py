@@ -6,10 +6,12 @@ import gzip
 import html
 import io
 import json
+import math
 import re
 import shlex
 import shutil
 import subprocess
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -20,7 +22,7 @@ from PIL import Image
 import genjax
 from genjax import plots
 from genjax.commands import main
-from genjax.reports import figures, filmstrip
+from genjax.reports import figures, filmstrip, run_page
 from genjax.reports.page import Table, Text, render
 from genjax.runs.pictures import TrainedModel, draw_samples
 
@@ -211,6 +213,8 @@ def test_counts_have_whole_ticks(values, dtick):
     [
         ("config.json", None, "is not the folder of a run or a sweep: it has no config.json"),
         ("evaluation.json", "{", "evaluation.json cannot be read"),
+        ("evaluation.json", '{"warnings": [1]}', "its warnings are not those of a run"),
+        ("evaluation.json", '{"results": [{"metric": "a", "value": 1, "protocol": [1]}]}', "its results are not those"),
         ("trials.csv", None, "is not finished: it has no trials.csv"),
     ],
 )
@@ -225,6 +229,32 @@ def test_a_folder_that_cannot_be_used_is_one_line(folder, tmp_path, capsys, file
     assert message in error
     assert error.count("\n") == 1
     assert not (copy / "report.html").exists()
+
+
+def test_pictures_are_png_files_of_the_folder_itself(tmp_path):
+    png = b"\x89PNG\r\n\x1a\nof its own"
+    (tmp_path / "secret").write_bytes(png)
+    folder = tmp_path / "run"
+    (folder / "a.png").mkdir(parents=True)
+    (folder / "b.png").symlink_to(tmp_path / "secret")
+    (folder / "c.png").write_text("a text")
+    (folder / "d_e.png").write_bytes(png)
+    assert run_page.pictures(folder) == [("d e", png)]
+
+
+def test_the_command_of_a_run_names_its_folder_and_its_plugins(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plugins.json").write_text('{"/a/loss.py": "00", "installed": "11"}')
+    words = run_page.command(Path()).split()
+    assert words[2:6] == ["--config", f"{tmp_path}/config.json", "--workdir", f"{tmp_path}-again"]
+    assert words[6:] == ["--plugin", "/a/loss.py"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(math.nan, "Infinity"), (math.inf, "Infinity"), (-math.inf, "-Infinity"), (1.5, "1.5")]
+)
+def test_cells_are_sorted_by_numbers_that_a_browser_reads(value, text):
+    assert f'data-value="{text}"' in render("t", "", [Table("T", ["a"], [[value]])])
 
 
 WATCH = """<script>

@@ -97,6 +97,18 @@ def test_features_are_told_apart_without_their_hash(tmp_path):
     assert found["figures"]["fd"]["values"] == [4.0]
 
 
+def test_what_was_measured_at_an_earlier_step_does_not_count(tmp_path):
+    from results.measured import read_row
+
+    one = experiment()._replace(columns=experiment().columns[:1])
+    one = one._replace(rows=(one.rows[0]._replace(runs={"a0": one.rows[0].runs["a0"]}),))
+    of_steps = [("frechet_distance", value, None, {"step": step}) for step, value in ((10, 5.0), (20, 4.0))]
+    evaluated(tmp_path / "a0", *of_steps)
+    found = read_row(one, one.rows[0], tmp_path)
+    assert found is not None
+    assert found["figures"]["fd"]["values"] == [4.0]
+
+
 def test_a_column_may_be_of_training_or_of_another_run(tmp_path):
     from results.kinds import Column
     from results.measured import read_row

@@ -73,6 +73,7 @@ def test_the_command_prints_a_table_and_writes_json(training_images, tmp_path, c
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--samples", "digits", "--against", "digits", "--out", "."], "--out .: it is a folder; name a file"),
         (["--samples", "digits", "--against", "ring8"], "only sets of one kind compare"),
         (["--samples", "npz:nowhere.npz", "--against", "digits"], "npz:nowhere.npz"),
         (["--samples", "100", "--against", "digits"], "needs --samples SOURCE"),

@@ -4,7 +4,6 @@ What takes seconds to import is imported inside the functions, where Ctrl-C alre
 """
 
 import argparse
-import errno
 import logging
 import signal
 import sys
@@ -12,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from genjax.system.troubles import is_trouble
+
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
 BAD_INPUT, MACHINE_TROUBLE, BROKEN_PIPE = 2, 5, 141
 LONGEST_LINE = 1000
-# A full disk, a missing permission, no memory, too many open files: nothing that another argument mends.
-TROUBLES = {"ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS", "ENOMEM", "EMFILE", "ENFILE", "EIO"}
 
 
 def run_quietly(command: Callable[[], int]) -> int:
@@ -63,7 +62,7 @@ def describe_trouble(error: BaseException) -> tuple[str, int]:
     """
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        code = MACHINE_TROUBLE if errno.errorcode.get(error.errno or 0) in TROUBLES else BAD_INPUT
+        code = MACHINE_TROUBLE if is_trouble(error) else BAD_INPUT
         return where + (error.strerror or str(error) or type(error).__name__), code
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return "out of memory: smaller batches, fewer trials at a time (memory_bytes) or smaller networks need less", 5

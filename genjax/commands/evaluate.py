@@ -82,6 +82,8 @@ def _compare(parsed: argparse.Namespace) -> int:
             refuse(f"--{name.replace('_', '-')} would not act: --against compares samples without a run")
     if parsed.samples.isdecimal():
         refuse("--against needs --samples SOURCE, such as folder:out or npz:samples.npz")
+    if parsed.out and parsed.out.is_dir():
+        refuse(f"--out {parsed.out}: it is a folder; name a file")
     if parsed.out and not parsed.out.parent.is_dir():
         refuse(f"--out {parsed.out}: there is no folder {parsed.out.parent}")
     processes.use_cores_as_devices()

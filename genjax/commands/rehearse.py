@@ -78,7 +78,8 @@ def _check(parsed: argparse.Namespace, typed: dict[str, str]) -> None:
     """Refuses arguments that do not go together."""
     if parsed.all != (parsed.page is not None):
         refuse("--all and --page go together")
-    if parsed.all and (parsed.config or parsed.device or typed):
+    others = (parsed.config, parsed.device, parsed.compare, parsed.trials, parsed.shape, parsed.examples, parsed.json)
+    if parsed.all and (any(others) or parsed.devices != 1 or typed):
         refuse("--all rehearses every configuration as it is, on the devices of the page")
     if not parsed.all and not (parsed.config and parsed.device):
         refuse("--config and --device are needed")

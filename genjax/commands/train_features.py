@@ -1,6 +1,7 @@
 """`genjax train-features`: trains a network, tests what it stores, and writes it."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -11,6 +12,7 @@ import numpy as np
 
 from genjax import data
 from genjax.commands.arguments import plain_parser, refuse, run_quietly
+from genjax.data.source import NESTING, PATHS, find_path, parse, without_version
 from genjax.system.messages import nearest_name
 
 DESCRIPTION = """Trains a network whose features measure fidelity.
@@ -36,20 +38,35 @@ def _train_features(arguments: Sequence[str], prog: str) -> int:
     if not parsed.out.is_dir():
         refuse(f"--out {parsed.out}: no such folder")
     dataset = data.load(parsed.source)
-    name = Path(parsed.source.rpartition(":")[2]).stem
+    name = name_of(parsed.source)
     from genjax.features import classifier, training
 
-    objective = parsed.objective or (classifier.CLASSIFICATION if _labelled(dataset) else classifier.CONTRASTIVE)
+    objective = parsed.objective or (classifier.CLASSIFICATION if has_classes(dataset) else classifier.CONTRASTIVE)
     _check(dataset, nearest_name("objective", objective, training.OBJECTIVES))
     path = parsed.out / f"{name}{classifier.SUFFIX}"
     if not 0 <= parsed.seed < 2**32:
         refuse(f"--seed={parsed.seed} must be at least 0 and less than 2**32")
-    recipe = training.choose_recipe(name, objective, len(dataset.train.x), parsed.epochs)
+    known = without_version(parsed.source).partition("#")[0].removeprefix("tfds:")
+    recipe = training.choose_recipe(known, objective, len(dataset.train.x), parsed.epochs)
     params, metadata = _train(dataset, recipe, parsed.seed)
     classifier.write(path, params, metadata)
     stored = classifier.read(path)
     print(*(f"{key}: {value}" for key, value in stored.metadata.items()), f"sha256: {stored.sha256}", sep="\n")
     return 0
+
+
+def name_of(text: str) -> str:
+    """What a file of features of a source is called: of a path its last part, and the options behind it."""
+    source = parse(text)
+    if source.kind in NESTING:
+        words = [source.kind, name_of(source.location)]
+    elif source.kind in PATHS and find_path(source).exists():
+        path = find_path(source).resolve()
+        words = [path.stem if path.is_file() else path.name]
+    else:
+        words = [(source.location or source.kind).partition(":")[0]]  # without a version
+    words += [word for option in source.options.items() for word in option]
+    return re.sub(r"[^\w.]+", "-", "-".join(words)).strip(".-") or "features"
 
 
 def _train(dataset: data.Dataset, recipe: Any, seed: int) -> tuple[dict, dict]:
@@ -98,9 +115,10 @@ def _prepared(dataset: data.Dataset, split: data.Split) -> np.ndarray:
     return np.asarray(split.x, np.float32) * np.float32(dataset.scale)
 
 
-def _labelled(dataset: data.Dataset) -> bool:
-    """Whether each image of both splits has one label."""
-    return all(split.y is not None and split.y.ndim == 1 for split in (dataset.train, dataset.test))
+def has_classes(dataset: data.Dataset) -> bool:
+    """Whether each image of both splits has one label, of two or more."""
+    labels = [split.y for split in (dataset.train, dataset.test) if split.y is not None and split.y.ndim == 1]
+    return len(labels) == 2 and len(np.unique(labels[0])) > 1
 
 
 def _check(dataset: data.Dataset, objective: str) -> None:
@@ -110,8 +128,11 @@ def _check(dataset: data.Dataset, objective: str) -> None:
         refuse(f"{dataset.name}: a network takes images of at least 8x8 pixels, not data of shape {dataset.shape}")
     if objective != CLASSIFICATION:
         return
-    if not _labelled(dataset):
-        refuse(f"{dataset.name}: a classifier needs one label for each image; --objective contrastive needs none")
+    if not has_classes(dataset):
+        refuse(
+            f"{dataset.name}: a classifier needs one label for each image, of two or more; "
+            "--objective contrastive needs none"
+        )
     if max(int(split.y.max()) for split in (dataset.train, dataset.test) if split.y is not None) >= LARGEST:
         refuse(f"{dataset.name}: a classifier takes labels from 0 to {LARGEST - 1}")
 

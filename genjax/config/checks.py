@@ -1,7 +1,7 @@
 """The checks that turn a mistake into one line, and what becomes of settings that would not act."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -161,7 +161,7 @@ def _check_choices(config: ConfigDict, kind: Family) -> None:
     for name, names in kind.choices.items():
         value = config["model"][name]
         for choice in value if isinstance(value, tuple) else (value,):
-            nearest_name(f"model.{name}", choice, names)
+            _check_name(f"model.{name}", choice, names)
     for name, value in config["model"].items():
         if not isinstance(value, str | bool) and name not in kind.choices:
             _check_numbers(name, value, kind)
@@ -170,6 +170,12 @@ def _check_choices(config: ConfigDict, kind: Family) -> None:
     for objective, settings in config["optim"].items():
         nearest_name(f"optim.{objective}.optimiser", settings["optimiser"], optimisers.OPTIMISERS)
         nearest_name(f"optim.{objective}.schedule", settings["schedule"], schedules.LEARNING_RATES)
+
+
+def _check_name(setting: str, name: Any, names: Iterable[str]) -> None:
+    if not isinstance(name, str):
+        raise InputError(f"{setting} holds {name!r}, and takes names")
+    nearest_name(setting, name, names)
 
 
 def _check_numbers(name: str, value: Any, kind: Family) -> None:
@@ -198,7 +204,7 @@ def _check_train(train: Mapping[str, Any]) -> None:
                 f"train.{name} = {train[name]} must be a multiple of train.log_every = {train['log_every']}"
             )
     for name in train["trackers"]:
-        nearest_name("train.trackers", name, TRACKERS)
+        _check_name("train.trackers", name, TRACKERS)
     if train["init_parts"] and not train["init_from"]:
         raise InputError(f"train.init_parts = {train['init_parts']!r} would not act: train.init_from is empty")
     for name in ("patience", "least_steps", "smallest_change"):

@@ -13,6 +13,7 @@ from genjax.data.images import read_size, resize_all
 from genjax.data.source import Source, find_path, parse, with_option
 from genjax.data.splits import NAMES, find_parts
 from genjax.system.messages import describe_missing, describe_unknown
+from genjax.system.troubles import is_trouble
 from genjax.types import InputError
 
 OPTIONS = ("images", "labels", "axes", "resize")
@@ -131,6 +132,8 @@ def _refusing(source: Source) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:
+        if is_trouble(error):
+            raise
         text = " ".join(str(error).split()).removesuffix(" when allow_pickle=False")
         reason = "it holds something else than arrays" if "pickle" in text else text  # NumPy advises to execute it
         raise InputError(f"{source.text}: not {FORMATS[source.kind]} ({reason})") from error

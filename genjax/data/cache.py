@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,13 @@ from genjax.data.dataset import Dataset, Split
 from genjax.data.splits import PARTS
 from genjax.system.cache import root
 from genjax.system.files import DAMAGES
+from genjax.system.troubles import is_trouble
 from genjax.types import InputError
 
 WHOLE = 2**28  # bytes, a fifth of a second
 BLOCK, BLOCKS = 2**20, 128  # of a larger file, of which this many are read
+
+PARTIAL, A_DAY = ".partial-", 86_400.0  # begins the name of a folder that is being written; seconds
 
 Entry = tuple[dict[str, np.ndarray], dict[str, Any]]  # arrays by name, and notes
 
@@ -59,7 +64,8 @@ def cached(key: str, build: Callable[[Path], dict[str, Any]]) -> Entry:
       `({name: read-only memory map}, notes)`.
 
     Raises:
-      InputError: the cache cannot be written.
+      InputError: the cache is no folder.
+      OSError: the machine cannot write it, or cannot read what is decoded.
     """
     folder = root() / key
     entry = _read(folder)
@@ -67,9 +73,12 @@ def cached(key: str, build: Callable[[Path], dict[str, Any]]) -> Entry:
         try:
             _write(folder, build)
         except OSError as error:
-            raise InputError(
-                f"cannot write {root()} ({error.strerror or error}); set GENJAX_CACHE to a folder"
-            ) from error
+            if error.filename is not None and not Path(error.filename).is_relative_to(root()):
+                raise  # of what is decoded
+            reason = f"{error.strerror or error}; set GENJAX_CACHE to a folder"
+            if is_trouble(error):
+                raise OSError(error.errno, reason, str(root())) from error
+            raise InputError(f"cannot write {root()}: {reason}") from error
         entry = _read(folder)
     if entry is None:
         raise InputError(f"{folder} cannot be read back; delete it, or set GENJAX_CACHE to another folder")
@@ -94,7 +103,10 @@ def _read(folder: Path) -> Entry | None:
 
 def _write(folder: Path, build: Callable[[Path], dict[str, Any]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as temporary:
+    for left in folder.glob(f"{PARTIAL}*"):  # by a process that was killed; another may be at work on a younger one
+        if time.time() - left.stat().st_mtime > A_DAY:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=folder) as temporary:
         notes = build(Path(temporary))
         paths = sorted(Path(temporary).iterdir())
         manifest = Path(temporary) / "manifest.json"

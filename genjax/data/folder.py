@@ -62,8 +62,8 @@ def _parts(source: str, root: Path) -> dict[str, Path]:
     names = [folder.name for folder in _subfolders(root)]
     parts, strange = find_parts(source, names), sorted(set(names) - set(NAMES))
     if "train" not in parts:
-        if parts and not strange:
-            raise InputError(f"{source}: there is no sub-folder 'train' beside {names[0]!r}")
+        if of_splits := [name for name in names if name.lower() in (*NAMES, "training")]:
+            raise InputError(f"{source}: there is no sub-folder 'train' beside {of_splits[0]!r}")
         return {"train": root}
     if strange:
         raise InputError(f"{source}: beside 'train' a sub-folder is 'validation', 'val' or 'test', not {strange[0]!r}")

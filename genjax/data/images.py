@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from genjax.data.source import Source, whole_number, with_option
+from genjax.system.troubles import is_trouble
 from genjax.types import InputError
 
 if TYPE_CHECKING:  # Pillow is imported where an image is read
@@ -54,6 +55,8 @@ def decode_file(path: Path, name: str, size: int | None = None) -> np.ndarray:
         with path.open("rb") as file:
             return decode(file, name, size)
     except OSError as error:
+        if is_trouble(error):
+            raise
         raise InputError(f"{name} cannot be read ({error.strerror or error})") from error
 
 

@@ -92,6 +92,19 @@ def find_path(source: Source) -> Path:
     return path
 
 
+def without_version(text: str) -> str:
+    """The source without the version of a data set of TFDS. Options, which make other data, stay.
+
+    Example:
+      >>> without_version("stacked:tfds:mnist:3.0.1"), without_version("tfds:mnist:3.0.1#resize=14")
+      ('stacked:tfds:mnist', 'tfds:mnist#resize=14')
+    """
+    source = parse(text)
+    if source.kind in NESTING:
+        return write(source._replace(location=without_version(source.location)))
+    return write(source._replace(location=source.location.partition(":")[0])) if source.kind == "tfds" else text
+
+
 def make_absolute(text: str) -> str:
     """The source with the whole path of its file or folder, so that it means the same from every folder.
 

@@ -16,6 +16,7 @@ from genjax.data.dataset import Dataset, Split
 from genjax.data.images import read_size, resize_pixels
 from genjax.data.source import Source, parse, with_option
 from genjax.data.splits import PARTS, assign
+from genjax.system.cache import expand
 from genjax.system.messages import describe_unknown
 from genjax.types import InputError
 
@@ -33,7 +34,7 @@ def load(text: str) -> Dataset:
     """
     source = parse(text, ("resize",))
     size = read_size(source)
-    data_dir = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    data_dir = expand(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets", "TFDS_DATA_DIR")
     prepared = _find(source, data_dir)
     name = prepared.parent.relative_to(data_dir).as_posix()
     digest = hashlib.sha256(str(LAYOUT).encode())
@@ -83,6 +84,7 @@ def _decode(source: Source, size: int | None, reference: str, data_dir: Path, fo
     info = records["train"].dataset_info
     image, shape = _image_feature(source, size, info)
     targets, names = _target_features(info)
+    largest = 0
     for part, (origin, index) in assign(source.text, counts).items():
         y = []
         with (folder / f"{part}_x.npy").open("wb") as file:
@@ -91,9 +93,12 @@ def _decode(source: Source, size: int | None, reference: str, data_dir: Path, fo
             for block in _blocks(source.text, records[origin], index):
                 images = (record[image] if size is None else resize_pixels(record[image], size) for record in block)
                 file.write(np.stack(list(images)).tobytes())
+                largest = max(largest, *(int(record[image].max()) for record in block))
                 y += [[record[target] for target in targets] for record in block]
         if targets:
             np.save(folder / f"{part}_y.npy", np.array(y, np.int32))
+    if size is not None and largest <= 1:
+        raise InputError(f"{source.text} holds 0 and 1 alone; resize is for images of bytes")
     scales = [pixel_scale(np.load(folder / f"{part}_x.npy", mmap_mode="r")) for part in PARTS]
     return {"scale": min(scales), "target_names": names}
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from genjax import features as maps
 from genjax import plots
+from genjax.data.source import without_version
 from genjax.evaluation import samplers
 from genjax.evaluation.examples import key_of, split_of, stored
 from genjax.evaluation.options import Options
@@ -98,7 +99,7 @@ def distances(
 
 def default_features(source: str, shape: tuple[int, ...], n: int) -> str:
     """The shipped classifier of a source of data, where there is one, or principal components; points as they are."""
-    name = ":".join(source.split(":")[:2])  # without a version
+    name = without_version(source)
     if name in CLASSIFIERS:
         return CLASSIFIERS[name]
     return f"pca:{min(64, n, int(np.prod(shape)))}" if len(shape) == 3 else "pixels"

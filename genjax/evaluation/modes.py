@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax import features as maps
+from genjax.data.source import without_version
 from genjax.evaluation import samplers
 from genjax.evaluation.options import Options
 from genjax.evaluation.results import Result
@@ -19,7 +20,7 @@ STACKED = "stacked:tfds:mnist"
 
 def applies(subject: LoadedRun) -> str:
     """What is missing, or nothing."""
-    stacked = ":".join(subject.config.data.source.split(":")[:3]) == STACKED  # of any version
+    stacked = without_version(subject.config.data.source) == STACKED
     has_modes = subject.spec.modes is not None or stacked
     return "" if has_modes else f"data whose modes are known (a mixture, or {STACKED})"
 

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from genjax import features as maps
+from genjax.data.source import without_version
 from genjax.evaluation import samplers
 from genjax.evaluation.examples import chosen_examples, split_of, stored
 from genjax.evaluation.fidelity import CLASSIFIERS
@@ -27,8 +28,9 @@ def applies(subject: LoadedRun) -> str:
     """What is missing, or nothing."""
     if len(subject.spec.shape) != 3:
         return "images"
-    labelled = subject.dataset.train.y is not None and subject.dataset.train.y.ndim == 1
-    return "" if labelled or _shipped(subject) else "data with labels"
+    y = subject.dataset.train.y
+    classified = y is not None and y.ndim == 1 and len(np.unique(y)) > 1
+    return "" if classified or _shipped(subject) else "data with labels of two classes or more"
 
 
 def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]:
@@ -57,7 +59,7 @@ def measure(subject: LoadedRun, options: Options, progress: Any) -> list[Result]
 
 def _shipped(subject: LoadedRun) -> str:
     """The name of the shipped classifier of these data, or nothing."""
-    return CLASSIFIERS.get(":".join(subject.config.data.source.split(":")[:2]), "")
+    return CLASSIFIERS.get(without_version(subject.config.data.source), "")
 
 
 def _classifier(subject: LoadedRun) -> tuple[str, Classify, np.ndarray]:

@@ -130,10 +130,20 @@ def read_evaluation(path: Path) -> dict[str, Any]:
     """
     content = read_object(path) or {}
     results = content.get("results", [])
-    names = [set(r) if isinstance(r, dict) else set() for r in results] if isinstance(results, list) else [set()]
-    if any(not {"metric", "value", "protocol"} <= own for own in names):
+    if not isinstance(results, list) or not all(map(_is_result, results)):
         raise InputError(f"{path} cannot be read: its results are not those of an evaluation")
+    warnings = content.get("warnings", [])
+    if not isinstance(warnings, list) or not all(map(_is_warning, warnings)):
+        raise InputError(f"{path} cannot be read: its warnings are not those of a run")
     return content
+
+
+def _is_result(value: Any) -> bool:
+    return isinstance(value, dict) and {"metric", "value"} <= value.keys() and isinstance(value.get("protocol"), dict)
+
+
+def _is_warning(value: Any) -> bool:
+    return isinstance(value, dict) and {"name", "advice"} <= value.keys() and isinstance(value.get("step"), int)
 
 
 def merged(old: Sequence[Mapping[str, Any]], new: Sequence[Result]) -> list[dict[str, Any]]:

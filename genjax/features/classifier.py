@@ -21,6 +21,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from genjax.features.extractor import Features
 from genjax.nn.layers import Conv
+from genjax.system.cache import expand
 from genjax.system.files import write_atomically
 from genjax.system.messages import nearest_name
 from genjax.types import Array, InputError, Params
@@ -83,7 +84,7 @@ def load_own(name: str, x: np.ndarray) -> Features:
     Raises:
       InputError: the file is no such file, or the data are of another shape than its images.
     """
-    stored = read(Path(name.removeprefix("network:")))
+    stored = read(expand(name.removeprefix("network:"), name))
     return _features(name, stored, x)
 
 
@@ -152,6 +153,8 @@ def read(path: Path) -> Stored:
     """
     from safetensors import SafetensorError, safe_open
 
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = dict(json.loads((file.metadata() or {})["genjax"]))

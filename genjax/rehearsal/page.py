@@ -88,8 +88,10 @@ def write(path: Path, folder: Path, say: Callable[[str], None]) -> None:
     """Rehearses every configuration of a folder on the devices of the page, and writes the page and its figures.
 
     Raises:
-      InputError: what compiles for a device is not installed.
+      InputError: what compiles for a device is not installed, or there is no such folder.
     """
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}: the page is of the configurations of a clone")
     for name in DEVICES:
         if line := missing(find_device(name).platform):
             raise InputError(line)
@@ -100,7 +102,8 @@ def write(path: Path, folder: Path, say: Callable[[str], None]) -> None:
     for name, config_name in itertools.product(DEVICES, names):
         key, config = f"{config_name} {name}", configs.load(names[config_name])
         state = {"digest": own_digest(config), "versions": _versions(name)}
-        if records.get(key, {}).get("state") != state:
+        record = records.get(key, {})
+        if record.get("state") != state or "error" in record:  # data may have been prepared since
             say(key)
             records[key] = {"state": state, **_record(config, name, say)}
             records = dict(sorted(records.items()))

@@ -102,13 +102,22 @@ def _members(path: Path) -> list[Member]:
 def _of_run(source: str, folder: Path) -> Member:
     settings, evaluation = read_object(folder / "config.json") or {}, read_evaluation(folder / "evaluation.json")
     metrics = {name: v for name, v in evaluation.items() if name.startswith(SPLITS) and isinstance(v, float)}
-    metrics |= {describe_result(r): r["value"] for r in evaluation.get("results", ()) if _is_number(r["value"])}
+    metrics |= {describe_result(r): r["value"] for r in _by_step(evaluation) if _is_number(r["value"])}
     curves: dict[str, Curve] = {}
     for row in read_metrics(folder / "metrics.jsonl"):
         for name, value in row.items():
             if name.startswith("validation/"):
                 curves.setdefault(name.removeprefix("validation/"), []).append((row["step"], value))
+    if "seed" not in settings:
+        raise InputError(f"{folder / 'config.json'} cannot be read: it has no seed")
     return Member(source, settings, settings.pop("seed"), metrics, curves)
+
+
+def _by_step(evaluation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The evaluator's results: those of earlier steps first, and last those of the step at which training ended."""
+    last = evaluation.get("step")
+    steps = [(result["protocol"].get("step", 0), result) for result in evaluation.get("results", ())]
+    return [result for _, result in sorted(steps, key=lambda pair: (pair[0] == last, pair[0]))]
 
 
 def describe_result(result: Mapping[str, Any]) -> str:

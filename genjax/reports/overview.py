@@ -110,9 +110,10 @@ def _folders(folder: Path) -> Iterator[Path]:
 def _entry(path: Path, name: str) -> Entry:
     try:
         config = read_object(path / "config.json") or {}
-        return _sweep(path, name, config) if "base.model.family" in config else _run(path, name, config)
+        entry = _sweep(path, name, config) if "base.model.family" in config else _run(path, name, config)
     except (OSError, ValueError, KeyError, TypeError, InputError):
         return Entry(name, "")
+    return entry if list(map(type, entry)) == list(map(type, Entry(name, ""))) else Entry(name, "")
 
 
 def _run(path: Path, name: str, config: Mapping[str, Any]) -> Entry:

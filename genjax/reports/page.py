@@ -3,6 +3,7 @@
 import base64
 import gzip
 import importlib.util
+import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -116,7 +117,7 @@ def template(name: str) -> Any:
     from jinja2 import Environment, FileSystemLoader  # pyright: ignore[reportMissingImports]
 
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"data_uri": _data_uri, "cell": _cell}
+    environment.filters |= {"data_uri": _data_uri, "cell": _cell, "sort_value": _sort_value}
     return environment.get_template(name)
 
 
@@ -142,6 +143,11 @@ def _plotly() -> str:
 
 def _data_uri(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _sort_value(value: float) -> str:
+    """A number as a browser reads it; what is none comes last."""
+    return "Infinity" if math.isnan(value) or value == math.inf else "-Infinity" if value == -math.inf else repr(value)
 
 
 def _cell(value: Any) -> str:

@@ -15,6 +15,8 @@ from genjax.runs.load import read_config
 from genjax.runs.logs import read_metrics
 from genjax.system.files import read_object
 
+PNG = b"\x89PNG\r\n\x1a\n"  # begins every such file
+
 
 def run_page(workdir: Path) -> str:
     """The page of a run's folder as HTML.
@@ -42,7 +44,10 @@ def run_page(workdir: Path) -> str:
 
 def command(workdir: Path) -> str:
     """The command that trains this run again, from the settings that it keeps."""
-    return shlex.join(["genjax", "train", "--config", str(workdir / "config.json"), "--workdir", f"{workdir}-again"])
+    folder = workdir.absolute()
+    plugins = [word for name in _read(workdir / "plugins.json") if "/" in name for word in ("--plugin", name)]
+    words = ["genjax", "train", "--config", str(folder / "config.json"), "--workdir", f"{folder}-again", *plugins]
+    return shlex.join(words)
 
 
 def strips(workdir: Path) -> list[Section]:
@@ -54,9 +59,10 @@ def strips(workdir: Path) -> list[Section]:
 
 
 def pictures(workdir: Path, without: Iterable[str] = ()) -> list[tuple[str, bytes]]:
-    """The PNG files of a folder, each under its name."""
-    paths = (path for path in sorted(workdir.glob("*.png")) if path.stem not in set(without))
-    return [(path.stem.replace("_", " "), path.read_bytes()) for path in paths]
+    """The PNG files of a folder, each under its name. A link, which may lead anywhere, is passed over."""
+    paths = [path for path in sorted(workdir.glob("*.png")) if path.stem not in set(without)]
+    files = {path: path.read_bytes() for path in paths if path.is_file() and not path.is_symlink()}
+    return [(path.stem.replace("_", " "), content) for path, content in files.items() if content.startswith(PNG)]
 
 
 def metrics_table(evaluation: Mapping[str, Any]) -> Table:

@@ -30,7 +30,7 @@ def sweep_page(workdir: Path) -> str:
     words = (entry.family, entry.data, f"{entry.steps:,} trials", entry.state, entry.figure, entry.when)
     base = {name.removeprefix("base."): v for name, v in sweep.settings.items() if name.startswith("base.")}
     metric, goal = sweep.settings["objective.metric"], sweep.settings["objective.goal"]
-    unit = configs.shared_unit(metric, [{**base, **{axis: row[axis] for axis in sweep.axes}} for row in sweep.rows])
+    unit = configs.shared_unit(metric, [{**base, **sweep.settings_of(row)} for row in sweep.rows])
     label = f"{metric}, {unit}" if unit else metric
     defaults = {name: _as_json(v) for name, v in configs.flatten(configs.default(base["model.family"])).items()}
     sections: list[Section] = [

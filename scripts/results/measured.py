@@ -58,7 +58,7 @@ def _results(folder: Path) -> list[dict[str, Any]]:
 
 
 def _look_up(results: list[dict[str, Any]], column: Column, row: Row) -> dict[str, Any] | None:
-    """The first result of the column's metric with its protocol, and with the row's as far as it has such entries."""
+    """The last step's result of the column's metric with its protocol, and with the row's as far as it has it."""
 
     def fits(protocol: dict[str, Any]) -> bool:
         expected = {name: value for name, value in row.protocol.items() if name in protocol} | dict(column.protocol)
@@ -67,7 +67,8 @@ def _look_up(results: list[dict[str, Any]], column: Column, row: Row) -> dict[st
             stated["sampler"] = "run"
         return stated == {name: str(value) for name, value in expected.items()}
 
-    return next((result for result in results if result["metric"] == column.metric and fits(result["protocol"])), None)
+    fitting = [result for result in results if result["metric"] == column.metric and fits(result["protocol"])]
+    return max(fitting, key=lambda result: result["protocol"].get("step", 0), default=None)
 
 
 def _logged_rows(folder: Path) -> list[dict[str, Any]]:

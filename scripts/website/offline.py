@@ -9,8 +9,8 @@ from typing import Any
 
 LOG = logging.getLogger("mkdocs.hooks.offline")
 ELSEWHERE = re.compile(r"\s*(?:https?:)?//", flags=re.IGNORECASE)
-IN_STYLE = re.compile(r"(?:url\(|@import)\s*[\"']?([^\"')\s;]+)")
-ATTRIBUTES = ("src", "srcset", "poster", "data", "background")  # and `href` of every element but these:
+IN_STYLE = re.compile(r"(?:@import\s+(?:url\()?|url\()\s*[\"']?([^\"')\s;]+)")
+ATTRIBUTES = ("src", "poster", "data", "background")  # and `href` of every element but these:
 FOLLOWED = ("a", "area", "base")
 ONLY_SAID = {"canonical", "next", "prev", "author", "license"}  # a `link` that a browser does not load
 
@@ -28,6 +28,7 @@ class _Requests(HTMLParser):
         values = {name: value or "" for name, value in attrs}
         self.in_style = tag == "style"
         self.addresses += [values[name] for name in ATTRIBUTES if name in values]
+        self.addresses += map(str.strip, values.get("srcset", "").split(","))
         self.addresses += IN_STYLE.findall(values.get("style", ""))
         if tag not in FOLLOWED and not ONLY_SAID & set(values.get("rel", "").split()):
             self.addresses += [values[name] for name in ("href", "xlink:href") if name in values]

@@ -30,7 +30,12 @@ function show(place, images, click) {
   }));
 }
 function move(z) {
-  z.forEach((value, dimension) => { sliders[dimension].value = value; });
+  z.forEach((value, dimension) => {  // a slider holds no value beyond its ends
+    const slider = sliders[dimension];
+    slider.min = Math.min(slider.min, value);
+    slider.max = Math.max(slider.max, value);
+    slider.value = value;
+  });
   draw();
 }
 // The plane: codes of data as dots, the code of the image as a ring.
