@@ -1,9 +1,9 @@
 """An autoencoder with a codebook on MNIST: `uv run scripts/train.py --config configs/ae_vq_mnist.py`.
 
 A map of 4x4 codes out of 256, whose entries follow them by moving averages.
-Reached with `--config.model.code_size=7` (seed 0, JAX 0.10.2, CPU): test recon 53.2 nats of grey pixels; the Fréchet
-distance of reconstructions, in the features of the frozen classifier, is 0.14, and that of samples 40.1, with the prior
-of `autoregressive_codes_mnist` on its codes. 3 minutes on two cores.
+Reached (seed 0, JAX 0.10.2, CPU): test recon 64.1 nats of grey pixels; the Fréchet distance of reconstructions, in the
+features of the frozen classifier, is 1.7, and that of samples 20.5, with the prior of `autoregressive_codes_mnist` on its
+codes. With `--config.model.code_size=7` they are 53.2 nats, 0.14 and 40.1. 8 minutes on two busy cores.
 """
 
 from ml_collections import ConfigDict
