@@ -9,20 +9,20 @@ FLOAT32 = np.finfo(np.float32)
 
 
 class Range(NamedTuple):
-    """Numbers from the least to the greatest, both included.
+    """Numbers from the minimum to the maximum, both included.
 
     Attributes:
-      least: of them.
-      greatest: of them.
+      minimum: the least number.
+      maximum: the greatest number.
       words: what a message says of a number that lies elsewhere.
 
     Example:
-      >>> SHARE.least <= 0.25 <= SHARE.greatest
+      >>> SHARE.minimum <= 0.25 <= SHARE.maximum
       True
     """
 
-    least: float
-    greatest: float
+    minimum: float
+    maximum: float
     words: str
 
 

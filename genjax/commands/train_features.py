@@ -46,8 +46,8 @@ def _train_features(arguments: Sequence[str], prog: str) -> int:
     path = parsed.out / f"{name}{classifier.SUFFIX}"
     if not 0 <= parsed.seed < 2**32:
         refuse(f"--seed={parsed.seed} must be at least 0 and less than 2**32")
-    known = without_version(parsed.source).partition("#")[0].removeprefix("tfds:")
-    recipe = training.choose_recipe(known, objective, len(dataset.train.x), parsed.epochs)
+    recipe_name = without_version(parsed.source).partition("#")[0].removeprefix("tfds:")
+    recipe = training.choose_recipe(recipe_name, objective, len(dataset.train.x), parsed.epochs)
     params, metadata = _train(dataset, recipe, parsed.seed)
     classifier.write(path, params, metadata)
     stored = classifier.read(path)

@@ -176,9 +176,9 @@ def varied(rng: Key, x: Array, recipe: Recipe) -> Array:
 
 def agreement(params: Params, x: np.ndarray, recipe: Recipe) -> dict[str, float]:
     """The share of images `x: [n, h, w, c]` whose view has, among one other view of each, its own as the nearest."""
-    chosen, outputs = x[evenly_spaced(min(AGREEMENT, len(x)), len(x))], []
+    images, outputs = x[evenly_spaced(min(AGREEMENT, len(x)), len(x))], []
     for name in ("first view", "second view"):
-        views = view(stream(jax.random.key(0), name), jnp.asarray(chosen), recipe)
+        views = view(stream(jax.random.key(0), name), jnp.asarray(images), recipe)
         z = over_batches(partial(classified, params), np.asarray(views))
         outputs.append(z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-6))
     nearest = np.argmax(outputs[0] @ outputs[1].T, axis=1)
