@@ -88,7 +88,7 @@ def check_hparam(name: str, value: float, kind: Family) -> None:
     """Refuses a hyperparameter beyond float32 or its range. An objective's own has the range of all objectives'."""
     names = (name, *(name.removeprefix(optimisers.own_name(objective, "")) for objective in kind.objectives))
     ranges = {**optimisers.RANGES, **kind.ranges}
-    allowed = next((ranges[full_name] for full_name in names if full_name in ranges), NOT_NEGATIVE)
+    allowed = next((ranges[candidate] for candidate in names if candidate in ranges), NOT_NEGATIVE)
     if not allowed.minimum <= value <= allowed.maximum:
         raise InputError(f"hparams.{name} = {value} {allowed.words}")
     if abs(value) > float(np.finfo(np.float32).max):
